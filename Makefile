@@ -1,0 +1,55 @@
+# Everything is set up by the targets themselves: a fresh clone needs python3 (>= 3.11) and make.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+SOURCES := $(shell find src -type f -not -name '*.pyc') pyproject.toml README.md LICENSE
+
+.PHONY: run test test-all bench bench-quick lint format clean
+
+run: $(VENV)/.installed  ## show the main job on a real repository
+	$(BIN)/python scripts/demo.py
+
+test: $(VENV)/.installed-dev lint  ## lint, types, layers, tests with the coverage gate
+	$(BIN)/python -m pytest -m "not slow" --cov --cov-report=term:skip-covered
+
+test-all: $(VENV)/.installed-dev lint  ## the slow tests, too, and every supported Python found here
+	$(BIN)/python -m pytest --cov --cov-report=term:skip-covered
+	$(BIN)/nox --no-error-on-missing-interpreters
+
+bench: $(VENV)/.installed-dev  ## measure every bar; writes benchmarks/results/
+	$(BIN)/python benchmarks/run_all.py
+
+bench-quick: $(VENV)/.installed-dev
+	$(BIN)/python benchmarks/run_all.py --quick
+
+lint: $(VENV)/.installed-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+
+format: $(VENV)/.installed-dev
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean:
+	rm -rf $(VENV) build .cache .coverage* .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis .nox
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "ctx needs Python 3.11 or later; set PYTHON=…"; exit 2; }
+	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || \
+	  { echo "$(PYTHON) cannot make environments: install its venv package (Debian: apt-get install python3-venv)"; exit 2; }
+	$(PYTHON) -m venv $(VENV)
+
+# Installed as a user would, not editable: a package missing from the wheel then shows, and start-up is the real one.
+$(VENV)/.installed: $(VENV)/bin/python $(SOURCES)
+	rm -rf build
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade .
+	@touch $@
+
+$(VENV)/.installed-dev: $(VENV)/bin/python $(SOURCES)
+	rm -rf build
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade '.[dev]'
+	@touch $@ $(VENV)/.installed

@@ -1,0 +1,234 @@
+"""Search: a question in, the places that answer it out, as little text as says what they are.
+
+Owns what is asked of the index, the budget over the snippets, and why there was nothing. Ranking is
+`domain.ranking`, freshness is `refresh_index`.
+"""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from ..domain.budget import check_budget
+from ..domain.chunks import format_id, snippet_of
+from ..domain.errors import UsageError
+from ..domain.query import Query, parse_query
+from ..domain.ranking import DEFAULT_WEIGHTS, Candidate, RankingWeights, rank
+
+if TYPE_CHECKING:
+    from ..domain.ports import Clock, IndexPort, TelemetryPort
+
+CANDIDATES = 240
+SEARCH_LIMIT = 10
+SEARCH_LIMIT_MAX = 1000
+SEARCH_BUDGET_TOKENS = 4000
+QUERY_CHARS_MAX = 100_000
+
+
+@dataclass(frozen=True, slots=True)
+class SearchRequest:
+    """What the caller wants; `budget_tokens` is over the snippets handed on."""
+
+    query: str
+    limit: int = SEARCH_LIMIT
+    kind: str = ""
+    lang: str = ""
+    path: str = ""
+    budget_tokens: int = SEARCH_BUDGET_TOKENS
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """One place that answers; `tokens` is what its raw text costs, lines are 1-based and inclusive."""
+
+    id: str
+    path: str
+    start_line: int
+    end_line: int
+    kind: str
+    name: str
+    qualname: str
+    lang: str
+    score: float
+    tokens: int
+    signature: str
+    snippet: str
+
+
+@dataclass(frozen=True, slots=True)
+class SearchAnswer:
+    """The hits, best first, and what was left out.
+
+    `total_tokens` is the sum over the snippets; `omitted` counts hits that the budget cut off; `reason` and
+    `nearest` say why there are none and what comes close.
+    """
+
+    query: str
+    hits: tuple[Hit, ...]
+    total_tokens: int
+    omitted: int
+    reason: str = ""
+    nearest: tuple[str, ...] = ()
+
+    @property
+    def truncated(self) -> bool:
+        """Whether the budget cut hits off."""
+        return self.omitted > 0
+
+
+def check_request(request: SearchRequest) -> Query:
+    """Take the request's query apart.
+
+    Raises: UsageError for a query without a word or too long, a limit out of range or a budget below 1.
+    """
+    if not 1 <= request.limit <= SEARCH_LIMIT_MAX:
+        raise UsageError(f"--limit must be from 1 to {SEARCH_LIMIT_MAX}, found {request.limit}")
+    check_budget(request.budget_tokens)
+    if len(request.query) > QUERY_CHARS_MAX:
+        raise UsageError(
+            f"query is {len(request.query)} characters long, at most {QUERY_CHARS_MAX} are taken; "
+            "ask for what it is about"
+        )
+    return parse_query(request.query)
+
+
+def search(
+    request: SearchRequest,
+    index: IndexPort,
+    telemetry: TelemetryPort,
+    clock: Clock,
+    weights: RankingWeights = DEFAULT_WEIGHTS,
+) -> SearchAnswer:
+    """Answer from the index as it stands.
+
+    Raises: UsageError as `check_request`.
+    """
+    query = check_request(request)
+    marks = _Marks(clock)
+    where, arguments = _filters(request)
+    candidates = _candidates(query, index, weights, where, arguments)
+    marks.mark("candidates")
+    ranked = rank(query, candidates, weights, on_stage=marks.mark)
+    hits: list[Hit] = []
+    total_tokens = omitted = 0
+    for score, c in ranked[: request.limit]:
+        if omitted or total_tokens + c.snippet_tokens > request.budget_tokens:
+            omitted += 1  # the order is the answer: nothing after the first that does not fit
+            continue
+        total_tokens += c.snippet_tokens
+        hits.append(_hit(score, c))
+    telemetry.event(
+        "index.search",
+        {"query": request.query},
+        {"hits": len(hits), "candidates": len(candidates), "shape": query.shape},
+        marks.total_ns // 1_000_000,
+        duration_ns=marks.total_ns,
+        stages_ms=marks.stages_ms,
+    )
+    if hits:
+        return SearchAnswer(request.query, tuple(hits), total_tokens, omitted)
+    reason, nearest = _why_nothing(query, request, index, bool(where), omitted)
+    return SearchAnswer(request.query, (), 0, omitted, reason, nearest)
+
+
+def _candidates(
+    query: Query, index: IndexPort, weights: RankingWeights, where: str, arguments: tuple[Any, ...]
+) -> list[Candidate]:
+    found = index.candidates(match_expression(query.terms), weights.fields, CANDIDATES, where, arguments)
+    have = {c.chunk_id for c in found}
+    for name in query.identifiers:
+        for c in index.by_name(name, CANDIDATES // 4, where or "1", arguments):
+            if c.chunk_id not in have:
+                have.add(c.chunk_id)
+                found.append(c)
+    return found
+
+
+def match_expression(terms: tuple[str, ...]) -> str:
+    """Return the FTS5 expression for any of the terms; each is quoted, so nothing in it is syntax."""
+    return " OR ".join('"' + term.replace('"', "") + '"' for term in terms)
+
+
+def _filters(request: SearchRequest) -> tuple[str, tuple[Any, ...]]:
+    conditions, arguments = [], []
+    if request.kind:
+        conditions.append("c.kind = ?")
+        arguments.append(request.kind)
+    if request.lang:
+        conditions.append("f.language = ?")
+        arguments.append(request.lang.lower())
+    if request.path:
+        # GLOB's * also crosses folders, which is what `--path 'src/*.py'` means to most people who type it.
+        pattern = request.path.removeprefix("./").rstrip("/")
+        has_wildcard = any(mark in pattern for mark in "*?[")
+        conditions.append("(f.path GLOB ? OR f.path GLOB ?)")
+        arguments += [pattern.replace("**/", "*").replace("**", "*"), pattern if has_wildcard else pattern + "/*"]
+    return " AND ".join(conditions), tuple(arguments)
+
+
+def _hit(score: float, c: Candidate) -> Hit:
+    return Hit(
+        id=format_id(c.path, c.qualname, c.digest, c.twin),
+        path=c.path,
+        start_line=c.start_line,
+        end_line=c.end_line,
+        kind=c.kind,
+        name=c.name,
+        qualname=c.qualname,
+        lang=c.language,
+        score=round(score, 4),
+        tokens=c.tokens,
+        signature=c.signature,
+        snippet=snippet_of(c.signature, c.doc),
+    )
+
+
+def _why_nothing(
+    query: Query, request: SearchRequest, index: IndexPort, filtered: bool, omitted: int
+) -> tuple[str, tuple[str, ...]]:
+    """Say why there are no hits, in the order a person would check, and name what comes close."""
+    if omitted:
+        return f"{omitted} hits and none fits --budget {request.budget_tokens}; give a larger one", ()
+    facts = index.facts()
+    if not facts.files:
+        if facts.skipped:
+            return f"nothing is indexed: {facts.skipped} files were skipped; `ctx stats` says why", ()
+        return "nothing is indexed: the segment holds no readable text file", ()
+    if filtered and index.count_matches(match_expression(query.terms)):
+        return "there are matches, and the filters (--kind, --lang, --path) leave none of them", ()
+    word = query.identifiers[0] if query.identifiers else max(query.words, key=len)
+    return f"no indexed file has any of these words: {', '.join(query.words[:8])}", nearest_names(word, index)
+
+
+def nearest_names(word: str, index: IndexPort, count: int = 5) -> tuple[str, ...]:
+    """Return indexed names that look like `word`, the closest first."""
+    if len(word) < 2:
+        return ()
+    pieces = {word[:3], word[-3:], word[len(word) // 2 - 1 : len(word) // 2 + 2]}
+    patterns = ["%" + _escaped(piece) + "%" for piece in sorted(pieces) if len(piece) > 1]
+    folded = {name.lower(): name for name in index.names_like(patterns, 2000)}
+    close = difflib.get_close_matches(word.lower(), list(folded), n=count, cutoff=0.6)
+    return tuple(folded[name] for name in close)
+
+
+def _escaped(text: str) -> str:
+    return text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+
+
+class _Marks:
+    """Milliseconds between named points, for the event."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._start_ns = self._last_ns = clock.perf_counter_ns()
+        self.stages_ms: dict[str, float] = {}
+
+    def mark(self, name: str) -> None:
+        now_ns = self._clock.perf_counter_ns()
+        self.stages_ms[name] = round((now_ns - self._last_ns) / 1e6, 3)
+        self._last_ns = now_ns
+
+    @property
+    def total_ns(self) -> int:
+        return self._last_ns - self._start_ns

@@ -1,0 +1,1 @@
+"""Values and decisions: no file, clock, network or environment; standard library only."""

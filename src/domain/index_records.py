@@ -1,0 +1,75 @@
+"""What the index holds of a file, as it travels from the parsing processes to the store."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+PACK_PREFIX = b"\0pack/"
+"""What a context pack's chunks are stored under: no file can have such a name."""
+
+
+class ChunkRow(NamedTuple):
+    """One chunk as stored. Named tuples and plain values: rows cross process borders by the ten thousand."""
+
+    kind: str
+    name: str
+    qualname: str
+    signature: str
+    doc: str
+    names: str
+    start_line: int
+    end_line: int
+    start_byte: int
+    end_byte: int
+    tokens: int
+    snippet_tokens: int
+    digest: str
+    twin: int
+
+
+class ChunkTerms(NamedTuple):
+    """The searchable terms of one chunk by field (see `ranking.FieldWeights`)."""
+
+    name: str
+    scope: str
+    head: str
+    body: str
+
+
+class FileRecord(NamedTuple):
+    """One file as stored; `status` is ok, partial, failed (indexed as text) or skipped (then `reason` says why)."""
+
+    os_path: bytes
+    path: str
+    size_bytes: int
+    mtime_ns: int
+    content_sha: str
+    language: str
+    status: str
+    reason: str
+    encoding: str
+    lines: int
+    tokens: int
+    generated: bool
+    read_bytes: int
+    parse_ns: int
+    functions: int
+    classes: int
+    skeleton_bytes: int
+    chunks: tuple[ChunkRow, ...]
+    terms: tuple[ChunkTerms, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class IndexFacts:
+    """What a stored index says of itself; `as_of` is RFC 3339, "" for an index never completed."""
+
+    files: int
+    skipped: int
+    chunks: int
+    tokens: int
+    as_of: str
+    complete: bool
+    size_bytes: int
+    languages: tuple[tuple[str, int], ...]

@@ -1,0 +1,265 @@
+"""Ranking: from candidates the index found to the order they are shown in.
+
+A pipeline of pure stages over scored candidates. Each stage can be switched off by name (for ablation) and has its
+numbers in `RankingWeights` alone. Scores are relative to the best BM25 score of the query, which is 1.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from .identifiers import split_identifier
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from .query import Query
+
+
+@dataclass(frozen=True, slots=True)
+class FieldWeights:
+    """How much a term counts in each indexed field (BM25's column weights)."""
+
+    name: float = 6.0
+    scope: float = 3.0
+    head: float = 2.0
+    body: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class RankingWeights:
+    """Every number of the pipeline."""
+
+    fields: FieldWeights = field(default_factory=FieldWeights)
+    definition_exact: float = 1.5
+    definition_in_sentence: float = 0.6
+    definition_stem_bonus: float = 0.4
+    qualified_scope: float = 0.8
+    name_coverage: float = 0.25
+    path_word: float = 0.35
+    coherence: float = 0.2
+    damp_test: float = 0.45
+    damp_example: float = 0.7
+    damp_vendored: float = 0.5
+    damp_generated: float = 0.5
+    damp_data: float = 0.5
+    damp_initialiser: float = 0.85
+    same_file_decay: float = 0.55
+
+
+DEFAULT_WEIGHTS = RankingWeights()
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """One chunk the index offers, with what ranking needs to know; `bm25` is positive, larger is better."""
+
+    chunk_id: int
+    path: str
+    language: str
+    kind: str
+    name: str
+    qualname: str
+    signature: str
+    doc: str
+    names: str
+    start_line: int
+    end_line: int
+    tokens: int
+    snippet_tokens: int
+    digest: str
+    twin: int
+    generated: bool
+    bm25: float
+
+
+Scored = list[tuple[float, Candidate]]
+
+_TEST_DIRECTORY = re.compile(r"(^|/)(tests?|testing|specs?|__tests__|e2e|fixtures?|testdata)/")
+_TEST_FILE = re.compile(
+    r"(^|/)(test_[^/]*|[^/]*_tests?\.\w+|[^/]*[.\-](test|spec)\.\w+|conftest\.py|[^/]*Tests?\.(java|cs|kt|scala|php))$"
+)
+_EXAMPLE = re.compile(r"(^|/)(examples?|samples?|demos?|docs?_src|tutorials?|benchmarks?|docs?)/")
+_VENDORED = re.compile(r"(^|/)(vendor|_vendor|vendored|third_party|thirdparty|extern|external|deps)/")
+_INITIALISER = re.compile(r"(^|/)(__init__\.pyi?|index\.[jt]sx?|mod\.rs)$|\.pyi$|\.d\.ts$")
+_DATA_LANGUAGES = frozenset({"text"})
+_DATA_FILE = re.compile(
+    r"\.(po|pot|json|csv|tsv|lock|svg|xml|ya?ml|toml|txt|cfg|ini|log|sql|snap)$|(^|/)(changelog|changes|history|news)[^/]*$",
+    re.IGNORECASE,
+)
+
+_ASKS_FOR_TESTS = frozenset({"test", "tests", "testing", "spec", "specs", "fixture", "fixtures", "pytest", "unittest"})
+_ASKS_FOR_EXAMPLES = frozenset({"example", "examples", "sample", "demo", "tutorial", "docs", "documentation"})
+
+
+def score_bm25(_query: Query, candidates: Sequence[Candidate], _weights: RankingWeights) -> Scored:
+    """Start from BM25, scaled so that the best candidate has 1."""
+    best = max((c.bm25 for c in candidates), default=0.0) or 1.0
+    return [(c.bm25 / best, c) for c in candidates]
+
+
+def boost_definitions(query: Query, scored: Scored, weights: RankingWeights) -> Scored:
+    """Lift chunks that define a name the query asks for; more when the file is named after it, too."""
+    if not query.identifiers:
+        return scored
+    wanted = {name.lower(): name for name in query.identifiers}
+    full = weights.definition_exact if query.shape != "sentence" else weights.definition_in_sentence
+    scope = query.qualified_parts[:-1]
+    result = []
+    for score, c in scored:
+        lifted = score
+        name = c.name.lower()
+        if c.kind not in ("section", "text", "module") and name in wanted:
+            lifted += full if wanted[name] == c.name else 0.8 * full
+            if "".join(split_identifier(_stem(c.path))) == "".join(split_identifier(c.name)):
+                lifted += weights.definition_stem_bonus
+            lifted += weights.qualified_scope * _share_in_order(scope, c)
+        elif c.names and any(inner.lower() in wanted for inner in c.names.split()):
+            lifted += 0.5 * full + weights.qualified_scope * _share_in_order(scope, c)
+        result.append((lifted, c))
+    return result
+
+
+def boost_names(query: Query, scored: Scored, weights: RankingWeights) -> Scored:
+    """Lift chunks whose name is made of the question's words, by the share of the name that was said."""
+    if query.shape != "sentence":
+        return scored
+    said = {_singular(term) for term in query.terms}
+    result = []
+    for score, c in scored:
+        parts = split_identifier(c.name)
+        share = sum(_singular(part) in said for part in parts) / len(parts) if parts else 0.0
+        result.append((score + weights.name_coverage * share, c))
+    return result
+
+
+def boost_paths(query: Query, scored: Scored, weights: RankingWeights) -> Scored:
+    """Lift files whose path holds the query's words; the file's own name counts twice its folders'."""
+    said = {_singular(term) for term in query.terms}
+    result = []
+    for score, c in scored:
+        folders, _, _ = c.path.rpartition("/")
+        stem = {_singular(part) for part in split_identifier(_stem(c.path))}
+        above = {_singular(part) for part in split_identifier(folders)}
+        in_stem = len(said & stem) / len(stem) if stem else 0.0
+        in_folders = len(said & above) / len(above) if above else 0.0
+        result.append((score + weights.path_word * (in_stem + 0.5 * in_folders) * min(1.0, score + 0.2), c))
+    return result
+
+
+def lift_coherent_files(_query: Query, scored: Scored, weights: RankingWeights) -> Scored:
+    """Lift the best chunk of a file by what its other good chunks scored: several matches are no accident."""
+    totals: dict[str, float] = {}
+    best: dict[str, tuple[float, int]] = {}
+    for at, (score, c) in enumerate(scored):
+        totals[c.path] = totals.get(c.path, 0.0) + score
+        if c.path not in best or score > best[c.path][0]:
+            best[c.path] = (score, at)
+    top = max(totals.values(), default=0.0)
+    if not top:
+        return scored
+    result = list(scored)
+    for path, (score, at) in best.items():
+        result[at] = (score + weights.coherence * totals[path] / top, scored[at][1])
+    return result
+
+
+def damp_secondary(query: Query, scored: Scored, weights: RankingWeights) -> Scored:
+    """Damp tests, examples, vendored and generated code, data and re-export files, unless the query asks for them."""
+    said = set(query.terms)
+    tests_wanted = bool(said & _ASKS_FOR_TESTS)
+    examples_wanted = bool(said & _ASKS_FOR_EXAMPLES)
+    factors: dict[str, float] = {}
+    result = []
+    for score, c in scored:
+        factor = factors.get(c.path)
+        if factor is None:
+            factor = 1.0
+            if not tests_wanted and is_test_path(c.path):
+                factor *= weights.damp_test
+            if not examples_wanted and _EXAMPLE.search(c.path):
+                factor *= weights.damp_example
+            if _VENDORED.search(c.path):
+                factor *= weights.damp_vendored
+            if c.generated:
+                factor *= weights.damp_generated
+            if c.language in _DATA_LANGUAGES and _DATA_FILE.search(c.path) and _stem(c.path).lower() not in said:
+                factor *= weights.damp_data
+            if _INITIALISER.search(c.path):
+                factor *= weights.damp_initialiser
+            factors[c.path] = factor
+        result.append((score * factor, c))
+    return result
+
+
+def decay_same_file(_query: Query, scored: Scored, weights: RankingWeights) -> Scored:
+    """Let each further chunk of one file count less, so that ten results are not one file."""
+    seen: dict[str, int] = {}
+    result = []
+    for score, c in sorted(scored, key=_order):
+        before = seen.get(c.path, 0)
+        seen[c.path] = before + 1
+        result.append((score * weights.same_file_decay**before, c))
+    return result
+
+
+STAGES: Mapping[str, Callable[[Query, Scored, RankingWeights], Scored]] = {
+    "definition": boost_definitions,
+    "names": boost_names,
+    "paths": boost_paths,
+    "coherence": lift_coherent_files,
+    "damping": damp_secondary,
+    "same_file": decay_same_file,
+}
+
+
+def rank(
+    query: Query,
+    candidates: Sequence[Candidate],
+    weights: RankingWeights = DEFAULT_WEIGHTS,
+    *,
+    without: frozenset[str] = frozenset(),
+    on_stage: Callable[[str], None] = lambda _name: None,
+) -> Scored:
+    """Return the candidates with their final scores, best first; ties go by path and line.
+
+    `without` names stages to leave out; `on_stage` is called after each stage with its name.
+    """
+    scored = score_bm25(query, candidates, weights)
+    for name, stage in STAGES.items():
+        if name not in without:
+            scored = stage(query, scored, weights)
+            on_stage(name)
+    return sorted(scored, key=_order)
+
+
+def is_test_path(path: str) -> bool:
+    """Tell whether a path is a test's by the usual conventions."""
+    return bool(_TEST_DIRECTORY.search(path) or _TEST_FILE.search(path))
+
+
+def _order(item: tuple[float, Candidate]) -> tuple[float, str, int]:
+    return (-item[0], item[1].path, item[1].start_line)
+
+
+def _stem(path: str) -> str:
+    name = path.rpartition("/")[2]
+    return name.partition(".")[0] or name
+
+
+def _singular(word: str) -> str:
+    """Fold the commonest endings, so that "sessions" meets `session` and "stored" meets `store`."""
+    for ending in ("ing", "ed", "es", "s"):
+        if word.endswith(ending) and len(word) - len(ending) >= 4:
+            return word[: -len(ending)].rstrip("e")
+    return word.rstrip("e") if len(word) > 4 else word
+
+
+def _share_in_order(scope: Sequence[str], c: Candidate) -> float:
+    """Return the share of a qualified name's leading parts that the chunk's scope (path and qualname) holds."""
+    if not scope:
+        return 0.0
+    around = {part.lower() for part in re.split(r"[^\w$]+", f"{c.path} {c.qualname}")}
+    return sum(part in around for part in scope) / len(scope)

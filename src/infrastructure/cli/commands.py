@@ -1,0 +1,381 @@
+"""The commands: each reads its options, calls one use case and says how its answer looks as JSON and as text."""
+
+from __future__ import annotations
+
+import os
+from time import perf_counter_ns
+from typing import TYPE_CHECKING, Any
+
+from ...domain.errors import CtxError
+from .runner import EXIT_NOTHING, EXIT_OK, Outcome, progress, run_command
+
+if TYPE_CHECKING:
+    from ...application.get import Item
+    from ...application.refresh_index import RefreshReport
+    from ...application.search import Hit
+    from ..services import Services
+    from .paint import Painter
+
+
+def run_search(
+    query: str,
+    *,
+    segment: str = "",
+    as_json: bool = False,
+    limit: int | None = None,
+    kind: str = "",
+    lang: str = "",
+    path: str = "",
+    budget: int | None = None,
+) -> int:
+    """`ctx search`: the places that answer a question, best first."""
+    query = _printable(query)
+    started_ns = perf_counter_ns()
+    args = {"query": query, "limit": limit, "mode": "search"}
+
+    def body(services: Services) -> Outcome:
+        from ...application.search import SearchRequest, check_request, search
+
+        request = SearchRequest(
+            query,
+            services.config.number("search.limit") if limit is None else limit,
+            kind,
+            lang,
+            path,
+            services.config.number("search.budget") if budget is None else budget,
+        )
+        check_request(request)
+        report = _refresh(services)
+        answer = search(request, services.store, services.telemetry, services.clock)
+        index_files = services.store.file_count()
+        document = {
+            "schema": "ctx.search/1",
+            "query": query,
+            "segment": os.path.basename(services.segment),
+            "hits": [_hit_document(hit) for hit in answer.hits],
+            "total_tokens": answer.total_tokens,
+            "took_ms": round((perf_counter_ns() - started_ns) / 1e6, 3),
+            "index": {
+                "files": index_files,
+                "as_of": services.store.meta("as_of"),
+                "stale": list(report.stale),
+            },
+            "resolved_by": "index",
+            "complete": not report.stale,
+            "truncated": answer.truncated,
+        }
+        notes = []
+        if not answer.hits:
+            document["reason"], document["nearest"] = answer.reason, list(answer.nearest)
+            nearest = f"; nearest names: {', '.join(answer.nearest)}" if answer.nearest else ""
+            notes.append(f"no hits for {query!r}: {answer.reason}{nearest}")
+        elif answer.truncated:
+            notes.append(
+                f"{answer.omitted} more hits did not fit the budget of {request.budget_tokens} tokens (--budget)"
+            )
+        if report.stale:
+            notes.append(f"{len(report.stale)} changed files are being indexed by another ctx; they answer as before")
+        return Outcome(
+            document,
+            lambda paint: "\n".join(_hit_text(hit, paint) for hit in answer.hits),
+            EXIT_OK if answer.hits else EXIT_NOTHING,
+            args={
+                "query": query,
+                "limit": request.limit,
+                "budget_token_est": request.budget_tokens,
+                "kind": kind,
+                "lang": lang,
+                "path": path,
+            },
+            result={
+                "hits": len(answer.hits),
+                "returned_ids": [hit.id for hit in answer.hits[:10]],
+                "status": "ok" if answer.hits else "nothing",
+                "retrieved_tokens": answer.total_tokens,
+                "output_tokens": answer.total_tokens,
+                "total_tokens": answer.total_tokens,
+            },
+            extra={"disclosure_mode": "search", "index_files": index_files},
+            notes=notes,
+        )
+
+    return run_command("search", body, segment=segment, as_json=as_json, args=args)
+
+
+def run_get(
+    targets: list[str],
+    *,
+    segment: str = "",
+    as_json: bool = False,
+    ids: str = "",
+    mode: str = "",
+    budget: int | None = None,
+    latest: bool = False,
+) -> int:
+    """`ctx get`: the text behind ids, paths, lines and symbols."""
+    wanted = [*targets, *(part.strip() for part in ids.split(",") if part.strip())]
+    args = {"ids": [_printable(target) for target in wanted], "mode": mode}
+
+    def body(services: Services) -> Outcome:
+        from ...application.get import GetRequest
+
+        request = GetRequest(
+            tuple(wanted),
+            mode or None,  # type: ignore[arg-type]  # checked by the use case
+            services.config.number("get.budget") if budget is None else budget,
+            latest,
+        )
+        _refresh(services)
+        answer = services.get()(request)
+        document = {
+            "schema": "ctx.get/1",
+            "segment": os.path.basename(services.segment),
+            "items": [_item_document(item) for item in answer.items],
+            "total_tokens": answer.total_tokens,
+            "budget": request.budget_tokens,
+            "truncated": answer.truncated,
+            "omitted": list(answer.omitted),
+            "resolved_by": "tree_sitter",
+            "complete": True,
+        }
+        notes = [f"{item.id}: {item.note}" for item in answer.items if item.note]
+        notes += [f"{item.id}: {item.more}" for item in answer.items if item.truncated]
+        if answer.omitted:
+            notes.append(f"left out for the budget of {request.budget_tokens} tokens: {', '.join(answer.omitted)}")
+        modes = {item.mode for item in answer.items}
+        return Outcome(
+            document,
+            lambda paint: "\n".join(_item_text(item, paint) for item in answer.items),
+            args={**args, "budget_token_est": request.budget_tokens},
+            result={
+                "hits": len(answer.items),
+                "returned_ids": [item.id for item in answer.items[:10]],
+                "status": "truncated" if answer.truncated else "ok",
+                "retrieved_tokens": answer.total_tokens,
+                "output_tokens": answer.total_tokens,
+                "total_tokens": answer.total_tokens,
+            },
+            extra={
+                "disclosure_mode": modes.pop() if len(modes) == 1 else "mixed",
+                "whole_file_tokens": sum({item.path: item.file_tokens for item in answer.items}.values()),
+            },
+            notes=notes,
+        )
+
+    return run_command("get", body, segment=segment, as_json=as_json, args=args)
+
+
+def run_index(*, segment: str = "", as_json: bool = False, rebuild: bool = False) -> int:
+    """`ctx index`: look at every file and bring the index up to date."""
+
+    def body(services: Services) -> Outcome:
+        started_ns = perf_counter_ns()
+        if rebuild:
+            services.rebuild()
+        report = _refresh(services, whole=True)
+        return _index_outcome(services, report, perf_counter_ns() - started_ns)
+
+    return run_command("index", body, segment=segment, as_json=as_json)
+
+
+def run_build(*, segment: str = "", as_json: bool = False) -> int:
+    """`ctx build`: write the context pack."""
+    return run_command("build", _build, segment=segment, as_json=as_json)
+
+
+def run_validate(*, segment: str = "", as_json: bool = False) -> int:
+    """`ctx validate`: exit 1 when index or pack is stale or invalid."""
+    return run_command("validate", _validate, segment=segment, as_json=as_json)
+
+
+def run_sync(*, segment: str = "", as_json: bool = False) -> int:
+    """`ctx sync`: index, build and validate."""
+
+    def body(services: Services) -> Outcome:
+        started_ns = perf_counter_ns()
+        report = _refresh(services, whole=True)
+        indexed = _index_outcome(services, report, perf_counter_ns() - started_ns)
+        built = _build(services)
+        checked = _validate(services)
+        document = {"schema": "ctx.sync/1", "index": indexed.document, "build": built.document}
+        document["validate"] = checked.document
+        return Outcome(
+            document,
+            lambda paint: "\n".join(part.text(paint) for part in (indexed, built, checked)),
+            checked.exit_code,
+            result={"status": checked.result["status"]},
+        )
+
+    return run_command("sync", body, segment=segment, as_json=as_json)
+
+
+def run_stats(*, segment: str = "", as_json: bool = False) -> int:
+    """`ctx stats`: what the index holds and what the commands cost."""
+
+    def body(services: Services) -> Outcome:
+        from .reports import stats_document, stats_text
+
+        document = stats_document(services)
+        return Outcome(document, lambda paint: stats_text(document, paint), result={"status": "ok"})
+
+    return run_command("stats", body, segment=segment, as_json=as_json)
+
+
+def run_doctor(*, segment: str = "", as_json: bool = False) -> int:
+    """`ctx doctor`: what works here, what does not, what to do."""
+
+    def body(services: Services) -> Outcome:
+        from .reports import doctor_document, doctor_text
+
+        document = doctor_document(services)
+        return Outcome(
+            document,
+            lambda paint: doctor_text(document, paint),
+            EXIT_OK if document["healthy"] else EXIT_NOTHING,
+            result={"status": "ok" if document["healthy"] else "unhealthy"},
+        )
+
+    return run_command("doctor", body, segment=segment, as_json=as_json)
+
+
+# ---------------------------------------------------------------------- parts
+
+
+def _refresh(services: Services, *, whole: bool = False) -> RefreshReport:
+    with progress("indexing") as tell:
+        return services.refresh(
+            whole=whole,
+            on_progress=tell,
+            on_wait=lambda: services.warn("another ctx was writing the index; waited for it"),
+        )
+
+
+def _index_outcome(services: Services, report: RefreshReport, duration_ns: int) -> Outcome:
+    facts = services.store.facts()
+    document = {
+        "schema": "ctx.index/1",
+        "segment": os.path.basename(services.segment),
+        "added": report.files_added,
+        "changed": report.files_changed,
+        "removed": report.files_removed,
+        "skipped": facts.skipped,
+        "files": facts.files,
+        "chunks": facts.chunks,
+        "tokens": facts.tokens,
+        "index_bytes": facts.size_bytes,
+        "read_bytes": report.read_bytes,
+        "took_ms": round(duration_ns / 1e6, 3),
+    }
+
+    def text(paint: Painter) -> str:
+        return (
+            f"{paint('number', facts.files)} files, {paint('number', facts.chunks)} chunks, "
+            f"{paint('number', facts.tokens)} tokens indexed "
+            f"(+{report.files_added} ~{report.files_changed} -{report.files_removed}, {facts.skipped} skipped) "
+            f"in {duration_ns / 1e9:.2f} s"
+        )
+
+    return Outcome(document, text, result={"status": "ok", "files": facts.files})
+
+
+def _build(services: Services) -> Outcome:
+    from ...application.context_pack import PACK_PATH, build_pack
+    from ..atomic_file import write_json
+
+    _refresh(services)
+    if services.is_elsewhere:
+        raise CtxError("the context pack is written to _ctx/, and that folder cannot be written; check its permissions")
+    with progress("packing") as tell:
+        pack = build_pack(services.files, services.store, services.clock, os.path.basename(services.segment), tell)
+    size_bytes = write_json(os.path.join(services.segment, PACK_PATH), pack)
+    tokens = sum(chunk["tokens"] for chunk in pack["chunks"])
+    services.refresh()  # takes the new pack's state in
+    document = {
+        "schema": "ctx.build/1",
+        "pack": PACK_PATH,
+        "chunks": len(pack["chunks"]),
+        "tokens": tokens,
+        "bytes": size_bytes,
+        "digest": pack["digest"],
+    }
+    return Outcome(
+        document,
+        lambda paint: (
+            f"{paint('path', PACK_PATH)}: {paint('number', len(pack['chunks']))} chunks, "
+            f"{paint('number', tokens)} tokens, {size_bytes} bytes"
+        ),
+        result={"status": "ok", "chunks": len(pack["chunks"])},
+    )
+
+
+def _validate(services: Services) -> Outcome:
+    from ...application.validate import validate
+
+    problems = validate(services.store, services.files, services.pack_files)
+    document = {"schema": "ctx.validate/1", "valid": not problems, "problems": problems}
+    return Outcome(
+        document,
+        lambda paint: (
+            paint("good", "index and pack are valid and up to date")
+            if not problems
+            else "\n".join(f"{paint('bad', problem['kind'])}: {problem['message']}" for problem in problems)
+        ),
+        EXIT_NOTHING if problems else EXIT_OK,
+        result={"status": "invalid" if problems else "ok", "problems": len(problems)},
+    )
+
+
+def _hit_document(hit: Hit) -> dict[str, Any]:
+    return {
+        "id": hit.id,
+        "path": hit.path,
+        "start_line": hit.start_line,
+        "end_line": hit.end_line,
+        "kind": hit.kind,
+        "name": hit.name,
+        "qualname": hit.qualname,
+        "lang": hit.lang,
+        "score": hit.score,
+        "tokens": hit.tokens,
+        "signature": hit.signature,
+        "snippet": hit.snippet,
+    }
+
+
+def _hit_text(hit: Hit, paint: Painter) -> str:
+    head, _, tail = hit.id.partition("#")
+    lines = f"L{hit.start_line}-{hit.end_line}"
+    first = f"{paint('path', head)}#{paint('name', tail)} {lines} {paint('number', f'{hit.tokens}t')}"
+    return first + "".join(f"\n  {paint.safe(line.strip())}" for line in hit.snippet.split("\n"))
+
+
+def _item_document(item: Item) -> dict[str, Any]:
+    return {
+        "target": _printable(item.target),
+        "id": item.id,
+        "path": item.path,
+        "start_line": item.start_line,
+        "end_line": item.end_line,
+        "kind": item.kind,
+        "qualname": item.qualname,
+        "lang": item.lang,
+        "mode": item.mode,
+        "text": item.text,
+        "tokens": item.tokens,
+        "truncated": item.truncated,
+        "more": item.more,
+        "file_tokens": item.file_tokens,
+        "note": item.note,
+    }
+
+
+def _item_text(item: Item, paint: Painter) -> str:
+    head = f"{paint('path', f'{item.path}:{item.start_line}-{item.end_line}')}"
+    return (
+        f"{paint('quiet', '==')} {head} {item.qualname} {paint('number', f'{item.tokens}t')}\n{paint.safe(item.text)}"
+    )
+
+
+def _printable(text: str) -> str:
+    """Return an argument of the command line without the surrogates that stand for undecodable bytes."""
+    return text if text.isascii() else text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")

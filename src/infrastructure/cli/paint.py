@@ -1,0 +1,43 @@
+"""Colour on a terminal, plain text in a pipe."""
+
+from __future__ import annotations
+
+import os
+import re
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from typing import TextIO
+
+_STYLES = {
+    "path": "bold cyan",
+    "name": "bold",
+    "kind": "green",
+    "number": "yellow",
+    "quiet": "dim",
+    "bad": "bold red",
+    "good": "bold green",
+}
+_CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+
+
+class Painter:
+    """Paints words by what they are; `NO_COLOR` and a dumb terminal are respected."""
+
+    def __init__(self, stream: TextIO) -> None:
+        """Decide once whether the stream takes colour."""
+        self.is_terminal = stream.isatty()
+        self._paints = self.is_terminal and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+
+    def __call__(self, style: str, text: object) -> str:
+        """Return the text in one of the named styles."""
+        words = self.safe(str(text))
+        if not self._paints:
+            return words
+        from rich.style import Style
+
+        return Style.parse(_STYLES[style]).render(words)
+
+    def safe(self, text: str) -> str:
+        """Return text from a file without what would steer a terminal; in a pipe it is left as it is."""
+        return _CONTROLS.sub("\N{REPLACEMENT CHARACTER}", text) if self.is_terminal else text

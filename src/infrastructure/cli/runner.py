@@ -1,0 +1,218 @@
+"""What every command shares: segment, telemetry, errors as one line, exit codes, JSON or text on standard output."""
+
+from __future__ import annotations
+
+import os
+import sys
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from time import perf_counter_ns
+from typing import TYPE_CHECKING, Any
+
+from ...domain.errors import CtxError
+from ..segment import find_segment, repository_sha
+from ..services import Services, say
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from .paint import Painter
+
+EXIT_OK = 0
+EXIT_NOTHING = 1
+EXIT_USAGE = 2
+EXIT_CANNOT = 3
+EXIT_INTERRUPTED = 130
+
+PROGRESS_FILES_MIN = 200
+"""A bar for less would be gone before anyone saw it."""
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What a command found: the object for `--json`, the text for people, and what telemetry is told."""
+
+    document: dict[str, Any]
+    text: Callable[[Painter], str]
+    exit_code: int = EXIT_OK
+    args: dict[str, Any] = field(default_factory=dict)
+    result: dict[str, Any] = field(default_factory=dict)
+    extra: dict[str, Any] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+
+
+def run_command(
+    command: str,
+    body: Callable[[Services], Outcome],
+    *,
+    segment: str = "",
+    as_json: bool = False,
+    args: dict[str, Any] | None = None,
+) -> int:
+    """Run one command from its segment to its exit code; `args` is what telemetry shows when it fails early."""
+    started_ns = perf_counter_ns()
+    try:
+        services = Services(find_segment(segment or os.environ.get("CTX_SEGMENT", "")))
+    except CtxError as error:
+        return _fail(command, error, as_json=as_json)
+    except KeyboardInterrupt:
+        return EXIT_INTERRUPTED
+    with services:
+        telemetry = services.telemetry
+        telemetry.command_start(command, "cli")
+        outcome, exit_code, failure = _attempt(command, body, services)
+        duration_ns = perf_counter_ns() - started_ns
+        if outcome is not None:
+            try:
+                _show(outcome, as_json=as_json)
+            except BrokenPipeError:
+                _leave_closed_pipe()
+            exit_code = outcome.exit_code
+        elif failure is not None:
+            _fail(command, failure, as_json=as_json)
+        for warning in services.warnings:
+            say(warning)
+        known = outcome or Outcome({}, lambda _paint: "", args=args or {}, result={"status": _status(failure)})
+        telemetry.event(
+            f"ctx.{command}",
+            known.args,
+            known.result,
+            duration_ns // 1_000_000,
+            warnings=services.warnings,
+            duration_ns=duration_ns,
+            face="cli",
+            bytes_read=telemetry.bytes_read,
+            cache_hit_rate=_cache_hit_rate(telemetry.counters),
+            repo_sha=repository_sha(services.segment) if telemetry.level != "off" else None,
+            dirty=None,
+            **known.extra,
+        )
+        telemetry.command_end(command, "cli", exit_code, perf_counter_ns() - started_ns)
+        telemetry.close()
+    return exit_code
+
+
+def _attempt(
+    command: str, body: Callable[[Services], Outcome], services: Services
+) -> tuple[Outcome | None, int, BaseException | None]:
+    try:
+        return body(services), EXIT_OK, None
+    except CtxError as error:
+        return None, error.exit_code, error
+    except KeyboardInterrupt as error:
+        return None, EXIT_INTERRUPTED, error
+    except BrokenPipeError as error:
+        _leave_closed_pipe()
+        return None, EXIT_OK, error
+    except Exception as error:
+        if os.environ.get("CTX_DEBUG"):
+            raise
+        return None, EXIT_CANNOT, error
+
+
+def _status(failure: BaseException | None) -> str:
+    if isinstance(failure, KeyboardInterrupt):
+        return "interrupted"
+    return type(failure).__name__ if failure is not None else "ok"
+
+
+def _fail(command: str, error: BaseException, *, as_json: bool) -> int:
+    """Say what went wrong in one line, and as an object for `--json`; return the exit code."""
+    if isinstance(error, KeyboardInterrupt):
+        say("interrupted; what was finished is kept")
+        return EXIT_INTERRUPTED
+    if isinstance(error, BrokenPipeError):
+        return EXIT_OK
+    if isinstance(error, CtxError):
+        message, exit_code = str(error), error.exit_code
+    else:
+        text = " ".join(str(error).split())
+        message = f"internal error in ctx {command}: {type(error).__name__}: {text}; CTX_DEBUG=1 shows where"
+        exit_code = EXIT_CANNOT
+    message = " ".join(message.split("\n"))
+    say(message)
+    if as_json:
+        try:
+            _write_json({"schema": f"ctx.{command}/1", "error": {"message": message, "exit_code": exit_code}})
+        except BrokenPipeError:
+            _leave_closed_pipe()
+    return exit_code
+
+
+def _show(outcome: Outcome, *, as_json: bool) -> None:
+    if as_json:
+        _write_json(outcome.document)
+    else:
+        from .paint import Painter
+
+        painter = Painter(sys.stdout)
+        text = outcome.text(painter)
+        if text:
+            sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # a text stream has it
+            sys.stdout.write(text if text.endswith("\n") else text + "\n")
+            sys.stdout.flush()
+    for note in outcome.notes:
+        say(note)
+
+
+def _write_json(document: dict[str, Any]) -> None:
+    import orjson
+
+    try:
+        raw = orjson.dumps(document)
+    except TypeError:  # a lone surrogate in somebody's text: the slow encoder escapes it
+        import json
+
+        raw = json.dumps(document).encode("ascii")
+    sys.stdout.buffer.write(raw + b"\n")
+    sys.stdout.buffer.flush()
+
+
+def _leave_closed_pipe() -> None:
+    """Point standard output at nothing, so that the interpreter's last flush does not complain."""
+    null = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, sys.stdout.fileno())
+    os.close(null)
+
+
+def _cache_hit_rate(counters: dict[str, int]) -> float | None:
+    hits = counters.get("ast_cache_hit_count", 0)
+    total = hits + counters.get("ast_cache_miss_count", 0)
+    return round(hits / total, 4) if total else None
+
+
+@contextmanager
+def progress(what: str) -> Iterator[Callable[[int, int], None]]:
+    """Give a function to tell (done, total) to; draws a bar on a terminal's standard error, nothing in a pipe."""
+    if not sys.stderr.isatty():
+        yield lambda _done, _total: None
+        return
+    bar: Any = None
+    task: Any = None
+
+    def tell(done: int, total: int) -> None:
+        nonlocal bar, task
+        if total < PROGRESS_FILES_MIN:
+            return
+        if bar is None:
+            from rich.console import Console
+            from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+            bar = Progress(
+                TextColumn("{task.description}"),
+                BarColumn(),
+                MofNCompleteColumn(),
+                TimeRemainingColumn(),
+                console=Console(stderr=True),
+                transient=True,
+            )
+            bar.start()
+            task = bar.add_task(what, total=total)
+        if done % 32 == 0 or done == total:
+            bar.update(task, completed=done)
+
+    try:
+        yield tell
+    finally:
+        if bar is not None:
+            bar.stop()

@@ -1,0 +1,166 @@
+"""Settings: defaults, the user's file, the segment's file, the environment; flags of a command beat them all.
+
+Owns the one table of settings. A malformed file is an error that names its line; an unknown key is a warning, so
+that a newer file does not break an older ctx.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from ..domain.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+CONFIG_FILE = "config.toml"
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One setting: its place in the files, its variable, its default and the least value of a number."""
+
+    section: str
+    key: str
+    default: int | str | tuple[str, ...]
+    minimum: int = 0
+    choices: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """The dotted name, as documentation and messages give it."""
+        return f"{self.section}.{self.key}"
+
+    @property
+    def variable(self) -> str:
+        """The environment variable that overrides the files."""
+        return "CTX_" + (self.key if self.section in self.key else f"{self.section}_{self.key}").upper()
+
+
+SETTINGS: tuple[Setting, ...] = (
+    Setting("search", "limit", 10, minimum=1),
+    Setting("search", "budget", 4000, minimum=1),
+    Setting("get", "budget", 8000, minimum=1),
+    Setting("index", "max_file_bytes", 2 * 1024 * 1024, minimum=1),
+    Setting("index", "workers", 0),
+    Setting("index", "ignore", ()),
+    Setting("tokens", "encoding", "cl100k_base", choices=("cl100k_base", "o200k_base")),
+    Setting("telemetry", "level", "lite", choices=("off", "lite", "full")),
+)
+_BY_NAME = {setting.name: setting for setting in SETTINGS}
+_SECTIONS = frozenset(setting.section for setting in SETTINGS)
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """The values in force, by dotted name, where each came from, and what was odd about the files."""
+
+    values: Mapping[str, int | str | tuple[str, ...]]
+    sources: Mapping[str, str] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
+
+    def number(self, name: str) -> int:
+        """Return an integer setting."""
+        value = self.values[name]
+        assert isinstance(value, int)
+        return value
+
+    def text(self, name: str) -> str:
+        """Return a string setting."""
+        value = self.values[name]
+        assert isinstance(value, str)
+        return value
+
+    def items(self, name: str) -> tuple[str, ...]:
+        """Return a list setting."""
+        value = self.values[name]
+        assert isinstance(value, tuple)
+        return value
+
+
+def load_config(segment: str, environ: Mapping[str, str]) -> Config:
+    """Return the settings in force for a segment.
+
+    Raises: UsageError for a file that is no TOML, or a value of the wrong kind, with file and key.
+    """
+    values: dict[str, Any] = {setting.name: setting.default for setting in SETTINGS}
+    sources: dict[str, str] = {}
+    warnings: list[str] = []
+    for path, shown in _files(segment, environ):
+        document = _read(path, shown)
+        for section, content in document.items():
+            if section not in _SECTIONS or not isinstance(content, dict):
+                warnings.append(f"{shown}: [{section}] is no section of ctx's; {_nearest(section, _SECTIONS)}")
+                continue
+            for key, value in content.items():
+                setting = _BY_NAME.get(f"{section}.{key}")
+                if setting is None:
+                    known = [s.key for s in SETTINGS if s.section == section]
+                    warnings.append(f"{shown}: [{section}] {key} is no setting of ctx's; {_nearest(key, known)}")
+                    continue
+                values[setting.name] = _checked(setting, value, f"{shown}: [{section}] {key}")
+                sources[setting.name] = shown
+    for setting in SETTINGS:
+        text = environ.get(setting.variable)
+        # The telemetry level's variable is the telemetry's own to check: it degrades where others refuse.
+        if text and setting.name != "telemetry.level":
+            values[setting.name] = _checked(setting, _parsed(setting, text), setting.variable)
+            sources[setting.name] = setting.variable
+    return Config(values, sources, tuple(warnings))
+
+
+def _files(segment: str, environ: Mapping[str, str]) -> list[tuple[str, str]]:
+    home = environ.get("XDG_CONFIG_HOME") or os.path.join(os.path.expanduser("~"), ".config")
+    return [
+        (os.path.join(home, "ctx", CONFIG_FILE), f"user {CONFIG_FILE}"),
+        (os.path.join(segment, "_ctx", CONFIG_FILE), f"_ctx/{CONFIG_FILE}"),
+    ]
+
+
+def _read(path: str, shown: str) -> dict[str, Any]:
+    try:
+        with open(path, "rb") as file:
+            raw = file.read()
+    except (FileNotFoundError, NotADirectoryError):
+        return {}
+    except OSError as error:
+        raise UsageError(f"{shown}: cannot be read ({error.strerror}); mend or remove it") from None
+    import tomllib
+
+    try:
+        return tomllib.loads(raw.decode("utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UsageError(f"{shown}: not TOML ({error}); mend or remove it") from None
+
+
+def _parsed(setting: Setting, text: str) -> object:
+    if isinstance(setting.default, int):
+        try:
+            return int(text)
+        except ValueError:
+            return text
+    return text.split(":") if isinstance(setting.default, tuple) else text
+
+
+def _checked(setting: Setting, value: object, where: str) -> int | str | tuple[str, ...]:
+    if isinstance(setting.default, int):
+        if not isinstance(value, int) or isinstance(value, bool) or value < setting.minimum:
+            raise UsageError(f"{where} must be a whole number >= {setting.minimum}, found {value!r}")
+        return value
+    if isinstance(setting.default, tuple):
+        if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+            raise UsageError(f"{where} must be a list of patterns, found {value!r}")
+        return tuple(value)
+    if not isinstance(value, str) or (setting.choices and value not in setting.choices):
+        raise UsageError(f"{where} must be one of {', '.join(setting.choices)}, found {value!r}")
+    return value
+
+
+def _nearest(word: str, known: object) -> str:
+    import difflib
+
+    options = sorted(known)  # type: ignore[call-overload]  # any collection of strings
+    close = difflib.get_close_matches(word, options, n=1)
+    return f"did you mean {close[0]}?" if close else f"known are {', '.join(options)}"

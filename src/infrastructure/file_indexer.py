@@ -1,0 +1,131 @@
+"""From one file on disk to the record the index stores: read, parse, cut into chunks, count tokens, collect terms.
+
+Runs in the command's own process for a few files and in worker processes for many (`parse_pool`); it therefore
+keeps no state but its engines and writes no telemetry: what happened is in the record.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from typing import TYPE_CHECKING
+
+from ..domain.chunks import chunk_code, chunk_markdown, chunk_text, snippet_of
+from ..domain.identifiers import index_terms
+from ..domain.index_records import ChunkRow, ChunkTerms, FileRecord
+from ..domain.source_files import Skipped, display_path
+from .ast_lsp.skeleton_map import ParseDeadlineError, SkeletonMapBuilder, skeleton_size
+from .languages import MARKDOWN, TEXT, language_of, row_of
+
+if TYPE_CHECKING:
+    from ..domain.chunks import Chunk
+    from ..domain.ports import TokenCounter
+    from .file_system import FileSystemAdapter
+
+
+class FileIndexer:
+    """Makes records of the files of one segment."""
+
+    def __init__(self, files: FileSystemAdapter, counter: TokenCounter, *, with_skeleton_size: bool = False) -> None:
+        """Take the segment's files and the tokenizer; `with_skeleton_size` also prints each skeleton to measure it."""
+        self._files = files
+        self._counter = counter
+        self._builder = SkeletonMapBuilder()
+        self._with_skeleton_size = with_skeleton_size
+
+    def index(self, os_path: bytes) -> FileRecord:
+        """Return the record of one file; a file that cannot be indexed gives one with status `skipped`."""
+        path = display_path(os_path)
+        source = self._files.read_source(os_path)
+        if isinstance(source, Skipped):
+            return self.skipped(os_path, source.reason)
+        language = language_of(path)
+        status, reason, parse_ns = "ok", "", 0
+        functions = classes = skeleton_bytes = 0
+        chunks: tuple[Chunk, ...] | None = None
+        utf8 = source.utf8
+        if row_of(language) is not None:
+            started_ns = time.perf_counter_ns()
+            try:
+                skeleton = self._builder.extract(utf8, path, language)
+            except ParseDeadlineError as error:
+                status, reason = "failed", str(error)
+            else:
+                status = skeleton.status
+                reason = "syntax errors" if status == "partial" else ""
+                functions, classes = len(skeleton.functions), len(skeleton.classes)
+                skeleton_bytes = skeleton_size(skeleton)["skeleton_bytes"] if self._with_skeleton_size else 0
+                chunks = chunk_code(utf8, skeleton)
+            parse_ns = time.perf_counter_ns() - started_ns
+        elif language == MARKDOWN:
+            chunks = chunk_markdown(utf8, path)
+        if chunks is None:
+            chunks = chunk_text(utf8, path)
+        rows, terms = self._rows(utf8, path, chunks)
+        return FileRecord(
+            os_path,
+            path,
+            source.size_bytes,
+            source.mtime_ns,
+            source.content_sha,
+            language,
+            status,
+            reason,
+            source.encoding,
+            utf8.count(b"\n") + (0 if utf8.endswith(b"\n") or not utf8 else 1),
+            sum(row.tokens for row in rows),
+            source.generated,
+            source.size_bytes,
+            parse_ns,
+            functions,
+            classes,
+            skeleton_bytes,
+            rows,
+            terms,
+        )
+
+    def skipped(self, os_path: bytes, reason: str) -> FileRecord:
+        """Return the record that keeps a file from being looked at again until it changes."""
+        path = display_path(os_path)
+        size_bytes, mtime_ns = self._files.stat(os_path)
+        return FileRecord(
+            os_path, path, size_bytes, mtime_ns, "", TEXT, "skipped", reason, "", 0, 0, False, 0, 0, 0, 0, 0, (), ()
+        )
+
+    def _rows(
+        self, utf8: bytes, path: str, chunks: tuple[Chunk, ...]
+    ) -> tuple[tuple[ChunkRow, ...], tuple[ChunkTerms, ...]]:
+        count = self._counter.count
+        path_terms = index_terms(os.path.splitext(path)[0])
+        rows, terms = [], []
+        for chunk in chunks:
+            text = utf8[chunk.start_byte : chunk.end_byte].decode("utf-8", "replace")
+            names = " ".join(chunk.names)
+            rows.append(
+                ChunkRow(
+                    chunk.kind,
+                    chunk.name,
+                    chunk.qualname,
+                    chunk.signature,
+                    chunk.doc,
+                    names,
+                    chunk.start_line,
+                    chunk.end_line,
+                    chunk.start_byte,
+                    chunk.end_byte,
+                    count(text),
+                    count(snippet_of(chunk.signature, chunk.doc)),
+                    chunk.digest,
+                    chunk.twin,
+                )
+            )
+            scope = index_terms(chunk.qualname.rpartition(".")[0])
+            terms.append(
+                ChunkTerms(
+                    index_terms(f"{chunk.name} {names}"),
+                    f"{path_terms} {scope}",
+                    index_terms(f"{chunk.signature} {chunk.doc}"),
+                    index_terms(text),
+                )
+            )
+        return tuple(rows), tuple(terms)

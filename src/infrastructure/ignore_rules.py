@@ -1,0 +1,131 @@
+"""Which entries of the segment its ignore rules let through: the one user of the package `ignore` (ripgrep's walker).
+
+Owns how the rules combine and where they come from; what an entry is and whether it is indexed is
+`infrastructure.file_system`. Facts of the binding (0.4.2) this rests on: its paths are exact (undecodable bytes come
+as surrogate escapes), its iterator goes on after an error, and it takes no root whose name is not UTF-8.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from typing import TYPE_CHECKING
+
+from ..domain.errors import UsageError
+from ..domain.source_files import IGNORE_FILE_NAMES, JUNK_DIRECTORIES, NEVER_WALKED, VENV_NAMES
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from ignore import WalkBuilder
+    from ignore.overrides import Override
+
+_OS_ERROR = re.compile(r"\(os error (\d+)\)")
+
+
+def walk_entries(
+    root: bytes, root_fd: int, *, levels_to_git: int | None, extra_ignores: Sequence[str]
+) -> Iterator[tuple[bytes, str]]:
+    """Yield (os_path, "") for each entry, a directory (b"" first) before what is in it, in no further order.
+
+    A directory that cannot be listed comes a second time, with the reason. `levels_to_git` is that of
+    `levels_to_repository`. Symbolic links are yielded and never followed.
+
+    Raises: UsageError for a pattern among `extra_ignores` that is none.
+    """
+    import ignore  # ~6 ms with pathlib, only paid when the tree is walked
+
+    start = _spelled_for_the_binding(root, root_fd)
+    entries = _builder(start, levels_to_git, _overrides(start, root_fd, extra_ignores)).build()
+    prefix_chars = len(start.rstrip("/")) + 1
+    latest = b""
+    while True:
+        try:
+            entry = next(entries)
+        except StopIteration:
+            return
+        except (ignore.Error, ignore.IOError, OSError) as error:
+            # The walker lists a directory right after it yielded it, so the latest entry is the one that failed.
+            number = _OS_ERROR.search(str(error))
+            yield latest, f"not readable: {os.strerror(int(number[1])) if number else 'the directory listing failed'}"
+        else:
+            latest = str(entry.path())[prefix_chars:].encode("utf-8", "surrogateescape")
+            yield latest, ""
+
+
+def levels_to_repository(root: bytes) -> int | None:
+    """Return how many directories above the segment its git repository begins, 0 when it is one, None without."""
+    directory, levels = root, 0
+    while not os.path.lexists(os.path.join(directory, b".git")):
+        parent = os.path.dirname(directory)
+        if parent == directory:
+            return None
+        directory, levels = parent, levels + 1
+    return levels
+
+
+def rule_files(levels_to_git: int | None) -> list[bytes]:
+    """Return the paths, from the segment, of the rule files whose change no walked file or directory may show.
+
+    Those of the segment itself are among them because a rule may hide its own file.
+    """
+    paths = list(IGNORE_FILE_NAMES)
+    for level in range(1, (levels_to_git or 0) + 1):
+        paths += [b"../" * level + name for name in IGNORE_FILE_NAMES]
+    if levels_to_git is not None:
+        paths.append(b"../" * levels_to_git + b".git/info/exclude")
+    return paths
+
+
+def _spelled_for_the_binding(root: bytes, root_fd: int) -> str:
+    try:
+        return root.decode("utf-8")
+    except UnicodeDecodeError:
+        # Only Linux allows such names, and there the descriptor is a name in ASCII for the same directory.
+        return f"/proc/self/fd/{root_fd}"
+
+
+def _overrides(start: str, root_fd: int, extra_ignores: Sequence[str]) -> Override:
+    from pathlib import Path
+
+    from ignore import Error
+    from ignore.overrides import OverrideBuilder
+
+    # An override with "!" ignores and beats every ignore file; one without would ignore all that it does not name.
+    overrides = OverrideBuilder(Path(start))
+    for pattern in (*NEVER_WALKED, *(f"{name}/" for name in JUNK_DIRECTORIES)):
+        overrides.add(f"!{pattern}")
+    for name in VENV_NAMES:
+        # Only at the top, where it costs one stat: virtual environments further down are walked and then left out.
+        if _is_venv(name, root_fd):
+            overrides.add(f"!/{name.decode()}/")
+    for pattern in extra_ignores:
+        if not pattern.strip() or pattern.startswith("#"):
+            continue
+        if pattern.startswith("!"):
+            raise UsageError(f'ignore pattern "{pattern}": an extra pattern cannot re-include; put it into .ctxignore')
+        try:
+            overrides.add(f"!{pattern}")
+        except Error as error:
+            raise UsageError(f'ignore pattern "{pattern}" is not in gitignore form: {error}') from error
+    return overrides.build()
+
+
+def _builder(start: str, levels_to_git: int | None, overrides: Override) -> WalkBuilder:
+    from pathlib import Path
+
+    from ignore import WalkBuilder
+
+    builder = WalkBuilder(Path(start)).hidden(False).add_custom_ignore_filename(".ctxignore").overrides(overrides)
+    # Inside a repository git's own reach holds: its .gitignore files up to the repository's root and no further (the
+    # walker only looks for that root when git is required). Without one, .gitignore counts from the segment down: a
+    # stray ~/.gitignore must not hide a project below it.
+    return builder.require_git(levels_to_git is not None).parents(bool(levels_to_git))
+
+
+def _is_venv(name: bytes, root_fd: int) -> bool:
+    try:
+        os.stat(name + b"/pyvenv.cfg", dir_fd=root_fd)
+    except OSError:
+        return False
+    return True

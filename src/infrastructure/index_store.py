@@ -1,0 +1,457 @@
+"""IndexStore: the segment's index in one SQLite file (WAL, FTS5).
+
+Owns the file, its schema, the writer's lock and the detection of damage. Many processes may read while one writes;
+a killed writer leaves the last committed state. What is worth indexing and in which order results stand is decided
+elsewhere. The FTS5 table keeps no text: what a file contributed is stored compressed beside it, because FTS5 needs
+the very terms again to take them out.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import sqlite3
+import zlib
+from typing import TYPE_CHECKING, Any
+
+from ..domain.chunks import ChunkId
+from ..domain.errors import CtxError, IndexBusyError, IndexDamagedError
+from ..domain.index_records import PACK_PREFIX, ChunkRow, ChunkTerms, FileRecord, IndexFacts
+from ..domain.ranking import Candidate
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+
+    from ..domain.ranking import FieldWeights
+    from ..domain.source_files import FileStat
+
+SCHEMA_VERSION = 1
+"""Raised whenever what is stored changes its meaning; an index of another version is rebuilt."""
+
+_SCHEMA = """
+CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE files (
+  file_id INTEGER PRIMARY KEY, os_path BLOB NOT NULL UNIQUE, path TEXT NOT NULL UNIQUE,
+  size_bytes INTEGER NOT NULL, mtime_ns INTEGER NOT NULL, content_sha TEXT NOT NULL, language TEXT NOT NULL,
+  status TEXT NOT NULL, reason TEXT NOT NULL, encoding TEXT NOT NULL, lines INTEGER NOT NULL,
+  tokens INTEGER NOT NULL, generated INTEGER NOT NULL);
+CREATE TABLE file_terms (file_id INTEGER PRIMARY KEY, packed BLOB NOT NULL);
+CREATE TABLE directories (os_path BLOB PRIMARY KEY, mtime_ns INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE chunks (
+  chunk_id INTEGER PRIMARY KEY, file_id INTEGER NOT NULL, kind TEXT NOT NULL, name TEXT NOT NULL,
+  qualname TEXT NOT NULL, signature TEXT NOT NULL, doc TEXT NOT NULL, names TEXT NOT NULL,
+  start_line INTEGER NOT NULL, end_line INTEGER NOT NULL, start_byte INTEGER NOT NULL, end_byte INTEGER NOT NULL,
+  tokens INTEGER NOT NULL, snippet_tokens INTEGER NOT NULL, digest TEXT NOT NULL, twin INTEGER NOT NULL);
+CREATE INDEX chunks_by_file ON chunks (file_id);
+CREATE INDEX chunks_by_name ON chunks (name COLLATE NOCASE);
+CREATE TABLE skeletons (key TEXT PRIMARY KEY, payload BLOB NOT NULL) WITHOUT ROWID;
+CREATE VIRTUAL TABLE chunk_terms USING fts5(
+  name, scope, head, body, content='', tokenize="porter unicode61 remove_diacritics 2 tokenchars '_'");
+"""
+
+_FTS_HASH_BYTES = 64 * 1024 * 1024
+"""FTS5 collects this much before it writes a segment; its default of 1 MB writes and merges dozens of them."""
+
+_CHUNK_SEPARATOR = "\x1e"
+_FIELD_SEPARATOR = "\x1f"
+
+_CANDIDATE_COLUMNS = """c.chunk_id, f.path, f.language, c.kind, c.name, c.qualname, c.signature, c.doc, c.names,
+  c.start_line, c.end_line, c.tokens, c.snippet_tokens, c.digest, c.twin, f.generated"""
+
+
+class IndexStore:
+    """One open index; use as a context manager. Not for sharing between threads or across a fork."""
+
+    def __init__(self, path: str) -> None:
+        """Remember where the index is; `open` touches the disk."""
+        self.path = path
+        self._db: sqlite3.Connection | None = None
+        self._lock_fd: int | None = None
+
+    def __enter__(self) -> IndexStore:
+        self.open()
+        return self
+
+    def __exit__(self, *_exc: object) -> None:
+        self.close()
+
+    def open(self) -> bool:
+        """Open the index, making an empty one where none is or an older schema stands; return True when made anew.
+
+        Raises: IndexDamagedError when the file is not a usable index; CtxError when it cannot be opened.
+        """
+        with self._guarded():
+            self._connect()
+            version = self._execute("PRAGMA user_version").fetchone()[0]
+            if version == SCHEMA_VERSION:
+                self._execute("SELECT value FROM meta LIMIT 1").fetchone()
+                return False
+        with self.writing(wait_s=30.0):
+            with self._guarded():
+                if self._execute("PRAGMA user_version").fetchone()[0] == SCHEMA_VERSION:
+                    return False  # another process made it while we waited
+            if version != 0 or self._execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
+                self.remove()
+                self._connect()
+            with self._guarded():
+                assert self._db is not None
+                self._db.executescript(f"BEGIN IMMEDIATE;{_SCHEMA}PRAGMA user_version = {SCHEMA_VERSION};COMMIT;")
+                self._execute("INSERT INTO chunk_terms(chunk_terms, rank) VALUES ('automerge', 8)")
+        return True
+
+    def close(self) -> None:
+        """Close the database and let go of the writer's lock; safe to call twice."""
+        if self._db is not None:
+            self._db.close()
+            self._db = None
+        self._unlock()
+
+    def remove(self) -> None:
+        """Delete the index file and what SQLite keeps beside it; processes that read it keep the old one."""
+        if self._db is not None:
+            self._db.close()
+            self._db = None
+        for suffix in ("", "-wal", "-shm"):
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(self.path + suffix)
+
+    # ------------------------------------------------------------------ writing
+
+    @contextlib.contextmanager
+    def writing(self, *, wait_s: float, on_wait: Callable[[], None] = lambda: None) -> Iterator[None]:
+        """Hold the one writer's lock of this index.
+
+        Raises: IndexBusyError when another process holds it for longer than `wait_s`.
+        """
+        if self._lock_fd is not None:
+            yield
+            return
+        fd = os.open(self.path + ".lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o644)
+        try:
+            _lock(fd, wait_s, on_wait)
+        except BaseException:
+            os.close(fd)
+            raise
+        self._lock_fd = fd
+        try:
+            yield
+        finally:
+            self._unlock()
+
+    def _unlock(self) -> None:
+        if self._lock_fd is not None:
+            os.close(self._lock_fd)
+            self._lock_fd = None
+
+    @contextlib.contextmanager
+    def transaction(self, *, bulk: bool = False) -> Iterator[None]:
+        """Commit what the block writes as one unit, or nothing of it."""
+        with self._guarded():
+            if bulk:
+                self._execute(f"INSERT INTO chunk_terms(chunk_terms, rank) VALUES ('hashsize', {_FTS_HASH_BYTES})")
+                self._execute("PRAGMA cache_size = -65536")
+            self._execute("BEGIN IMMEDIATE")
+            try:
+                yield
+            except BaseException:
+                self._execute("ROLLBACK")
+                raise
+            self._execute("COMMIT")
+
+    def put(self, record: FileRecord) -> None:
+        """Store a file in place of what was stored under its path; call inside `transaction`."""
+        assert self._db is not None
+        known = self._execute("SELECT file_id FROM files WHERE os_path = ?", (record.os_path,)).fetchone()
+        if known is not None:
+            self._take_out(known[0])
+        twin = self._execute("SELECT file_id, os_path FROM files WHERE path = ?", (record.path,)).fetchone()
+        if twin is not None:
+            if not bytes(twin[1]).startswith(PACK_PREFIX):
+                return  # two names that print alike (one holds the other's escape): the first one stands
+            self._take_out(twin[0])  # the tree beats the pack
+        file_id = self._execute(
+            "INSERT INTO files VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)",
+            (known[0] if known is not None else None, *record[:12]),
+        ).lastrowid
+        if not record.chunks:
+            return
+        first = self._execute("SELECT coalesce(max(chunk_id), 0) + 1 FROM chunks").fetchone()[0]
+        self._db.executemany(
+            "INSERT INTO chunks VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+            ((first + at, file_id, *row) for at, row in enumerate(record.chunks)),
+        )
+        self._db.executemany(
+            "INSERT INTO chunk_terms(rowid, name, scope, head, body) VALUES (?,?,?,?,?)",
+            ((first + at, *terms) for at, terms in enumerate(record.terms)),
+        )
+        packed = _CHUNK_SEPARATOR.join(_FIELD_SEPARATOR.join(terms) for terms in record.terms)
+        self._execute("INSERT INTO file_terms VALUES (?,?)", (file_id, zlib.compress(packed.encode("utf-8"), 1)))
+
+    def touch(self, stat: FileStat) -> None:
+        """Note a file's new size and time when its content is what it was."""
+        self._execute("UPDATE files SET size_bytes = ?, mtime_ns = ? WHERE os_path = ?", (stat[1], stat[2], stat[0]))
+
+    def drop(self, os_path: bytes) -> None:
+        """Take a file out; an unknown one is no error."""
+        known = self._execute("SELECT file_id FROM files WHERE os_path = ?", (os_path,)).fetchone()
+        if known is not None:
+            self._take_out(known[0])
+
+    def _take_out(self, file_id: int) -> None:
+        assert self._db is not None
+        packed = self._execute("SELECT packed FROM file_terms WHERE file_id = ?", (file_id,)).fetchone()
+        if packed is not None:
+            ids = self._execute("SELECT chunk_id FROM chunks WHERE file_id = ? ORDER BY chunk_id", (file_id,))
+            texts = zlib.decompress(packed[0]).decode("utf-8").split(_CHUNK_SEPARATOR)
+            self._db.executemany(
+                "INSERT INTO chunk_terms(chunk_terms, rowid, name, scope, head, body) VALUES ('delete',?,?,?,?,?)",
+                [(row[0], *text.split(_FIELD_SEPARATOR)) for row, text in zip(ids.fetchall(), texts, strict=True)],
+            )
+            self._execute("DELETE FROM chunks WHERE file_id = ?", (file_id,))
+            self._execute("DELETE FROM file_terms WHERE file_id = ?", (file_id,))
+        self._execute("DELETE FROM files WHERE file_id = ?", (file_id,))
+
+    def set_directories(self, directories: Iterable[tuple[bytes, int]]) -> None:
+        """Replace the known directories and their times."""
+        assert self._db is not None
+        self._execute("DELETE FROM directories")
+        self._db.executemany("INSERT OR REPLACE INTO directories VALUES (?,?)", directories)
+
+    def set_meta(self, key: str, value: str) -> None:
+        """Store one fact about the index."""
+        self._execute("INSERT OR REPLACE INTO meta VALUES (?,?)", (key, value))
+
+    # ------------------------------------------------------------------ reading
+
+    def meta(self, key: str) -> str:
+        """Return a stored fact, or "" when it was never stored."""
+        row = self._execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
+        return str(row[0]) if row is not None else ""
+
+    def stats(self) -> list[FileStat]:
+        """Return (os_path, size, mtime) of every known file, skipped ones included."""
+        return self._execute("SELECT os_path, size_bytes, mtime_ns FROM files").fetchall()
+
+    def directories(self) -> list[tuple[bytes, int]]:
+        """Return every directory of the last walk with its time."""
+        return self._execute("SELECT os_path, mtime_ns FROM directories").fetchall()
+
+    def content_sha(self, os_path: bytes) -> str:
+        """Return the stored content hash of a file, or "" when it is unknown."""
+        row = self._execute("SELECT content_sha FROM files WHERE os_path = ?", (os_path,)).fetchone()
+        return str(row[0]) if row is not None else ""
+
+    def candidates(
+        self, match: str, weights: FieldWeights, limit: int, where: str = "", arguments: Sequence[Any] = ()
+    ) -> list[Candidate]:
+        """Return the best chunks by weighted BM25 for an FTS5 expression, best first.
+
+        `where` may restrict them by columns of `f` (files) and `c` (chunks).
+        """
+        ranked = "SELECT rowid, bm25(chunk_terms, ?, ?, ?, ?) AS score FROM chunk_terms WHERE chunk_terms MATCH ?"
+        numbers = (weights.name, weights.scope, weights.head, weights.body, match)
+        if where:
+            sql = f"""SELECT {_CANDIDATE_COLUMNS}, -t.score FROM ({ranked}) t JOIN chunks c ON c.chunk_id = t.rowid
+                JOIN files f USING (file_id) WHERE {where} ORDER BY t.score LIMIT ?"""
+            rows = self._execute(sql, (*numbers, *arguments, limit))
+        else:
+            sql = f"""SELECT {_CANDIDATE_COLUMNS}, -t.score FROM ({ranked} ORDER BY score LIMIT ?) t
+                JOIN chunks c ON c.chunk_id = t.rowid JOIN files f USING (file_id) ORDER BY t.score"""
+            rows = self._execute(sql, (*numbers, limit))
+        return [_candidate(row, row[16]) for row in rows]
+
+    def by_name(self, name: str, limit: int, where: str = "1", arguments: Sequence[Any] = ()) -> list[Candidate]:
+        """Return the chunks of that name in any case, the exact spelling first; their BM25 is 0."""
+        rows = self._execute(
+            f"""SELECT {_CANDIDATE_COLUMNS} FROM chunks c JOIN files f USING (file_id)
+            WHERE c.name = ? COLLATE NOCASE AND {where} ORDER BY c.name <> ?, f.path, c.start_line LIMIT ?""",
+            (name, *arguments, name, limit),
+        )
+        return [_candidate(row, 0.0) for row in rows]
+
+    def names_like(self, patterns: Sequence[str], limit: int) -> list[str]:
+        """Return distinct names that match any of the LIKE patterns, for suggestions."""
+        if not patterns:
+            return []
+        condition = " OR ".join("name LIKE ? ESCAPE '\\'" for _ in patterns)
+        rows = self._execute(f"SELECT DISTINCT name FROM chunks WHERE {condition} LIMIT ?", (*patterns, limit))
+        return [str(row[0]) for row in rows]
+
+    def count_matches(self, match: str) -> int:
+        """Return how many chunks match an FTS5 expression."""
+        row = self._execute("SELECT count(*) FROM chunk_terms WHERE chunk_terms MATCH ?", (match,)).fetchone()
+        return int(row[0])
+
+    def file(self, path: str) -> FileRecord | None:
+        """Return a stored file by its printed path, with its chunks and without its terms; None when unknown."""
+        row = self._execute("SELECT * FROM files WHERE path = ?", (path,)).fetchone()
+        if row is None:
+            return None
+        chunks = self._execute(
+            """SELECT kind, name, qualname, signature, doc, names, start_line, end_line, start_byte, end_byte, tokens,
+            snippet_tokens, digest, twin FROM chunks WHERE file_id = ? ORDER BY start_line""",
+            (row[0],),
+        )
+        stored = (*row[1:12], bool(row[12]), 0, 0, 0, 0, 0)
+        return FileRecord._make((*stored, tuple(ChunkRow._make(chunk) for chunk in chunks), ()))
+
+    def files(self) -> Iterator[tuple[str, str, str, int]]:
+        """Yield (path, language, content_sha, tokens) of every indexed file by path."""
+        yield from self._execute(
+            "SELECT path, language, content_sha, tokens FROM files WHERE status <> 'skipped' ORDER BY path"
+        )
+
+    def ids_named(self, qualname: str, digest: str) -> list[ChunkId]:
+        """Return the ids, in any file, of chunks with that qualified name and hash (a file that was moved)."""
+        rows = self._execute(
+            """SELECT f.path, c.qualname, c.digest, c.twin FROM chunks c JOIN files f USING (file_id)
+            WHERE c.name = ? AND c.qualname = ? AND c.digest = ? ORDER BY f.path""",
+            (qualname.rpartition(".")[2], qualname, digest),
+        )
+        return [ChunkId(*row) for row in rows]
+
+    def skipped(self) -> list[tuple[str, str]]:
+        """Return (path, reason) of the files that are known and not indexed, by path."""
+        return self._execute("SELECT path, reason FROM files WHERE status = 'skipped' ORDER BY path").fetchall()
+
+    def partial(self) -> list[tuple[str, str]]:
+        """Return (path, reason) of the files whose parse was not whole, by path."""
+        return self._execute(
+            "SELECT path, reason FROM files WHERE status IN ('partial', 'failed') ORDER BY path"
+        ).fetchall()
+
+    def paths_like(self, tail: str, limit: int) -> list[str]:
+        """Return paths that end with the given name, for suggestions."""
+        pattern = "%" + tail.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+        rows = self._execute(
+            "SELECT path FROM files WHERE path LIKE ? ESCAPE '\\' AND status <> 'skipped' ORDER BY path LIMIT ?",
+            (pattern, limit),
+        )
+        return [str(row[0]) for row in rows]
+
+    def facts(self) -> IndexFacts:
+        """Return what the index holds, in numbers."""
+        files, tokens = self._execute(
+            "SELECT count(*), coalesce(sum(tokens), 0) FROM files WHERE status <> 'skipped'"
+        ).fetchone()
+        languages = self._execute(
+            "SELECT language, count(*) FROM files WHERE status <> 'skipped' GROUP BY 1 ORDER BY 2 DESC, 1"
+        ).fetchall()
+        return IndexFacts(
+            files=files,
+            skipped=self._execute("SELECT count(*) FROM files WHERE status = 'skipped'").fetchone()[0],
+            chunks=self._execute("SELECT count(*) FROM chunks").fetchone()[0],
+            tokens=tokens,
+            as_of=self.meta("as_of"),
+            complete=self.meta("complete") == "1",
+            size_bytes=sum(os.path.getsize(self.path + s) for s in ("", "-wal") if os.path.exists(self.path + s)),
+            languages=tuple(languages),
+        )
+
+    def file_count(self) -> int:
+        """Return the number of indexed files."""
+        return int(self._execute("SELECT count(*) FROM files WHERE status <> 'skipped'").fetchone()[0])
+
+    def check(self) -> str:
+        """Read the whole file for damage and return "ok" or what is wrong (slow: for doctor and validate)."""
+        try:
+            with self._guarded():
+                found = str(self._execute("PRAGMA quick_check(1)").fetchone()[0])
+                if found != "ok":
+                    return found
+                self._execute("INSERT INTO chunk_terms(chunk_terms) VALUES ('integrity-check')")
+        except IndexDamagedError as error:
+            return str(error)
+        stored = self._execute("SELECT count(*) FROM chunks").fetchone()[0]
+        searchable = self._execute("SELECT count(*) FROM chunk_terms_docsize").fetchone()[0]
+        return "ok" if stored == searchable else f"{stored} chunks stored and {searchable} searchable"
+
+    # ------------------------------------------------------------------ skeleton cache
+
+    def skeleton(self, key: str) -> bytes | None:
+        """Return a cached skeleton's bytes."""
+        row = self._execute("SELECT payload FROM skeletons WHERE key = ?", (key,)).fetchone()
+        return bytes(row[0]) if row is not None else None
+
+    def put_skeleton(self, key: str, payload: bytes, *, keep: int = 512) -> None:
+        """Cache a skeleton, keeping a bounded number; does nothing while another process writes."""
+        try:
+            with self.writing(wait_s=0.0):
+                if self._execute("SELECT count(*) FROM skeletons").fetchone()[0] >= keep:
+                    self._execute("DELETE FROM skeletons")
+                self._execute("INSERT OR REPLACE INTO skeletons VALUES (?,?)", (key, payload))
+        except (IndexBusyError, CtxError, sqlite3.OperationalError):
+            return
+
+    # ------------------------------------------------------------------ rim
+
+    def _connect(self) -> None:
+        if self._db is not None:
+            return
+        os.makedirs(os.path.dirname(self.path), exist_ok=True)
+        self._db = sqlite3.connect(self.path, timeout=10.0, isolation_level=None)
+        self._execute("PRAGMA journal_mode = WAL")
+        # With WAL this is safe against kill -9; only a power cut may lose the last commits, never the file.
+        self._execute("PRAGMA synchronous = NORMAL")
+        self._execute("PRAGMA mmap_size = 268435456")
+
+    def _execute(self, sql: str, arguments: Sequence[Any] = ()) -> sqlite3.Cursor:
+        if self._db is None:
+            raise CtxError(f"{self.path}: the index is not open")
+        try:
+            return self._db.execute(sql, arguments)
+        except sqlite3.Error as error:
+            raise _translated(error, self.path) from error
+
+    @contextlib.contextmanager
+    def _guarded(self) -> Iterator[None]:
+        """Turn SQLite's errors into ours for a whole block (fetches and executemany included)."""
+        try:
+            yield
+        except sqlite3.Error as error:
+            raise _translated(error, self.path) from error
+
+
+def _candidate(row: Sequence[Any], bm25: float) -> Candidate:
+    values: list[Any] = [*row[:15], bool(row[15]), bm25]
+    return Candidate(*values)
+
+
+def _translated(error: sqlite3.Error, path: str) -> Exception:
+    """Return our error for one of SQLite's: damage, a busy writer, or a disk that refuses."""
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+        return IndexDamagedError(f"{path}: the index is damaged ({error}); run `ctx index --rebuild`")
+    if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+        return IndexBusyError(f"{path}: another process is writing the index; try again in a moment")
+    if code == sqlite3.SQLITE_FULL:
+        return CtxError(f"{path}: the disk is full; free some space and run the command again")
+    if isinstance(error, sqlite3.OperationalError) and code == sqlite3.SQLITE_ERROR:
+        return IndexDamagedError(f"{path}: not the index expected here ({error}); run `ctx index --rebuild`")
+    return CtxError(f"{path}: the index cannot be used ({error}); check the folder's permissions and free space")
+
+
+def _lock(fd: int, wait_s: float, on_wait: Callable[[], None]) -> None:
+    """Take the exclusive lock within `wait_s`, asking every 20 ms; tell once when it has to wait."""
+    import time
+
+    deadline_ns = time.perf_counter_ns() + int(wait_s * 1e9)
+    told = False
+    while True:
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.perf_counter_ns() >= deadline_ns:
+                raise IndexBusyError(
+                    f"another ctx has been writing this index for more than {wait_s:g} s; try again when it is done"
+                ) from None
+            if not told:
+                told = True
+                on_wait()
+            time.sleep(0.02)
+        else:
+            return
+
+
+__all__ = ["SCHEMA_VERSION", "ChunkTerms", "IndexStore"]

@@ -1,0 +1,78 @@
+"""One parsing process: paths in on standard input, records out on standard output, until either ends.
+
+Started by `parse_pool` as `python -P -m ctx.infrastructure.parse_worker` (-P: nothing is ever imported from the
+folder that is being indexed). A frame is 8 bytes of length and that much `marshal`: both ends are one interpreter.
+The end of standard input is the order to stop, so a killed parent leaves no process behind.
+"""
+
+from __future__ import annotations
+
+import marshal
+import os
+import struct
+import sys
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import BinaryIO
+
+LENGTH = struct.Struct("<Q")
+HELLO = "ready"
+"""A worker's first frame: one that ends without it could not even start."""
+
+
+def read_frame(stream: BinaryIO) -> Any:
+    """Return the next frame's value, or None at the end of the stream (also in the middle of a frame)."""
+    head = stream.read(LENGTH.size)
+    if len(head) < LENGTH.size:
+        return None
+    (length,) = LENGTH.unpack(head)
+    body = stream.read(length)
+    return marshal.loads(body) if len(body) == length else None  # noqa: S302 - from our own child's pipe
+
+
+def write_frame(stream: BinaryIO, value: Any) -> None:
+    """Write one value as a frame and flush it."""
+    body = marshal.dumps(value)
+    stream.write(LENGTH.pack(len(body)) + body)
+    stream.flush()
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Serve one parent: the arguments are root, tokenizer, the size limit in bytes and 1 to measure skeletons."""
+    from .file_indexer import FileIndexer
+    from .file_system import FileSystemAdapter
+    from .null_telemetry import NullTelemetry
+    from .tokenizer import BpeTokenCounter
+
+    root, encoding, max_file_bytes, with_skeleton_size = arguments
+    # A stray print in a library must not land between frames.
+    out = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)
+    files = FileSystemAdapter(root, telemetry=NullTelemetry(), max_file_bytes=int(max_file_bytes))
+    indexer = FileIndexer(files, BpeTokenCounter(encoding), with_skeleton_size=with_skeleton_size == "1")
+    write_frame(out, HELLO)
+    while (paths := read_frame(sys.stdin.buffer)) is not None:
+        for path in paths:
+            try:
+                write_frame(out, _plain(indexer.index(path)))
+            except BrokenPipeError:
+                return 0
+    return 0
+
+
+def _plain(record: Any) -> tuple[Any, ...]:
+    """Return a record as plain tuples, which is what `marshal` carries."""
+    return (
+        *record[:-2],
+        tuple(tuple(row) for row in record.chunks),
+        tuple(tuple(terms) for terms in record.terms),
+    )
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main(sys.argv[1:]))
+    except KeyboardInterrupt:
+        sys.exit(130)

@@ -1,0 +1,74 @@
+"""Which directory a command works on, and what can be known of it without starting a process."""
+
+from __future__ import annotations
+
+import os
+
+from ..domain.errors import CtxError, UsageError
+
+
+def find_segment(given: str = "", start: str = "") -> str:
+    """Return the segment's absolute path: the one given, else the nearest parent with `_ctx` or `.git`, else here.
+
+    Raises: UsageError for a given path that is no directory; CtxError when the current directory is gone.
+    """
+    if given:
+        path = os.path.realpath(given)
+        if not os.path.isdir(path):
+            what = "is not a directory" if os.path.exists(path) else "does not exist"
+            raise UsageError(f"--segment {given}: {what}; give the directory to work on")
+        return path
+    try:
+        here = os.path.realpath(start or os.getcwd())
+    except FileNotFoundError:
+        raise CtxError("the current directory was deleted; change to one that exists or give --segment DIR") from None
+    folder = here
+    while True:
+        if os.path.isdir(os.path.join(folder, "_ctx")) or os.path.exists(os.path.join(folder, ".git")):
+            return folder
+        parent = os.path.dirname(folder)
+        if parent == folder:
+            return here
+        folder = parent
+
+
+def repository_sha(segment: str) -> str | None:
+    """Return the commit checked out in the repository that holds the segment, read from `.git`; None when unknown."""
+    folder = segment
+    while not os.path.exists(os.path.join(folder, ".git")):
+        parent = os.path.dirname(folder)
+        if parent == folder:
+            return None
+        folder = parent
+    git = os.path.join(folder, ".git")
+    if os.path.isfile(git):  # a linked worktree or a submodule: a file that names the real directory
+        pointer = _first_line(git)
+        if not pointer.startswith("gitdir:"):
+            return None
+        git = os.path.join(folder, pointer.removeprefix("gitdir:").strip())
+    head = _first_line(os.path.join(git, "HEAD"))
+    if not head.startswith("ref:"):
+        return head or None
+    name = head.removeprefix("ref:").strip()
+    common = _first_line(os.path.join(git, "commondir"))
+    for place in (git, os.path.join(git, common) if common else git):
+        sha = _first_line(os.path.join(place, name))
+        if sha:
+            return sha
+        try:
+            with open(os.path.join(place, "packed-refs"), encoding="utf-8", errors="replace") as file:
+                for line in file:
+                    sha, _, ref = line.rstrip("\n").partition(" ")
+                    if ref == name:
+                        return sha
+        except OSError:
+            continue
+    return None
+
+
+def _first_line(path: str) -> str:
+    try:
+        with open(path, encoding="utf-8", errors="replace") as file:
+            return file.readline(4096).strip()
+    except OSError:
+        return ""

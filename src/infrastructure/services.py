@@ -1,0 +1,254 @@
+"""The only place where things are wired together: one object per run that makes what a command needs, when it does."""
+
+from __future__ import annotations
+
+import os
+import sys
+from datetime import UTC, datetime
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from ..application.refresh_index import RefreshIndex, RefreshReport
+from ..domain.errors import IndexBusyError, IndexDamagedError
+from .clock import SystemClock
+from .config import Config, load_config
+from .file_system import FileSystemAdapter
+from .index_store import IndexStore
+from .state_folder import CTX_FOLDER, make_ctx_folder, user_cache_dir
+from .telemetry import Telemetry
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ..application.context_pack import PackState
+    from ..application.get import Get
+    from ..domain.symbols import SkeletonMap
+    from .ast_lsp import SkeletonMapBuilder
+    from .file_indexer import FileIndexer
+    from .tokenizer import BpeTokenCounter
+
+INDEX_FILE = "index.db"
+PACK_BYTES_MAX = 1 << 30
+
+
+class Services:
+    """What a command works with in one segment; use as a context manager."""
+
+    def __init__(self, segment: str, *, config: Config | None = None, run_id: str = "") -> None:
+        """Read the configuration; nothing is written and the index is not opened yet.
+
+        Raises: UsageError for a malformed configuration.
+        """
+        self.segment = segment
+        self.config = config or load_config(segment, os.environ)
+        self.warnings: list[str] = list(self.config.warnings)
+        self.clock = SystemClock()
+        self.state_folder, self.is_elsewhere = _state_folder(segment)
+        self.telemetry = Telemetry(
+            segment,
+            self.config.text("telemetry.level"),
+            run_id,
+            clock=self.clock,
+            directory=os.path.join(self.state_folder, "telemetry") if self.is_elsewhere else None,
+        )
+        if self.is_elsewhere:
+            self.warn(f"{CTX_FOLDER}/ cannot be written in this segment; index and telemetry go to the user's cache")
+        self._store: IndexStore | None = None
+
+    def __enter__(self) -> Services:
+        return self
+
+    def __exit__(self, *_exc: object) -> None:
+        if self._store is not None:
+            self._store.close()
+
+    def warn(self, text: str) -> None:
+        """Keep a warning for the person and the telemetry."""
+        self.warnings.append(text)
+
+    @property
+    def index_path(self) -> str:
+        """Where the index of this segment is."""
+        return os.path.join(self.state_folder, INDEX_FILE)
+
+    @cached_property
+    def files(self) -> FileSystemAdapter:
+        """The segment's files."""
+        return self._adapter(self.config.number("index.max_file_bytes"))
+
+    @cached_property
+    def pack_files(self) -> FileSystemAdapter:
+        """The same files for reading a context pack, which may be large."""
+        return self._adapter(PACK_BYTES_MAX)
+
+    def _adapter(self, max_file_bytes: int) -> FileSystemAdapter:
+        return FileSystemAdapter(
+            self.segment,
+            telemetry=self.telemetry,
+            max_file_bytes=max_file_bytes,
+            extra_ignores=self.config.items("index.ignore"),
+        )
+
+    @cached_property
+    def counter(self) -> BpeTokenCounter:
+        """The tokenizer, loaded at its first count."""
+        from .tokenizer import BpeTokenCounter
+
+        return BpeTokenCounter(self.config.text("tokens.encoding"))
+
+    @property
+    def store(self) -> IndexStore:
+        """The open index; a damaged one is named, removed and made anew (the refresh fills it)."""
+        if self._store is None:
+            store = IndexStore(self.index_path)
+            try:
+                store.open()
+                # Settings that change what is stored make another index.
+                mark = f"{self.config.text('tokens.encoding')} {self.config.number('index.max_file_bytes')}"
+                mark += f" {self.config.items('index.ignore')}"
+                if store.meta("settings") != mark:
+                    self._restart(store, mark)
+            except IndexDamagedError as error:
+                self.warn(f"{error.args[0].partition(';')[0]}; rebuilt")
+                self.telemetry.incr("index_rebuilt_count")
+                store.remove()
+                store.open()
+                self._restart(store, mark)
+            self._store = store
+        return self._store
+
+    def _restart(self, store: IndexStore, mark: str) -> None:
+        with store.writing(wait_s=10.0):
+            if store.meta("settings"):
+                store.remove()
+                store.open()
+            with store.transaction():
+                store.set_meta("settings", mark)
+
+    def rebuild(self) -> None:
+        """Throw the index away; the next refresh builds it whole."""
+        store = self._store or IndexStore(self.index_path)
+        os.makedirs(self.state_folder, exist_ok=True)
+        with store.writing(wait_s=10.0):
+            store.remove()
+        store.close()
+        self._store = None
+
+    @cached_property
+    def indexer(self) -> FileIndexer:
+        """The in-process file indexer; its reads are counted by the refresh, as the workers' are."""
+        from .file_indexer import FileIndexer
+        from .null_telemetry import NullTelemetry
+
+        files = FileSystemAdapter(
+            self.segment, telemetry=NullTelemetry(), max_file_bytes=self.config.number("index.max_file_bytes")
+        )
+        return FileIndexer(files, self.counter, with_skeleton_size=self.telemetry.level == "full")
+
+    def refresh(
+        self,
+        *,
+        whole: bool = False,
+        on_progress: Callable[[int, int], None] = lambda _done, _total: None,
+        on_wait: Callable[[], None] = lambda: None,
+    ) -> RefreshReport:
+        """Bring index and pack up to date; an index found damaged on the way is rebuilt once."""
+        try:
+            return self._refresh(whole, on_progress, on_wait)
+        except IndexDamagedError as error:
+            self.warn(f"{error.args[0].partition(';')[0]}; rebuilt")
+            self.telemetry.incr("index_rebuilt_count")
+            self.rebuild()
+            return self._refresh(True, on_progress, on_wait)
+
+    def _refresh(
+        self, whole: bool, on_progress: Callable[[int, int], None], on_wait: Callable[[], None]
+    ) -> RefreshReport:
+        from .parse_pool import ParsePool
+
+        pool = ParsePool(
+            lambda: self.indexer,
+            (
+                self.segment,
+                self.config.text("tokens.encoding"),
+                str(self.config.number("index.max_file_bytes")),
+                "1" if self.telemetry.level == "full" else "0",
+            ),
+            workers=self.config.number("index.workers"),
+        )
+        refresh = RefreshIndex(
+            self.files,
+            self.store,
+            pool,
+            self.telemetry,
+            self.clock,
+            tells_each_parse=self.telemetry.level == "full",
+        )
+        report = refresh(whole=whole, on_progress=on_progress, on_wait=on_wait)
+        self._sync_pack(report)
+        return report
+
+    def _sync_pack(self, report: RefreshReport) -> PackState | None:
+        from ..application.context_pack import PACK_PATH, PackSync
+        from ..domain.context_pack import PackMalformedError
+
+        def stat() -> tuple[int, int]:
+            return self.files.stat(os.fsencode(PACK_PATH))
+
+        sync = PackSync(self.pack_files, self.store, self.counter, stat)
+        try:
+            state = sync(
+                tree_changed=report.did_anything, paths_changed=bool(report.files_added or report.files_removed)
+            )
+        except PackMalformedError as error:
+            self.warn(f"{error}; it is left out")
+            return None
+        except IndexBusyError:
+            return None  # the process that writes takes the pack in, too
+        if state is not None:
+            written = datetime.fromtimestamp(state.mtime_ns / 1e9, UTC)
+            self.telemetry.set_pack_state(state.sha, written.isoformat(timespec="seconds"), state.is_stale)
+        return state
+
+    def skeleton_of(self, path: str, source: bytes, language: str) -> SkeletonMap:
+        """Return a file's skeleton through the cache, telling telemetry."""
+        return self._builder.parse(source, path, language)
+
+    @cached_property
+    def _builder(self) -> SkeletonMapBuilder:
+        from .ast_lsp import SkeletonMapBuilder
+        from .skeleton_store import IndexedSkeletons
+
+        return SkeletonMapBuilder(self.telemetry, cache=IndexedSkeletons(self.store))
+
+    def get(self) -> Get:
+        """Return the use case behind `ctx get`."""
+        from ..application.get import Get
+
+        return Get(self.files, self.pack_files, self.store, self.counter, self.skeleton_of)
+
+
+def _state_folder(segment: str) -> tuple[str, bool]:
+    """Return where index and telemetry go, and whether that is outside the segment because it cannot be written.
+
+    The folder is made here: what the first walk sees is then what every later look sees.
+    """
+    try:
+        folder = make_ctx_folder(segment)
+        if os.access(folder, os.W_OK | os.X_OK):
+            return folder, False
+    except OSError:
+        pass
+    import hashlib
+
+    digest = hashlib.sha256(os.fsencode(os.path.realpath(segment))).hexdigest()[:16]
+    return os.path.join(user_cache_dir(), digest), True
+
+
+def say(text: str) -> None:
+    """Write one line for the person to standard error; a closed one is no reason to fail."""
+    try:
+        sys.stderr.write(f"ctx: {text}\n")
+        sys.stderr.flush()
+    except (OSError, ValueError):
+        pass

@@ -1,0 +1,56 @@
+"""The folders ctx keeps things in: `_ctx/` in a segment, and the user's state and cache directories.
+
+`os.path` on purpose: this is imported on every start, and `pathlib` alone would cost more than all of it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+
+CTX_FOLDER = "_ctx"
+_GITIGNORE = b"*\n!.gitignore\n!config.toml\n"
+
+
+def make_ctx_folder(segment_path: str) -> str:
+    """Make `<segment>/_ctx` with its `.gitignore` where they are absent, and return the folder's path.
+
+    The segment itself is never made: a directory removed during a run stays removed. An existing `.gitignore` is left
+    as it is.
+
+    Raises:
+        OSError: the folder cannot be made.
+    """
+    folder = os.path.join(segment_path, CTX_FOLDER)
+    with contextlib.suppress(FileExistsError):
+        os.mkdir(folder)
+    # O_EXCL: two first runs at once must not write it twice, and a link of that name is not followed.
+    with contextlib.suppress(FileExistsError):
+        fd = os.open(
+            os.path.join(folder, ".gitignore"),
+            os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC,
+            0o644,
+        )
+        try:
+            os.write(fd, _GITIGNORE)
+        finally:
+            os.close(fd)
+    return folder
+
+
+def user_state_dir() -> str:
+    """Return ctx's directory for state of this user; XDG_STATE_HOME or ~/.local/state, not made here."""
+    return _xdg("XDG_STATE_HOME", ".local/state")
+
+
+def user_cache_dir() -> str:
+    """Return ctx's directory for what can be computed again; XDG_CACHE_HOME or ~/.cache, not made here."""
+    return _xdg("XDG_CACHE_HOME", ".cache")
+
+
+def _xdg(variable: str, below_home: str) -> str:
+    base = os.environ.get(variable, "")
+    # A relative value is invalid by the XDG base directory specification and must be ignored.
+    if not os.path.isabs(base):
+        base = os.path.join(os.path.expanduser("~"), below_home)
+    return os.path.join(base, "ctx")

@@ -1,0 +1,566 @@
+"""`Telemetry`: the only writer of what a command cost, in `<segment>/_ctx/telemetry/`.
+
+Owns the life of a run: sequence numbers, counters, latency samples, what happens when writing fails, the two summary
+files. Leaves names and rules to `ctx.domain.telemetry`, encoding to `event_encoding`, files to `event_sink`,
+`metrics_file` and `event_spill`. docs/telemetry.md describes every key it writes.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from typing import TYPE_CHECKING, Any
+
+from ..domain.telemetry.counters import (
+    ATTEMPTED,
+    DROPPED,
+    FILE_READ_MODES,
+    METRICS_DAMAGED,
+    RECOVERED,
+    WRITTEN,
+    file_read_counter,
+    fixed_counters,
+    variable_counters,
+)
+from ..domain.telemetry.events import LEVELS, RESERVED_FIELDS, TOKEN_FIELDS, TOP_WARNINGS_MAX, kind_of
+from ..domain.telemetry.redaction import PathRedactor, printable, short_hash
+from .clock import SystemClock
+from .event_encoding import EventEncoder
+from .event_sink import KEEP_ROTATED, ROTATE_BYTES, EventSink, Forks, SyncFailedError
+from .state_folder import CTX_FOLDER, make_ctx_folder
+
+if TYPE_CHECKING:
+    from pathlib import Path
+    from types import TracebackType
+
+    from ..domain.ports import Clock
+    from ..domain.telemetry.latency import LatencySamples
+    from ..domain.telemetry.summary import TokenSums
+
+LEVEL_VARIABLE = "CTX_TELEMETRY"
+QUEUE_MAX = 256
+
+_TOKEN_FIELDS = frozenset(TOKEN_FIELDS)
+_ZERO_TOKENS = dict.fromkeys(TOKEN_FIELDS, 0)
+_NO_WARNINGS: tuple[str, ...] = ()
+_KINDS_MAX = 1024
+# Samples and token figures wait in plain lists and are added up every 1,024 events; adding each would cost each event.
+_FOLD_EVERY_MASK = 1023
+
+
+class _Said:
+    """What this process has already told the user, once."""
+
+    degraded = False
+    bad_level = False
+
+
+class _Kind:
+    """What a run knows about one event name, worked out once, and what it has counted of it since the last fold."""
+
+    __slots__ = ("allowed_args", "count", "critical", "fixed_counters", "head", "rule", "samples_ns", "tokens")
+
+    def __init__(self, cmd: str, head: bytes) -> None:
+        row = kind_of(cmd)
+        self.allowed_args = row.args
+        self.critical = row.critical
+        self.fixed_counters = fixed_counters(cmd)
+        self.rule = variable_counters(cmd)
+        self.head = head
+        self.count = 0
+        self.samples_ns: list[int] = []
+        self.tokens = [0, 0, 0, 0, 0]  # how many events reported any, then the sums in the order of TOKEN_FIELDS
+
+    def count_tokens(self, result: dict[str, Any]) -> dict[str, int]:
+        """Return the figures a result reports, and add them to the sums."""
+        get = result.get
+        read, printed, retrieved = get("input_tokens", 0), get("output_tokens", 0), get("retrieved_tokens", 0)
+        total = get("total_tokens", read + printed)
+        sums = self.tokens
+        sums[0] += 1
+        sums[1] += read
+        sums[2] += printed
+        sums[3] += total
+        sums[4] += retrieved
+        return {"input_tokens": read, "output_tokens": printed, "total_tokens": total, "retrieved_tokens": retrieved}
+
+
+class Telemetry:
+    """The record of one run in one segment.
+
+    Constructing it reads the environment and writes nothing; the folder is made by the first write, and never at level
+    `off`. No method raises for a disk that is full, read-only or gone: the loss is counted and said once on stderr.
+
+    `directory` puts the files elsewhere when `_ctx/` cannot be written; `keep_rotated=None` keeps every rotated file.
+    Safe for threads and across fork: a forked child counts from nothing, with a `seq` of its own.
+    """
+
+    def __init__(
+        self,
+        segment_path: Path | str,
+        level: str = "lite",
+        run_id: str = "",
+        *,
+        clock: Clock | None = None,
+        rotate_bytes: int = ROTATE_BYTES,
+        keep_rotated: int | None = KEEP_ROTATED,
+        directory: Path | str | None = None,
+    ) -> None:
+        self.level = _effective_level(level)
+        self._is_off = self.level == "off"
+        self._segment_path = os.path.abspath(os.fspath(segment_path))
+        self.clock = clock or SystemClock()
+        self._timestamp = self.clock.timestamp if isinstance(self.clock, SystemClock) else self._formatted_now
+        self.run_id = run_id or f"run_{int(self.clock.now().timestamp())}_{os.urandom(4).hex()}"
+        self._is_elsewhere = directory is not None
+        self.directory = (
+            os.path.join(self._segment_path, CTX_FOLDER, "telemetry")
+            if directory is None
+            else os.path.abspath(os.fspath(directory))
+        )
+        self._sink = EventSink(
+            os.path.join(self.directory, "events.jsonl"),
+            make_folder=self._make_folder,
+            rotate_bytes=rotate_bytes,
+            keep_rotated=keep_rotated,
+        )
+        self._head: bytes | None = None
+        self._has_exit_hook = False
+        self._pack: dict[str, Any] | None = None
+        self._begin()
+
+    # -- what a command calls
+
+    def event(
+        self,
+        cmd: str,
+        args: dict[str, Any],
+        result: dict[str, Any],
+        timing_ms: int,
+        warnings: list[str] | None = None,
+        **extra_fields: Any,
+    ) -> None:
+        """Write one event, move the counters it stands for and add one latency sample for `cmd`.
+
+        `duration_ns` among the extra fields is the sample, else `timing_ms` when it is above 0. Token figures are taken
+        from `result` (`input_tokens`, `output_tokens`, `total_tokens`, `retrieved_tokens`).
+
+        Raises:
+            ValueError: an extra field has a reserved name.
+        """
+        # Every event of every command passes here, and the bar is five raw writes: hence the plain, unfactored body.
+        if self._is_off:
+            return
+        duration_ns = None
+        if extra_fields:
+            if not RESERVED_FIELDS.isdisjoint(extra_fields):
+                _refuse_reserved(extra_fields)
+            duration_ns = extra_fields.pop("duration_ns", None)
+        if self._forks != Forks.count:
+            self._after_fork()
+        sink = self._sink
+        with sink.lock:
+            kind = self._kinds.get(cmd) or self._kind(cmd)
+            self._seq = seq = self._seq + 1
+            kind.count += 1
+            if kind.rule is not None:
+                self._add_all(kind.rule(args, result, extra_fields))
+            if duration_ns is not None:
+                kind.samples_ns.append(duration_ns)
+            elif timing_ms > 0:
+                kind.samples_ns.append(timing_ms * 1_000_000)
+            body = {
+                "args": args,
+                "result": result,
+                "timing_ms": timing_ms,
+                "duration_ns": duration_ns,
+                "tokens": _ZERO_TOKENS if _TOKEN_FIELDS.isdisjoint(result) else kind.count_tokens(result),
+                "warnings": self._count_warnings(warnings) if warnings else _NO_WARNINGS,
+                "pid": self._pid,
+                "seq": seq,
+                "level": self.level,
+                **extra_fields,
+            }
+            if self._dropped_since_last:
+                body["telemetry_dropped_since_last"] = self._dropped_since_last
+            if not seq & _FOLD_EVERY_MASK:
+                self._fold()
+            line = b'{"ts":"%b%b%b' % (self._timestamp(), kind.head, self._line_body(body, kind.allowed_args))
+            try:
+                if self._has_backlog:
+                    self._write_backlog()
+                sink.append_locked(line, durable=kind.critical)
+            except SyncFailedError as error:
+                self._say_degraded(error)
+            except OSError as error:
+                self._keep_or_drop(line, error, critical=kind.critical)
+            else:
+                self._dropped_since_last = 0
+
+    def observe(self, cmd: str, ms: float) -> None:
+        """Add one latency sample, in milliseconds, for work that has no event."""
+        if self._is_off:
+            return
+        self._after_fork()
+        with self._sink.lock:
+            self._samples_of(cmd).add(int(ms * 1e6))
+
+    def incr(self, name: str, n: int = 1) -> None:
+        """Add `n` to the counter `name`."""
+        if self._is_off:
+            return
+        self._after_fork()
+        with self._sink.lock:
+            self._counters[name] = self._counters.get(name, 0) + n
+
+    def timed(self, cmd: str, args: dict[str, Any], **extra: Any) -> Timed:
+        """Return a context manager that times its block and emits the event when it ends, also when it raises.
+
+        It yields an object whose `result`, `extra` and `warnings` the block fills in.
+
+        Raises:
+            ValueError: an extra field has a reserved name.
+        """
+        if not RESERVED_FIELDS.isdisjoint(extra):
+            _refuse_reserved(extra)
+        return Timed(self, cmd, args, extra)
+
+    def command_start(self, command: str, face: str) -> None:
+        """Write the critical event that opens a process or a request."""
+        self.event("command.start", {"command": command, "face": face}, {}, 0)
+
+    def command_end(self, command: str, face: str, exit_code: int, duration_ns: int) -> None:
+        """Write the critical event that closes it, with the bytes read so far, in total and by mode."""
+        self.event(
+            "command.end",
+            {"command": command, "face": face},
+            {"exit_code": exit_code},
+            duration_ns // 1_000_000,
+            duration_ns=duration_ns,
+            bytes_read=self.bytes_read,
+            **{f"{mode}_bytes": size for mode, size in self.bytes_by_mode.items()},
+        )
+
+    def set_pack_state(self, sha16: str | None, mtime: str | None, stale_detected: bool | None) -> None:
+        """Say which context pack the run used; `mtime` is an RFC 3339 time. All None, the default, when there is none."""
+        self._pack = {"pack_sha": sha16, "pack_mtime": mtime, "stale_detected": stale_detected}
+
+    def flush(self) -> None:
+        """Write what waits, add this run's new counts to metrics.json, replace last_run.json; never raises.
+
+        A second flush adds only what is new since the first; last_run.json always shows the whole run.
+        """
+        if self._is_off:
+            return
+        self._after_fork()
+        with self._sink.lock:
+            try:
+                self._write_backlog()
+            except OSError as error:
+                self._say_degraded(error)
+                self._spill()
+            try:
+                self._write_summaries()
+            except OSError as error:
+                self._say_degraded(error)
+
+    def close(self) -> None:
+        """Flush and close the files; a later event opens them again."""
+        self.flush()
+        self._sink.close()
+
+    # -- what others read
+
+    @property
+    def counters(self) -> dict[str, int]:
+        """Every counter of this run so far, `telemetry_events_written` and its like included; a copy."""
+        with self._sink.lock:
+            self._fold()
+            return {
+                ATTEMPTED: self._seq,
+                WRITTEN: self._seq - self._failed + self._recovered,
+                DROPPED: self.dropped,
+                RECOVERED: self._recovered,
+                **self._counters,
+            }
+
+    @property
+    def bytes_by_mode(self) -> dict[str, int]:
+        """Bytes this process handed on so far, by disclosure mode."""
+        return {mode: self._counters.get(file_read_counter(mode), 0) for mode in FILE_READ_MODES}
+
+    @property
+    def bytes_read(self) -> int:
+        """Bytes this process handed on so far, over all modes."""
+        return sum(self.bytes_by_mode.values())
+
+    @property
+    def segment_id(self) -> str:
+        """8 hex digits that tell this segment from another of the same name."""
+        return self._identity()[1]
+
+    # -- the life of a run
+
+    def _begin(self) -> None:
+        """Start counting: at construction, and again in a forked child."""
+        self._forks = Forks.count
+        self._pid = os.getpid()
+        self._seq = 0
+        self.dropped = 0
+        self._failed = 0  # events not written when they came: dropped, waiting or spilled
+        self._recovered = 0
+        self._dropped_since_last = 0
+        self._counters: dict[str, int] = {}
+        self._flushed: dict[str, int] = {}
+        self._kinds: dict[str, _Kind] = {}
+        self._samples: dict[str, LatencySamples] = {}
+        self._tokens: dict[str, TokenSums] = {}
+        self._top_warnings: list[str] = []
+        self._queue: list[bytes] = []
+        self._has_looked_for_spill = False
+        self._has_backlog = True  # as far as is known: what earlier runs spilled is looked for before the first write
+
+    def _after_fork(self) -> None:
+        if self._forks != Forks.count:
+            self._sink.after_fork()
+            self._begin()
+
+    def _identity(self) -> tuple[PathRedactor, str]:
+        resolved = os.path.realpath(self._segment_path)
+        home = os.path.expanduser("~")
+        homes = [home, os.path.realpath(home)] if os.path.isabs(home) else []
+        # The place with links resolved names the segment, so two ways to one directory are one segment.
+        return PathRedactor((resolved, self._segment_path), homes), short_hash(resolved)
+
+    def _make_folder(self) -> None:
+        if self._is_elsewhere:
+            os.makedirs(self.directory, exist_ok=True)
+            return
+        make_ctx_folder(self._segment_path)
+        with contextlib.suppress(FileExistsError):
+            os.mkdir(self.directory)
+
+    # -- one event
+
+    def _kind(self, cmd: str) -> _Kind:
+        if self._head is None:
+            redactor, segment_id = self._identity()
+            self._encoder = encoder = EventEncoder(redactor)
+            self._line_body = encoder.line_body
+            self._head = b'","run_id":%b,"segment":%b,"segment_id":"%b","cmd":' % (
+                encoder.text(self.run_id),
+                encoder.dumps(redactor.segment_name())[:-1],
+                segment_id.encode(),
+            )
+        if len(self._kinds) >= _KINDS_MAX:
+            # Names come from the program, but a client can make an editor server report any method.
+            self._fold()
+            self._kinds.clear()
+        kind = self._kinds[cmd] = _Kind(cmd, self._head + self._encoder.text(cmd) + b",")
+        return kind
+
+    def _fold(self) -> None:
+        """Add what waits in the kinds to the counters, the samples and the token sums."""
+        for cmd, kind in self._kinds.items():
+            self._add_all([(name, kind.count) for name in kind.fixed_counters if kind.count])
+            kind.count = 0
+            if kind.samples_ns:
+                samples = self._samples_of(cmd)
+                for sample_ns in kind.samples_ns:
+                    samples.add(int(sample_ns))
+                kind.samples_ns.clear()
+            if kind.tokens[0]:
+                from ..domain.telemetry.summary import TokenSums
+
+                self._tokens.setdefault(cmd, TokenSums()).add(*kind.tokens)
+                kind.tokens = [0, 0, 0, 0, 0]
+
+    def _samples_of(self, cmd: str) -> LatencySamples:
+        samples = self._samples.get(cmd)
+        if samples is None:
+            from ..domain.telemetry.latency import LatencySamples
+
+            samples = self._samples[cmd] = LatencySamples()
+        return samples
+
+    def _add_all(self, increments: list[tuple[str, int]]) -> None:
+        for name, increment in increments:
+            self._counters[name] = self._counters.get(name, 0) + increment
+
+    def _count_warnings(self, warnings: list[str]) -> list[str]:
+        safe = self._encoder.warnings(warnings)
+        for warning in safe:
+            if len(self._top_warnings) < TOP_WARNINGS_MAX and warning not in self._top_warnings:
+                self._top_warnings.append(warning)
+        return safe
+
+    def _formatted_now(self) -> bytes:
+        return self.clock.now().isoformat(timespec="microseconds").encode()
+
+    # -- when writing fails
+
+    def _keep_or_drop(self, line: bytes, error: OSError, *, critical: bool) -> None:
+        self._failed += 1
+        self._say_degraded(error)
+        if not critical:
+            self._drop(1)
+            return
+        if len(self._queue) >= QUEUE_MAX:
+            self._spill()
+        self._queue.append(line)
+        self._has_backlog = True
+        if not self._has_exit_hook:
+            import atexit
+
+            self._has_exit_hook = True
+            atexit.register(self._at_exit)
+
+    def _drop(self, count: int) -> None:
+        self.dropped += count
+        self._dropped_since_last += count
+
+    def _write_backlog(self) -> None:
+        """Write what earlier runs spilled, then what waits in the queue, in order.
+
+        Raises:
+            OSError: it cannot be written now; what is left stays.
+        """
+        if not self._has_looked_for_spill:
+            from .event_spill import has_spill, take_up
+
+            if has_spill():
+                self._recovered += take_up(self.segment_id, self._sink, self.directory)
+            self._has_looked_for_spill = True
+        while self._queue:
+            try:
+                self._sink.append_locked(self._queue[0], durable=True)
+            except SyncFailedError as error:
+                self._say_degraded(error)
+            del self._queue[0]
+            self._recovered += 1
+        self._has_backlog = False
+
+    def _spill(self) -> None:
+        """Move the queue to the user's state directory; what cannot be kept there either is dropped and counted."""
+        if not self._queue:
+            return
+        from .event_spill import spill_lines
+
+        try:
+            spill_lines(self.segment_id, self.run_id, self._queue)
+            self._has_looked_for_spill = False
+            self._has_backlog = True
+        except OSError:
+            self._drop(len(self._queue))
+        self._queue.clear()
+
+    def _at_exit(self) -> None:
+        """Get the queue out of a process that ends without a flush."""
+        if self._queue and self._forks == Forks.count:
+            self.flush()
+
+    def _say_degraded(self, error: OSError) -> None:
+        if _Said.degraded:
+            return
+        _Said.degraded = True
+        _say(f"telemetry cannot be written ({error.strerror or error}); the command goes on, what is lost is counted")
+
+    # -- the two summary files
+
+    def _write_summaries(self) -> None:
+        import json
+
+        from ..domain.telemetry.summary import pack_state, summarise
+        from .metrics_file import LAST_RUN_FILE, add_counters, metrics_lock
+        from .regular_file import replace_file
+
+        if not os.path.isdir(self.directory):
+            self._make_folder()
+        with metrics_lock(self.directory):
+            add_counters(self.directory, self._new_counts(), on_damage=self._count_damage)
+            counters = self._flushed = self.counters
+            summary = summarise(
+                run_id=self.run_id,
+                ts=self.clock.now().isoformat(timespec="microseconds"),
+                counters=counters,
+                latencies=self._samples,
+                tokens=self._tokens,
+                warnings=self._top_warnings,
+                pack=self._pack or pack_state(None, None, None),
+            )
+            replace_file(os.path.join(self.directory, LAST_RUN_FILE), json.dumps(summary, indent=2).encode() + b"\n")
+
+    def _new_counts(self) -> dict[str, int]:
+        flushed = self._flushed
+        return {name: total - flushed.get(name, 0) for name, total in self.counters.items()}
+
+    def _count_damage(self) -> dict[str, int]:
+        self._add_all([(METRICS_DAMAGED, 1)])
+        return self._new_counts()
+
+
+class Timed:
+    """One timed piece of work; what it puts into `result`, `extra` and `warnings` is in the event."""
+
+    __slots__ = ("_begun_ns", "_cmd", "_telemetry", "args", "extra", "result", "warnings")
+
+    def __init__(self, telemetry: Telemetry, cmd: str, args: dict[str, Any], extra: dict[str, Any]) -> None:
+        self._telemetry = telemetry
+        self._cmd = cmd
+        self._begun_ns = 0
+        self.args = args
+        self.result: dict[str, Any] = {}
+        self.extra = extra
+        self.warnings: list[str] = []
+
+    def __enter__(self) -> Timed:
+        self._begun_ns = self._telemetry.clock.perf_counter_ns()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, _traceback: TracebackType | None
+    ) -> None:
+        duration_ns = self._telemetry.clock.perf_counter_ns() - self._begun_ns
+        # The class and not the message: a message may quote what was read.
+        result = self.result if kind is None else {"status": "error", "error": kind.__name__}
+        self._telemetry.event(
+            self._cmd,
+            self.args,
+            result,
+            duration_ns // 1_000_000,
+            self.warnings,
+            **{**self.extra, "duration_ns": duration_ns},
+        )
+
+
+def _effective_level(level: str) -> str:
+    """Return the level in force: the environment's, else the caller's.
+
+    Raises:
+        ValueError: the caller's level is none; the environment's, which a user typed, is only warned about.
+    """
+    if level not in LEVELS:
+        message = f"telemetry level must be one of {', '.join(LEVELS)}, found {level!r}"
+        raise ValueError(message)
+    wanted = os.environ.get(LEVEL_VARIABLE, "")
+    if not wanted:
+        return level
+    if wanted in LEVELS:
+        return wanted
+    if not _Said.bad_level:
+        _Said.bad_level = True
+        _say(f"{LEVEL_VARIABLE} must be one of {', '.join(LEVELS)}, found {printable(wanted)[:40]!r}; using lite")
+    return "lite"
+
+
+def _refuse_reserved(extra_fields: dict[str, Any]) -> None:
+    name = sorted(RESERVED_FIELDS & extra_fields.keys())[0]
+    message = f'"{name}" is a key of every event line and cannot be an extra field; choose another name'
+    raise ValueError(message)
+
+
+def _say(text: str) -> None:
+    # A closed or absent stderr must not break the command either.
+    with contextlib.suppress(OSError, ValueError, AttributeError):
+        sys.stderr.write(f"ctx: {text}\n")
