@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 
 _WORD = re.compile(r"\w+")
+_ASCII_WORD = re.compile(r"[A-Za-z0-9_]+")
 _PART = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?(?:(?![A-Z])[^\W\d_])+|\d+")
 _TERM_CHARS_MAX = 64
 """Longer words are hashes, keys and base64: they would fill the index and nobody asks for them."""
 
 _CACHED_WORDS_MAX = 200_000
-_terms_of_word: dict[str, str] = {}
+_parts_of_word: dict[str, str] = {}
 
 
 def split_identifier(word: str) -> list[str]:
@@ -24,24 +25,28 @@ def words_of(text: str) -> list[str]:
 
 
 def index_terms(text: str) -> str:
-    """Return the terms a text is found by, space-separated: each word whole, and its parts where it has several."""
-    cached = _terms_of_word
-    if len(cached) > _CACHED_WORDS_MAX:
-        cached.clear()
-    out = []
-    for word in _WORD.findall(text):
-        terms = cached.get(word)
-        if terms is None:
-            terms = cached[word] = _terms(word)
-        out.append(terms)
-    return " ".join(out)
+    """Return what a text is found by: the text itself, then the parts of each identifier in it that has several.
+
+    The index takes words out of plain text faster than Python could hand them over one by one; only what it cannot
+    see, the inside of `getUserName`, is added. Words too long to be asked for are left out.
+    """
+    parts_of = _parts_of_word
+    if len(parts_of) > _CACHED_WORDS_MAX:
+        parts_of.clear()
+    extra = []
+    for word in dict.fromkeys((_ASCII_WORD if text.isascii() else _WORD).findall(text)):
+        parts = parts_of.get(word)
+        if parts is None:
+            if len(word) > _TERM_CHARS_MAX:
+                text = text.replace(word, " ")
+                continue
+            parts = parts_of[word] = _inner_parts(word)
+        if parts:
+            extra.append(parts)
+    return f"{text} {' '.join(extra)}" if extra else text
 
 
-def _terms(word: str) -> str:
-    if len(word) > _TERM_CHARS_MAX:
-        return ""
-    whole = word.lower()
+def _inner_parts(word: str) -> str:
+    """Return the parts of a word that differ from it, space-separated; "" for a word that is all one part."""
     parts = split_identifier(word)
-    if len(parts) < 2:
-        return whole if not parts or parts[0] == whole else f"{whole} {parts[0]}"
-    return f"{whole} {' '.join(parts)}"
+    return " ".join(parts) if len(parts) > 1 or (parts and parts[0] != word.lower()) else ""

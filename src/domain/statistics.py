@@ -5,8 +5,7 @@ Everything that prints a p50, a p95 or a p99 calls this function, so two reports
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+TYPE_CHECKING = False  # importing `typing` for it would double what this module costs at start
 if TYPE_CHECKING:
     from collections.abc import Sequence
 

@@ -7,12 +7,13 @@ all is walked and redacted value by value. orjson is used when the program has l
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Any
 
 from ..domain.telemetry.redaction import TEXT_CHARS_MAX, PathRedactor, may_hold_path, printable, truncated
 
+TYPE_CHECKING = False  # importing `typing` for it would double what this module costs at start
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Any
 
 LINE_BYTES_MAX = 1 << 20
 # A result and the extra fields may each take this much of a line that would otherwise be too long.

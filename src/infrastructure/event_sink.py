@@ -13,7 +13,6 @@ It knows nothing of events: the telemetry and the verification records share it.
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import os
 import time
@@ -21,10 +20,10 @@ from _thread import RLock
 from fcntl import LOCK_EX, LOCK_NB, LOCK_SH, LOCK_UN, flock
 from os import SEEK_END, lseek, write
 from time import perf_counter_ns
-from typing import TYPE_CHECKING
 
 from .regular_file import open_regular
 
+TYPE_CHECKING = False  # importing `typing` for it would double what this module costs at start
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -160,9 +159,10 @@ class EventSink:
         """Close the files; a later `append` opens them again."""
         for fd in (self._fd, self._lock_fd):
             if fd >= 0:
-                # Never raises into a caller: a descriptor somebody else closed is closed.
-                with contextlib.suppress(OSError):
+                try:  # noqa: SIM105 - contextlib would cost 4 ms of every start
                     os.close(fd)
+                except OSError:
+                    pass  # never raises into a caller: a descriptor somebody else closed is closed
         self._fd = self._lock_fd = -1
         self._end = -1
 
@@ -250,7 +250,7 @@ class EventSink:
 
     def _rotate(self, length: int, *, alone: bool) -> None:
         """Rotate, unless another process did or nobody lets us; hold the writer's lock again."""
-        # Everybody who finds the file full stops writing and waits here, so the shared locks drain and one gets through.
+        # Everybody who finds the file full stops writing and waits here: the shared locks drain and one gets through.
         flock(self._lock_fd, LOCK_UN)
         begun = perf_counter_ns()
         while True:

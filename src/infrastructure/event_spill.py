@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from .event_log import EventReader
 from .event_sink import EventSink, SyncFailedError
 from .regular_file import open_regular, read_all
-from .state_folder import user_state_dir
+from .state_folder import spill_dir
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -24,16 +24,6 @@ if TYPE_CHECKING:
 _FILE_MODE = 0o600
 # A segment that can never be written must not fill the user's disk, one small file per command.
 _FILES_PER_SEGMENT_MAX = 256
-
-
-def spill_dir() -> str:
-    """Return the directory of the spill files."""
-    return os.path.join(user_state_dir(), "telemetry-spill")
-
-
-def has_spill() -> bool:
-    """Tell whether any run of this user ever spilled."""
-    return os.path.isdir(spill_dir())
 
 
 def spill_lines(segment_id: str, run_id: str, lines: Iterable[bytes]) -> None:

@@ -15,6 +15,8 @@ import sqlite3
 import zlib
 from typing import TYPE_CHECKING, Any
 
+import orjson
+
 from ..domain.chunks import ChunkId
 from ..domain.errors import CtxError, IndexBusyError, IndexDamagedError
 from ..domain.index_records import PACK_PREFIX, ChunkRow, ChunkTerms, FileRecord, IndexFacts
@@ -52,9 +54,6 @@ CREATE VIRTUAL TABLE chunk_terms USING fts5(
 
 _FTS_HASH_BYTES = 64 * 1024 * 1024
 """FTS5 collects this much before it writes a segment; its default of 1 MB writes and merges dozens of them."""
-
-_CHUNK_SEPARATOR = "\x1e"
-_FIELD_SEPARATOR = "\x1f"
 
 _CANDIDATE_COLUMNS = """c.chunk_id, f.path, f.language, c.kind, c.name, c.qualname, c.signature, c.doc, c.names,
   c.start_line, c.end_line, c.tokens, c.snippet_tokens, c.digest, c.twin, f.generated"""
@@ -185,8 +184,8 @@ class IndexStore:
             "INSERT INTO chunk_terms(rowid, name, scope, head, body) VALUES (?,?,?,?,?)",
             ((first + at, *terms) for at, terms in enumerate(record.terms)),
         )
-        packed = _CHUNK_SEPARATOR.join(_FIELD_SEPARATOR.join(terms) for terms in record.terms)
-        self._execute("INSERT INTO file_terms VALUES (?,?)", (file_id, zlib.compress(packed.encode("utf-8"), 1)))
+        packed = zlib.compress(orjson.dumps([list(terms) for terms in record.terms]), 1)
+        self._execute("INSERT INTO file_terms VALUES (?,?)", (file_id, packed))
 
     def touch(self, stat: FileStat) -> None:
         """Note a file's new size and time when its content is what it was."""
@@ -203,10 +202,10 @@ class IndexStore:
         packed = self._execute("SELECT packed FROM file_terms WHERE file_id = ?", (file_id,)).fetchone()
         if packed is not None:
             ids = self._execute("SELECT chunk_id FROM chunks WHERE file_id = ? ORDER BY chunk_id", (file_id,))
-            texts = zlib.decompress(packed[0]).decode("utf-8").split(_CHUNK_SEPARATOR)
+            terms_of_chunks = orjson.loads(zlib.decompress(packed[0]))
             self._db.executemany(
                 "INSERT INTO chunk_terms(chunk_terms, rowid, name, scope, head, body) VALUES ('delete',?,?,?,?,?)",
-                [(row[0], *text.split(_FIELD_SEPARATOR)) for row, text in zip(ids.fetchall(), texts, strict=True)],
+                [(row[0], *terms) for row, terms in zip(ids.fetchall(), terms_of_chunks, strict=True)],
             )
             self._execute("DELETE FROM chunks WHERE file_id = ?", (file_id,))
             self._execute("DELETE FROM file_terms WHERE file_id = ?", (file_id,))

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 
 CTX_FOLDER = "_ctx"
@@ -22,20 +21,35 @@ def make_ctx_folder(segment_path: str) -> str:
         OSError: the folder cannot be made.
     """
     folder = os.path.join(segment_path, CTX_FOLDER)
-    with contextlib.suppress(FileExistsError):
-        os.mkdir(folder)
+    make_folder(folder)
     # O_EXCL: two first runs at once must not write it twice, and a link of that name is not followed.
-    with contextlib.suppress(FileExistsError):
-        fd = os.open(
-            os.path.join(folder, ".gitignore"),
-            os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC,
-            0o644,
-        )
-        try:
-            os.write(fd, _GITIGNORE)
-        finally:
-            os.close(fd)
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+    try:
+        fd = os.open(os.path.join(folder, ".gitignore"), flags, 0o644)
+    except FileExistsError:
+        return folder
+    try:
+        os.write(fd, _GITIGNORE)
+    finally:
+        os.close(fd)
     return folder
+
+
+def make_folder(path: str) -> None:
+    """Make one directory; fine when it is there. Its parent must be.
+
+    Raises:
+        OSError: it cannot be made.
+    """
+    try:  # noqa: SIM105 - contextlib would cost 4 ms of every start
+        os.mkdir(path)
+    except FileExistsError:
+        pass
+
+
+def spill_dir() -> str:
+    """Return the directory of events that could not be written to their segment; not made here."""
+    return os.path.join(user_state_dir(), "telemetry-spill")
 
 
 def user_state_dir() -> str:

@@ -6,12 +6,12 @@ Counter names are part of the contract of `metrics.json`; docs/telemetry.md list
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 from .events import is_lsp_request
 
+TYPE_CHECKING = False  # importing `typing` for it would double what this module costs at start
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from typing import Any
 
     Increments = list[tuple[str, int]]
     Rule = Callable[[Mapping[str, Any], Mapping[str, Any], Mapping[str, Any]], Increments]

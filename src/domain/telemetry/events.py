@@ -1,8 +1,8 @@
 """The one table of events: name, the arguments it may show, whether losing it is acceptable.
 
-A part of the product that adds an event adds a row here; nothing else decides what an event may say about its arguments.
-An argument that is not in its row is dropped before anything is written. Names that are not in the table are still
-written, with the arguments every event may carry (`COMMON_ARGS`).
+A part of the product that adds an event adds a row here; nothing else decides what an event may say about its
+arguments. An argument that is not in its row is dropped before anything is written. Names that are not in the table are
+still written, with the arguments every event may carry (`COMMON_ARGS`).
 """
 
 from __future__ import annotations
@@ -110,7 +110,7 @@ def is_lsp_request(cmd: str) -> bool:
 
 
 def kind_of(cmd: str) -> EventKind:
-    """Return the row of `cmd`; families (`ctx.<command>`, `lsp.<method tail>`) and unknown names get a row of their own."""
+    """Return the row of `cmd`; a `ctx.<command>`, `lsp.<method tail>` or unknown name gets its own."""
     kind = EVENTS.get(cmd)
     if kind is not None:
         return kind

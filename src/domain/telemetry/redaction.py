@@ -7,11 +7,11 @@ Pure: the segment's place and the home directory are handed in. Nothing here loo
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
+TYPE_CHECKING = False  # importing `typing` for it would double what this module costs at start
 if TYPE_CHECKING:
     import re
     from collections.abc import Iterable
+    from typing import Any
 
 TEXT_CHARS_MAX = 120
 _DEPTH_MAX = 16

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 from .counters import ATTEMPTED, DROPPED, FILE_READ_MODES, WRITTEN, file_read_counter
 from .events import TOKEN_FIELDS, TOP_WARNINGS_MAX
 
+TYPE_CHECKING = False  # importing `typing` for it would double what this module costs at start
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+    from typing import Any
 
     from .latency import LatencySamples
 
