@@ -84,14 +84,16 @@ class RefreshIndex:
         """
         started_ns = self.clock.perf_counter_ns()
         is_complete = self.index.meta("complete") == "1"
+        generation = self.index.meta("generation")
         plan = self._look(whole=whole or not is_complete)
         if plan.is_empty:
             return RefreshReport()
         wait_s = WAIT_UPDATE_S if is_complete and not whole else WAIT_FIRST_BUILD_S
         try:
             with self.index.writing(wait_s=wait_s, on_wait=on_wait):
-                # Another process may have done the same work while we waited.
-                plan = self._look(whole=whole or self.index.meta("complete") != "1")
+                if self.index.meta("generation") != generation:
+                    # Another process wrote in the meantime, perhaps the very same things.
+                    plan = self._look(whole=whole or self.index.meta("complete") != "1")
                 report = self._store(plan, on_progress)
         except IndexBusyError:
             if not is_complete:
@@ -149,6 +151,7 @@ class RefreshIndex:
                         break
                 if is_last:
                     self._finish(plan)
+                self.index.set_meta("generation", str(int(self.index.meta("generation") or 0) + 1))
         return counts.report(walked=plan.walk is not None)
 
     def _put(self, record: FileRecord, plan: _Plan, counts: _Counts) -> None:

@@ -54,6 +54,7 @@ class Chunk:
     """One chunk; lines are 1-based and inclusive, bytes 0-based and half-open in the UTF-8 text.
 
     `names` are the names it declares beside its own (constants, nested functions, methods of a small class).
+    `part` counts from 1 the pieces of a definition too long for one chunk; the first holds its head.
     """
 
     kind: str
@@ -68,6 +69,7 @@ class Chunk:
     end_byte: int
     digest: str
     twin: int
+    part: int = 1
 
 
 def format_id(path: str, qualname: str, digest: str, twin: int) -> str:
@@ -254,7 +256,8 @@ def _finish(lines: _Lines, pieces: Iterable[_Piece]) -> tuple[Chunk, ...]:
         start, end = lines.trim(piece.start_line, piece.end_line)
         start_byte, end_byte = lines.span(start, end) if start <= end else (0, 0)
         whole = end - start < CHUNK_LINES_MAX and end_byte - start_byte <= 4 * WINDOW_BYTES_MAX
-        for first, last in [(start, end)] if whole else _windows(lines, start, end, CHUNK_LINES_MAX * 2 // 3):
+        runs = [(start, end)] if whole else _windows(lines, start, end, CHUNK_LINES_MAX * 2 // 3)
+        for part, (first, last) in enumerate(runs, start=1):
             start_byte, end_byte = lines.span(first, last)
             digest = digest_of(lines.source[start_byte:end_byte])
             twin = seen[piece.qualname, digest] = seen.get((piece.qualname, digest), 0) + 1
@@ -272,6 +275,7 @@ def _finish(lines: _Lines, pieces: Iterable[_Piece]) -> tuple[Chunk, ...]:
                     end_byte,
                     digest,
                     twin,
+                    part,
                 )
             )
     return tuple(chunks)

@@ -26,6 +26,7 @@ class ChunkRow(NamedTuple):
     snippet_tokens: int
     digest: str
     twin: int
+    part: int = 1
 
 
 class ChunkTerms(NamedTuple):

@@ -117,6 +117,7 @@ class FileIndexer:
                     count(snippet_of(chunk.signature, chunk.doc)),
                     chunk.digest,
                     chunk.twin,
+                    chunk.part,
                 )
             )
             scope = index_terms(chunk.qualname.rpartition(".")[0])

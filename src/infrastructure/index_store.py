@@ -44,7 +44,8 @@ CREATE TABLE chunks (
   chunk_id INTEGER PRIMARY KEY, file_id INTEGER NOT NULL, kind TEXT NOT NULL, name TEXT NOT NULL,
   qualname TEXT NOT NULL, signature TEXT NOT NULL, doc TEXT NOT NULL, names TEXT NOT NULL,
   start_line INTEGER NOT NULL, end_line INTEGER NOT NULL, start_byte INTEGER NOT NULL, end_byte INTEGER NOT NULL,
-  tokens INTEGER NOT NULL, snippet_tokens INTEGER NOT NULL, digest TEXT NOT NULL, twin INTEGER NOT NULL);
+  tokens INTEGER NOT NULL, snippet_tokens INTEGER NOT NULL, digest TEXT NOT NULL, twin INTEGER NOT NULL,
+  part INTEGER NOT NULL);
 CREATE INDEX chunks_by_file ON chunks (file_id);
 CREATE INDEX chunks_by_name ON chunks (name COLLATE NOCASE);
 CREATE TABLE skeletons (key TEXT PRIMARY KEY, payload BLOB NOT NULL) WITHOUT ROWID;
@@ -56,7 +57,7 @@ _FTS_HASH_BYTES = 64 * 1024 * 1024
 """FTS5 collects this much before it writes a segment; its default of 1 MB writes and merges dozens of them."""
 
 _CANDIDATE_COLUMNS = """c.chunk_id, f.path, f.language, c.kind, c.name, c.qualname, c.signature, c.doc, c.names,
-  c.start_line, c.end_line, c.tokens, c.snippet_tokens, c.digest, c.twin, f.generated"""
+  c.start_line, c.end_line, c.tokens, c.snippet_tokens, c.digest, c.twin, f.generated, c.part"""
 
 
 class IndexStore:
@@ -177,7 +178,7 @@ class IndexStore:
             return
         first = self._execute("SELECT coalesce(max(chunk_id), 0) + 1 FROM chunks").fetchone()[0]
         self._db.executemany(
-            "INSERT INTO chunks VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+            "INSERT INTO chunks VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
             ((first + at, file_id, *row) for at, row in enumerate(record.chunks)),
         )
         self._db.executemany(
@@ -258,7 +259,7 @@ class IndexStore:
             sql = f"""SELECT {_CANDIDATE_COLUMNS}, -t.score FROM ({ranked} ORDER BY score LIMIT ?) t
                 JOIN chunks c ON c.chunk_id = t.rowid JOIN files f USING (file_id) ORDER BY t.score"""
             rows = self._execute(sql, (*numbers, limit))
-        return [_candidate(row, row[16]) for row in rows]
+        return [_candidate(row, row[17]) for row in rows]
 
     def by_name(self, name: str, limit: int, where: str = "1", arguments: Sequence[Any] = ()) -> list[Candidate]:
         """Return the chunks of that name in any case, the exact spelling first; their BM25 is 0."""
@@ -277,10 +278,10 @@ class IndexStore:
         rows = self._execute(f"SELECT DISTINCT name FROM chunks WHERE {condition} LIMIT ?", (*patterns, limit))
         return [str(row[0]) for row in rows]
 
-    def count_matches(self, match: str) -> int:
-        """Return how many chunks match an FTS5 expression."""
-        row = self._execute("SELECT count(*) FROM chunk_terms WHERE chunk_terms MATCH ?", (match,)).fetchone()
-        return int(row[0])
+    def count_matches(self, match: str, at_most: int = -1) -> int:
+        """Return how many chunks match an FTS5 expression, counting no further than `at_most` (-1: all)."""
+        sql = "SELECT count(*) FROM (SELECT 1 FROM chunk_terms WHERE chunk_terms MATCH ? LIMIT ?)"
+        return int(self._execute(sql, (match, at_most)).fetchone()[0])
 
     def file(self, path: str) -> FileRecord | None:
         """Return a stored file by its printed path, with its chunks and without its terms; None when unknown."""
@@ -289,7 +290,7 @@ class IndexStore:
             return None
         chunks = self._execute(
             """SELECT kind, name, qualname, signature, doc, names, start_line, end_line, start_byte, end_byte, tokens,
-            snippet_tokens, digest, twin FROM chunks WHERE file_id = ? ORDER BY start_line""",
+            snippet_tokens, digest, twin, part FROM chunks WHERE file_id = ? ORDER BY start_line""",
             (row[0],),
         )
         stored = (*row[1:12], bool(row[12]), 0, 0, 0, 0, 0)
@@ -413,8 +414,7 @@ class IndexStore:
 
 
 def _candidate(row: Sequence[Any], bm25: float) -> Candidate:
-    values: list[Any] = [*row[:15], bool(row[15]), bm25]
-    return Candidate(*values)
+    return Candidate._make((*row[:15], bool(row[15]), bm25, row[16]))
 
 
 def _translated(error: sqlite3.Error, path: str) -> Exception:

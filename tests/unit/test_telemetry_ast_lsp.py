@@ -12,10 +12,10 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
-
-from ctx.infrastructure.telemetry import Telemetry
 from tests.fakes import ManualClock
 from tests.fixtures.synthetic_telemetry import generate_synthetic_events
+
+from ctx.infrastructure.telemetry import Telemetry
 
 if TYPE_CHECKING:
     from pathlib import Path

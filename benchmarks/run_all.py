@@ -1,0 +1,22 @@
+"""Run every benchmark, one after the other: two at once would measure each other."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+SCRIPTS = ("telemetry_sink.py", "index_search.py")
+
+
+def main() -> int:
+    """Run them with the given options and return how many failed."""
+    failed = [name for name in SCRIPTS if subprocess.run([sys.executable, str(HERE / name), *sys.argv[1:]]).returncode]
+    for name in failed:
+        print(f"FAILED: {name}", file=sys.stderr)
+    return len(failed)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,126 @@
+"""What real commands leave in the telemetry: every metric of a search, nothing lost or doubled, sums that agree."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from tests.integration.conftest import Sandbox
+
+PACK_TEXTS = (
+    "def charge_card(number: str, cents: int) -> str:\n    '''Ask the bank for money.'''\n    return bank(number, cents)\n",
+    "Refunds are booked back to the card that paid, within 14 days.\n",
+)
+"""What a hand-made pack adds: places that are not in the tree."""
+
+
+def _write_pack(sandbox: Sandbox) -> None:
+    chunks = [
+        {"id": "charge", "path": "bank/charge.py", "kind": "function", "name": "charge_card", "text": PACK_TEXTS[0]},
+        {"id": "refunds", "path": "bank/refunds.txt", "text": PACK_TEXTS[1]},
+    ]
+    sandbox.write({"_ctx/context_pack.json": json.dumps({"schema_version": 1, "segment": "shop", "chunks": chunks})})
+
+
+def _of(events: list[dict[str, Any]], cmd: str) -> list[dict[str, Any]]:
+    return [event for event in events if event["cmd"] == cmd]
+
+
+def test_full_search_flow_logs_all_metrics(repository: Sandbox) -> None:
+    """A search on a segment with a pack finds the pack's text and logs the search, the read and its bytes."""
+    _write_pack(repository)
+    pack_bytes = sum(len(text.encode()) for text in PACK_TEXTS)
+
+    found = repository.json("search", "charge_card")
+
+    assert "bank/charge.py" == found["hits"][0]["path"]
+    events = repository.events()
+    (search,) = _of(events, "ctx.search")
+    assert "charge_card" == search["args"]["query"]
+    assert len(found["hits"]) == search["result"]["hits"]
+    assert [hit["id"] for hit in found["hits"]] == search["result"]["returned_ids"]
+    assert pack_bytes <= search["bytes_read"]
+    assert 0 < search["duration_ns"]
+    assert found["total_tokens"] == search["tokens"]["retrieved_tokens"]
+    (read,) = _of(events, "file.read")
+    assert {"file": "_ctx/context_pack.json", "mode": "raw"} == read["args"]
+    assert pack_bytes <= read["result"]["bytes"] == search["bytes_read"]
+    assert ["command.start", "command.end"] == [e["cmd"] for e in events if e["cmd"].startswith("command.")]
+    (end,) = _of(events, "command.end")
+    assert search["bytes_read"] == end["bytes_read"] == end["raw_bytes"]
+    assert 0 == end["result"]["exit_code"]
+    assert 1 == len(_of(events, "index.update")) == len(_of(events, "index.search"))
+    assert list(range(1, len(events) + 1)) == [event["seq"] for event in events]
+    last_run = repository.telemetry_file("last_run.json")
+    assert search["bytes_read"] == last_run["file_read"]["raw_bytes"] == last_run["file_read"]["total_bytes"]
+    assert 1 == last_run["latencies"]["ctx.search"]["count"]
+    assert last_run["pack_state"]["stale_detected"] is False
+    assert 16 == len(last_run["pack_state"]["pack_sha"])
+
+
+def test_bytes_of_a_get_are_those_it_printed(repository: Sandbox) -> None:
+    """What `ctx get` accounts for at each mode is the UTF-8 length of the text it handed on."""
+    for mode in ("skeleton", "excerpt", "raw"):
+        (item,) = repository.json("get", "shop/session.py#SignedCookie", "--mode", mode)["items"]
+        printed = len(item["text"].encode())
+        last_run = repository.telemetry_file("last_run.json")
+        assert printed == last_run["file_read"][f"{mode}_bytes"], mode
+        assert item["tokens"] == last_run["tokens"]["ctx.get"]["retrieved_tokens"]
+
+
+@pytest.mark.parametrize("count", [3, 32])
+def test_concurrent_commands_no_corruption(repository: Sandbox, count: int) -> None:
+    """Commands at the same time on an indexed segment lose no event, write none twice and add up their counters."""
+    repository.ok("index")
+    before = len(repository.events())
+    queries = [f"signed cookie number{n}" for n in range(count)]
+
+    started = [repository.start("search", query, "--json") for query in queries]
+    runs = [repository.finish(process) for process in started]
+
+    assert [(0, "")] * count == [(run.exit_code, run.err) for run in runs]
+    events = repository.events()[before:]
+    run_ids = {event["run_id"] for event in events}
+    assert count == len(run_ids)
+    for cmd in ("command.start", "ctx.search", "command.end"):
+        assert Counter(dict.fromkeys(run_ids, 1)) == Counter(event["run_id"] for event in _of(events, cmd)), cmd
+    assert sorted(queries) == sorted(event["args"]["query"] for event in _of(events, "ctx.search"))
+    for run_id in run_ids:
+        numbers = [event["seq"] for event in events if event["run_id"] == run_id]
+        assert list(range(1, len(numbers) + 1)) == sorted(numbers)
+    metrics = repository.telemetry_file("metrics.json")
+    assert count == metrics["ctx_search_count"]
+    assert before + len(events) == metrics["telemetry_events_written"] == metrics["telemetry_events_attempted"]
+
+
+def test_summary_consistency(repository: Sandbox) -> None:
+    """`metrics_delta` summed over the runs is `metrics.json`, and p50 <= p95 <= max for every command."""
+    sums: Counter[str] = Counter()
+    for arguments in (
+        ("search", "shipping costs"),
+        ("get", "shop/cart.py"),
+        ("get", "shop/cart.py#Cart.add_line", "--mode", "raw"),
+        ("get", "no/such/file.py"),
+        ("search", "zzqqxx"),
+        ("index",),
+        ("build",),
+        ("validate",),
+        ("search", "x", "--budget", "-1"),
+        ("stats",),
+    ):
+        repository.run(*arguments)
+        last_run = repository.telemetry_file("last_run.json")
+        sums.update(last_run["metrics_delta"])
+        for cmd, row in last_run["latencies"].items():
+            assert 0 <= row["p50_ms"] <= row["p95_ms"] <= row["max_ms"], cmd
+        assert last_run["telemetry"]["attempted"] == last_run["metrics_delta"]["telemetry_events_attempted"]
+        parts = (last_run["file_read"][f"{mode}_bytes"] for mode in ("skeleton", "excerpt", "raw"))
+        assert sum(parts) == last_run["file_read"]["total_bytes"]
+    assert dict(+sums) == {name: n for name, n in repository.telemetry_file("metrics.json").items() if n}
+    events = repository.events()
+    assert len(events) == sums["telemetry_events_written"]
+    assert 3 == sums["ctx_get_count"] == len(_of(events, "ctx.get"))
