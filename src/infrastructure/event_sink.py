@@ -25,16 +25,18 @@ from .regular_file import open_regular
 
 TYPE_CHECKING = False  # importing `typing` for it would double what this module costs at start
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 ROTATE_BYTES = 5_000_000
 KEEP_ROTATED = 3
-LOCK_PATIENCE_NS = 50_000_000
+LOCK_PATIENCE_MS = 50
 
 # A write that stays within a page cannot be cut in half by a kill. A longer one can, and a writer beside it that had
 # already looked at the tail would be glued to the half: long lines are therefore written alone.
 _ALONE_BYTES = 4096
-_POLL_S = 0.0005
+# The lock is asked for again after naps that double between these two: dozens of processes asking every half
+# millisecond would keep the one that has it from the processor.
+_NAP_MS_MIN, _NAP_MS_MAX = 0.5, 4.0
 _TOGETHER, _ALONE = LOCK_SH | LOCK_NB, LOCK_EX | LOCK_NB
 # How long one look at the name serves a burst of lines. Whoever removes the folder beside a running command races with
 # the write after the look in any case; rotation by another process within this time is harmless, as the file it renamed
@@ -44,7 +46,7 @@ _LOOK_SERVES_NS = 50_000
 _sync_data = getattr(os, "fdatasync", os.fsync)
 # After a lock was not to be had, later lines wait this little for a while: a stuck holder must not slow a command down
 # by 50 ms per event.
-_SHORT_PATIENCE_NS = 2_000_000
+_SHORT_PATIENCE_MS = 2
 _SHORT_PATIENCE_FOR_NS = 200_000_000
 
 
@@ -228,38 +230,33 @@ class EventSink:
         return self._fd
 
     def _wait_for_lock(self, *, alone: bool) -> None:
-        """Take the lock, or raise TimeoutError after `LOCK_PATIENCE_NS`.
+        """Take the lock, or raise TimeoutError after `LOCK_PATIENCE_MS`.
 
         Polled, because a blocking flock has no deadline without a signal, and signals belong to the program.
         """
-        now = perf_counter_ns()
-        patience = _SHORT_PATIENCE_NS if now < self._impatient_until_ns else LOCK_PATIENCE_NS
-        while True:
+        patience_ms = _SHORT_PATIENCE_MS if perf_counter_ns() < self._impatient_until_ns else LOCK_PATIENCE_MS
+        for napped_ms in _naps(patience_ms):
             # Half of the time for a lock of our own; then shared will do, as a long line beside others is only glued
             # when a kill hits the few microseconds between a look and a write.
-            exclusive = alone and perf_counter_ns() - now < patience // 2
+            wanted = _ALONE if alone and napped_ms < patience_ms / 2 else _TOGETHER
             try:
-                flock(self._lock_fd, (LOCK_EX if exclusive else LOCK_SH) | LOCK_NB)
+                flock(self._lock_fd, wanted)
             except BlockingIOError:
-                if perf_counter_ns() - now >= patience:
-                    self._impatient_until_ns = perf_counter_ns() + _SHORT_PATIENCE_FOR_NS
-                    raise TimeoutError(errno.ETIMEDOUT, "another process holds the lock", self.path) from None
-                time.sleep(_POLL_S)
-            else:
-                return
+                continue
+            return
+        self._impatient_until_ns = perf_counter_ns() + _SHORT_PATIENCE_FOR_NS
+        raise TimeoutError(errno.ETIMEDOUT, "another process holds the lock", self.path)
 
     def _rotate(self, length: int, *, alone: bool) -> None:
         """Rotate, unless another process did or nobody lets us; hold the writer's lock again."""
         # Everybody who finds the file full stops writing and waits here: the shared locks drain and one gets through.
         flock(self._lock_fd, LOCK_UN)
-        begun = perf_counter_ns()
-        while True:
+        for _ in _naps(LOCK_PATIENCE_MS):
             try:
-                flock(self._lock_fd, LOCK_EX | LOCK_NB)
+                flock(self._lock_fd, _ALONE)
             except BlockingIOError:
-                if self._is_replaced() or perf_counter_ns() - begun >= LOCK_PATIENCE_NS:
+                if self._is_replaced():
                     break
-                time.sleep(_POLL_S)
             else:
                 self._rotate_alone(length)
                 break
@@ -291,6 +288,21 @@ class EventSink:
             self._rotate_at = size + self._rotate_bytes
         else:
             self._open_file()
+
+
+def _naps(patience_ms: float) -> Iterator[float]:
+    """Yield how long was napped, first at once, then after each nap, until `patience_ms` were.
+
+    Naps are counted and not the clock: on a machine so loaded that a nap lasts ten times as long, the one who has the
+    lock needs ten times as long as well, and giving up would lose what waiting saves.
+    """
+    napped_ms, nap_ms = 0.0, _NAP_MS_MIN
+    yield napped_ms
+    while napped_ms < patience_ms:
+        time.sleep(nap_ms / 1000)
+        napped_ms += nap_ms
+        nap_ms = min(nap_ms * 2, _NAP_MS_MAX)
+        yield napped_ms
 
 
 class SyncFailedError(OSError):
