@@ -12,7 +12,7 @@ SCRIPTS = ("telemetry_sink.py", "index_search.py")
 
 def main() -> int:
     """Run them with the given options and return how many failed."""
-    failed = [name for name in SCRIPTS if subprocess.run([sys.executable, str(HERE / name), *sys.argv[1:]]).returncode]
+    failed = [name for name in SCRIPTS if subprocess.call([sys.executable, str(HERE / name), *sys.argv[1:]])]
     for name in failed:
         print(f"FAILED: {name}", file=sys.stderr)
     return len(failed)

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 from ..domain.chunks import digest_of, format_id, snippet_of
 from ..domain.context_pack import (
-    PACK_FILE,
     ContextPack,
     PackChunk,
     PackMalformedError,
@@ -21,17 +20,12 @@ from ..domain.context_pack import (
 )
 from ..domain.errors import NotFoundError
 from ..domain.identifiers import index_terms
-from ..domain.index_records import PACK_PREFIX, ChunkRow, ChunkTerms, FileRecord
+from ..domain.index_records import PACK_META, PACK_PATH, PACK_PREFIX, ChunkRow, ChunkTerms, FileRecord
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from ..domain.ports import Clock, IndexPort, SegmentFiles, TokenCounter
-
-PACK_PATH = f"_ctx/{PACK_FILE}"
-
-_REMEMBERED = "pack"
-"""The meta key with what is known of the pack without reading it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +52,7 @@ class PackSync:
         Raises: PackMalformedError when the pack cannot be used (what it gave earlier is taken out).
         """
         size_bytes, mtime_ns = self.stat()
-        stored = self.index.meta(_REMEMBERED)
+        stored = self.index.meta(PACK_META)
         remembered: dict[str, Any] = json.loads(stored) if stored else {}
         if not size_bytes:
             if remembered:
@@ -161,14 +155,14 @@ class PackSync:
     def _forget(self) -> None:
         with self.index.writing(wait_s=2.0), self.index.transaction():
             self._drop_all()
-            self.index.set_meta(_REMEMBERED, "")
+            self.index.set_meta(PACK_META, "")
 
     def _remember(self, note: dict[str, Any]) -> None:
         with self.index.writing(wait_s=2.0), self.index.transaction():
             self._store_note(note)
 
     def _store_note(self, note: dict[str, Any]) -> None:
-        self.index.set_meta(_REMEMBERED, json.dumps(note))
+        self.index.set_meta(PACK_META, json.dumps(note))
 
     def _drop_all(self) -> None:
         for os_path, _size, _mtime in self.index.stats():

@@ -14,10 +14,10 @@ from ..domain.index_records import PACK_PREFIX
 from ..domain.source_files import display_path
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from ..domain.index_records import FileRecord
-    from ..domain.ports import Clock, IndexPort, RecordMaker, SegmentFiles, TelemetryPort
+    from ..domain.ports import Clock, IndexPort, SegmentFiles, TelemetryPort
     from ..domain.source_files import Walk
 
 COMMIT_BYTES = 96 * 1024 * 1024
@@ -62,11 +62,11 @@ class _Plan:
 
 @dataclass(frozen=True, slots=True)
 class RefreshIndex:
-    """The use case; `on_progress` gets (files done, files to do), `on_wait` is told once when another one writes."""
+    """The use case; `records` turns (path, size in bytes) pairs into index records, in any order, on any cores."""
 
     files: SegmentFiles
     index: IndexPort
-    records: RecordMaker
+    records: Callable[[Sequence[tuple[bytes, int]]], Iterator[FileRecord]]
     telemetry: TelemetryPort
     clock: Clock
     tells_each_parse: bool = False
@@ -129,7 +129,7 @@ class RefreshIndex:
     def _store(self, plan: _Plan, on_progress: Callable[[int, int], None]) -> RefreshReport:
         total = len(plan.to_read)
         counts = _Counts()
-        maker = self.records.index(plan.to_read)
+        maker = self.records(plan.to_read)
         is_bulk = total >= BULK_FILES_MIN
         done = 0
         is_last = False

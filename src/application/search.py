@@ -6,7 +6,6 @@ Owns what is asked of the index, the budget over the snippets, and why there was
 
 from __future__ import annotations
 
-import difflib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -173,10 +172,12 @@ def frugal_expression(terms: tuple[str, ...], index: IndexPort) -> str:
         part = match_expression((term,))
         if parts and visits + count > VISITS_MAX:
             part = f"{{name head}} : {part}"
-            count = index.count_matches(part, at_most=VISITS_MAX)
-            if visits + count > 2 * VISITS_MAX:
+            in_heads = index.count_matches(part, at_most=VISITS_MAX)
+            if visits + in_heads > 2 * VISITS_MAX:
                 continue
-        visits += count
+            visits += in_heads
+        else:
+            visits += count
         parts.append(part)
     return " OR ".join(parts) or match_expression(terms)
 
@@ -236,6 +237,8 @@ def nearest_names(word: str, index: IndexPort, count: int = 5) -> tuple[str, ...
     """Return indexed names that look like `word`, the closest first."""
     if len(word) < 2:
         return ()
+    import difflib  # late: only a search without hits gets here
+
     pieces = {word[:3], word[-3:], word[len(word) // 2 - 1 : len(word) // 2 + 2]}
     patterns = ["%" + _escaped(piece) + "%" for piece in sorted(pieces) if len(piece) > 1]
     folded = {name.lower(): name for name in index.names_like(patterns, 2000)}

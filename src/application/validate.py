@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 from ..domain.chunks import digest_of
 from ..domain.context_pack import PackMalformedError
 from ..domain.errors import NotFoundError
-from ..domain.index_records import PACK_PREFIX
+from ..domain.index_records import PACK_PATH, PACK_PREFIX
 from ..domain.source_files import display_path
-from .context_pack import PACK_PATH, index_digest, load_pack
+from .context_pack import index_digest, load_pack
 
 if TYPE_CHECKING:
     from ..domain.ports import IndexPort, SegmentFiles

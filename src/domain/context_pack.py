@@ -15,7 +15,6 @@ from .errors import CtxError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-PACK_FILE = "context_pack.json"
 PACK_SCHEMA_VERSION = 1
 
 

@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import NamedTuple
 
+PACK_PATH = "_ctx/context_pack.json"
+PACK_META = "pack"
+"""The meta key of what is known of the pack without reading it; "" means there was none."""
 PACK_PREFIX = b"\0pack/"
 """What a context pack's chunks are stored under: no file can have such a name."""
 

@@ -50,10 +50,6 @@ class TelemetryPort(Protocol):
         """Add `n` to the counter `name`."""
         ...
 
-    def timed(self, cmd: str, args: dict[str, Any], **extra: Any) -> AbstractContextManager[Any]:
-        """Time a block and emit its event when it ends, also when it raises."""
-        ...
-
 
 class TokenCounter(Protocol):
     """Counts tokens with one named encoding, without a network."""
@@ -82,14 +78,6 @@ class SegmentFiles(Protocol):
 
     def resolve_inside(self, path: str) -> bytes:
         """Return the segment-relative OS path of what a person typed; raises when it leads outside."""
-        ...
-
-
-class RecordMaker(Protocol):
-    """Turns files into index records, on as many cores as it likes, in any order."""
-
-    def index(self, files: Sequence[tuple[bytes, int]]) -> Iterator[FileRecord]:
-        """Yield one record for each (path, size in bytes)."""
         ...
 
 

@@ -15,8 +15,6 @@ import sqlite3
 import zlib
 from typing import TYPE_CHECKING, Any
 
-import orjson
-
 from ..domain.chunks import ChunkId
 from ..domain.errors import CtxError, IndexBusyError, IndexDamagedError
 from ..domain.index_records import PACK_PREFIX, ChunkRow, ChunkTerms, FileRecord, IndexFacts
@@ -185,6 +183,8 @@ class IndexStore:
             "INSERT INTO chunk_terms(rowid, name, scope, head, body) VALUES (?,?,?,?,?)",
             ((first + at, *terms) for at, terms in enumerate(record.terms)),
         )
+        import orjson  # late: a search never gets here
+
         packed = zlib.compress(orjson.dumps([list(terms) for terms in record.terms]), 1)
         self._execute("INSERT INTO file_terms VALUES (?,?)", (file_id, packed))
 
@@ -203,6 +203,8 @@ class IndexStore:
         packed = self._execute("SELECT packed FROM file_terms WHERE file_id = ?", (file_id,)).fetchone()
         if packed is not None:
             ids = self._execute("SELECT chunk_id FROM chunks WHERE file_id = ? ORDER BY chunk_id", (file_id,))
+            import orjson
+
             terms_of_chunks = orjson.loads(zlib.decompress(packed[0]))
             self._db.executemany(
                 "INSERT INTO chunk_terms(chunk_terms, rowid, name, scope, head, body) VALUES ('delete',?,?,?,?,?)",

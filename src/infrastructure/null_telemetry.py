@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from contextlib import AbstractContextManager
+from typing import Any
 
 
 class NullTelemetry:
@@ -28,7 +24,3 @@ class NullTelemetry:
 
     def incr(self, name: str, n: int = 1) -> None:
         """Forget a count."""
-
-    def timed(self, cmd: str, args: dict[str, Any], **extra: Any) -> AbstractContextManager[Any]:
-        """Time nothing."""
-        return contextlib.nullcontext(self)

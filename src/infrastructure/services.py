@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 from ..application.refresh_index import RefreshIndex, RefreshReport
 from ..domain.errors import IndexBusyError, IndexDamagedError
+from ..domain.index_records import PACK_META, PACK_PATH
+from ..domain.source_files import display_path
 from .clock import SystemClock
 from .config import Config, load_config
 from .file_system import FileSystemAdapter
@@ -18,10 +20,11 @@ from .state_folder import CTX_FOLDER, make_ctx_folder, user_cache_dir
 from .telemetry import Telemetry
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator, Sequence
 
     from ..application.context_pack import PackState
     from ..application.get import Get
+    from ..domain.index_records import FileRecord
     from ..domain.symbols import SkeletonMap
     from .ast_lsp import SkeletonMapBuilder
     from .file_indexer import FileIndexer
@@ -29,6 +32,8 @@ if TYPE_CHECKING:
 
 INDEX_FILE = "index.db"
 PACK_BYTES_MAX = 1 << 30
+LOCK_WAIT_S = 60.0
+"""As long as a first build by another process is waited for."""
 
 
 class Services:
@@ -67,6 +72,11 @@ class Services:
         self.warnings.append(text)
 
     @property
+    def segment_name(self) -> str:
+        """The directory's name as answers show it."""
+        return display_path(os.fsencode(os.path.basename(self.segment)))
+
+    @property
     def index_path(self) -> str:
         """Where the index of this segment is."""
         return os.path.join(self.state_folder, INDEX_FILE)
@@ -100,36 +110,54 @@ class Services:
     def store(self) -> IndexStore:
         """The open index; a damaged one is named, removed and made anew (the refresh fills it)."""
         if self._store is None:
+            # Settings that change what is stored make another index.
+            mark = f"{self.config.text('tokens.encoding')} {self.config.number('index.max_file_bytes')}"
+            mark += f" {self.config.items('index.ignore')}"
             store = IndexStore(self.index_path)
             try:
                 store.open()
-                # Settings that change what is stored make another index.
-                mark = f"{self.config.text('tokens.encoding')} {self.config.number('index.max_file_bytes')}"
-                mark += f" {self.config.items('index.ignore')}"
                 if store.meta("settings") != mark:
                     self._restart(store, mark)
             except IndexDamagedError as error:
-                self.warn(f"{error.args[0].partition(';')[0]}; rebuilt")
-                self.telemetry.incr("index_rebuilt_count")
-                store.remove()
-                store.open()
-                self._restart(store, mark)
+                self._tell_rebuild(error)
+                store.close()
+                with store.writing(wait_s=LOCK_WAIT_S):
+                    try:
+                        store.open()  # another process may have made it anew while we waited
+                        store.meta("settings")
+                    except IndexDamagedError:
+                        store.remove()
+                        store.open()
+                    self._restart(store, mark)
             self._store = store
         return self._store
 
     def _restart(self, store: IndexStore, mark: str) -> None:
-        with store.writing(wait_s=10.0):
-            if store.meta("settings"):
+        """Empty an index made with other settings; one that another process emptied meanwhile stays."""
+        with store.writing(wait_s=LOCK_WAIT_S):
+            found = store.meta("settings")
+            if found == mark:
+                return
+            if found:
                 store.remove()
                 store.open()
             with store.transaction():
                 store.set_meta("settings", mark)
 
+    def _tell_rebuild(self, error: IndexDamagedError) -> None:
+        self.warn(f"{error.args[0].partition(';')[0]}; rebuilt")
+        self.telemetry.incr("index_rebuilt_count")
+
+    def rebuild_damaged(self, error: IndexDamagedError) -> None:
+        """Say that the index is damaged and throw it away; the next refresh builds it whole."""
+        self._tell_rebuild(error)
+        self.rebuild()
+
     def rebuild(self) -> None:
         """Throw the index away; the next refresh builds it whole."""
         store = self._store or IndexStore(self.index_path)
         os.makedirs(self.state_folder, exist_ok=True)
-        with store.writing(wait_s=10.0):
+        with store.writing(wait_s=LOCK_WAIT_S):
             store.remove()
         store.close()
         self._store = None
@@ -156,30 +184,16 @@ class Services:
         try:
             return self._refresh(whole, on_progress, on_wait)
         except IndexDamagedError as error:
-            self.warn(f"{error.args[0].partition(';')[0]}; rebuilt")
-            self.telemetry.incr("index_rebuilt_count")
-            self.rebuild()
+            self.rebuild_damaged(error)
             return self._refresh(True, on_progress, on_wait)
 
     def _refresh(
         self, whole: bool, on_progress: Callable[[int, int], None], on_wait: Callable[[], None]
     ) -> RefreshReport:
-        from .parse_pool import ParsePool
-
-        pool = ParsePool(
-            lambda: self.indexer,
-            (
-                self.segment,
-                self.config.text("tokens.encoding"),
-                str(self.config.number("index.max_file_bytes")),
-                "1" if self.telemetry.level == "full" else "0",
-            ),
-            workers=self.config.number("index.workers"),
-        )
         refresh = RefreshIndex(
             self.files,
             self.store,
-            pool,
+            self._records_of,
             self.telemetry,
             self.clock,
             tells_each_parse=self.telemetry.level == "full",
@@ -188,14 +202,26 @@ class Services:
         self._sync_pack(report)
         return report
 
+    def _records_of(self, files: Sequence[tuple[bytes, int]]) -> Iterator[FileRecord]:
+        from .parse_pool import ParsePool  # late: a search that finds nothing changed never gets here
+
+        arguments = (
+            self.segment,
+            self.config.text("tokens.encoding"),
+            str(self.config.number("index.max_file_bytes")),
+            "1" if self.telemetry.level == "full" else "0",
+        )
+        pool = ParsePool(lambda: self.indexer, arguments, workers=self.config.number("index.workers"))
+        return pool.index(files)
+
     def _sync_pack(self, report: RefreshReport) -> PackState | None:
-        from ..application.context_pack import PACK_PATH, PackSync
+        stat = self.files.stat(os.fsencode(PACK_PATH))
+        if not stat[0] and not self.store.meta(PACK_META):
+            return None
+        from ..application.context_pack import PackSync
         from ..domain.context_pack import PackMalformedError
 
-        def stat() -> tuple[int, int]:
-            return self.files.stat(os.fsencode(PACK_PATH))
-
-        sync = PackSync(self.pack_files, self.store, self.counter, stat)
+        sync = PackSync(self.pack_files, self.store, self.counter, lambda: stat)
         try:
             state = sync(
                 tree_changed=report.did_anything, paths_changed=bool(report.files_added or report.files_removed)

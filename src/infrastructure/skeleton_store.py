@@ -35,11 +35,7 @@ def encode_skeleton(skeleton: SkeletonMap) -> bytes:
         skeleton.file_path,
         skeleton.language,
         skeleton.status,
-        [
-            [d.kind, d.name, d.qualname, d.signature, d.decorators, d.doc, d.start_line, d.end_line, d.start_byte]
-            + [d.end_byte, d.name_line, d.parent]
-            for d in skeleton.definitions
-        ],
+        [[getattr(d, name) for name in Definition.__slots__] for d in skeleton.definitions],
         [[i.text, i.names, i.start_line, i.end_line] for i in skeleton.imports],
         skeleton.source_bytes,
         skeleton.reason,

@@ -10,7 +10,7 @@ import typer
 from ... import __version__
 from ..services import say
 from . import commands
-from .runner import EXIT_INTERRUPTED, EXIT_OK, EXIT_USAGE
+from .runner import EXIT_INTERRUPTED, EXIT_OK, EXIT_USAGE, say_unwritable
 
 app = typer.Typer(
     name="ctx",
@@ -47,7 +47,7 @@ def _version(wanted: bool) -> None:
 @app.callback(invoke_without_command=True)
 def _root(
     context: typer.Context,
-    version: Annotated[
+    _version_wanted: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
     ] = False,
 ) -> None:
@@ -158,16 +158,17 @@ def run(arguments: list[str]) -> int:
         result = app(args=arguments, prog_name="ctx", standalone_mode=False)
     except typer.Exit as stop:
         return stop.exit_code
-    except typer.Abort:
+    except (typer.Abort, KeyboardInterrupt):
         return EXIT_INTERRUPTED
     except typer.TyperException as error:
         command = " ".join(["ctx", *arguments[:1]]) if arguments and not arguments[0].startswith("-") else "ctx"
         message = error.format_message() if hasattr(error, "format_message") else str(error)
         say(f"{' '.join(message.split())} See `{command} --help`.")
         return EXIT_USAGE
-    except KeyboardInterrupt:
-        return EXIT_INTERRUPTED
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         return EXIT_OK
+    except OSError as error:  # of help and completion; a command's own are handled where it runs
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        return say_unwritable(error)
     return result if isinstance(result, int) else EXIT_OK

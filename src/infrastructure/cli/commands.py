@@ -7,6 +7,7 @@ from time import perf_counter_ns
 from typing import TYPE_CHECKING, Any
 
 from ...domain.errors import CtxError
+from ...domain.source_files import display_path
 from .runner import EXIT_NOTHING, EXIT_OK, Outcome, progress, run_command
 
 if TYPE_CHECKING:
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from ...application.search import Hit
     from ..services import Services
     from .paint import Painter
+
+QUERY_CHARS_SHOWN = 80
 
 
 def run_search(
@@ -29,7 +32,7 @@ def run_search(
     budget: int | None = None,
 ) -> int:
     """`ctx search`: the places that answer a question, best first."""
-    query = _printable(query)
+    query, kind, lang, path = _printable(query), _printable(kind), _printable(lang), _spelled(path)
     started_ns = perf_counter_ns()
     args = {"query": query, "limit": limit, "mode": "search"}
 
@@ -51,7 +54,7 @@ def run_search(
         document = {
             "schema": "ctx.search/1",
             "query": query,
-            "segment": os.path.basename(services.segment),
+            "segment": services.segment_name,
             "hits": [_hit_document(hit) for hit in answer.hits],
             "total_tokens": answer.total_tokens,
             "took_ms": round((perf_counter_ns() - started_ns) / 1e6, 3),
@@ -68,7 +71,8 @@ def run_search(
         if not answer.hits:
             document["reason"], document["nearest"] = answer.reason, list(answer.nearest)
             nearest = f"; nearest names: {', '.join(answer.nearest)}" if answer.nearest else ""
-            notes.append(f"no hits for {query!r}: {answer.reason}{nearest}")
+            asked = query if len(query) <= QUERY_CHARS_SHOWN else query[: QUERY_CHARS_SHOWN - 1] + "…"
+            notes.append(f"no hits for {asked!r}: {answer.reason}{nearest}")
         elif answer.truncated:
             notes.append(
                 f"{answer.omitted} more hits did not fit the budget of {request.budget_tokens} tokens (--budget)"
@@ -113,8 +117,8 @@ def run_get(
     latest: bool = False,
 ) -> int:
     """`ctx get`: the text behind ids, paths, lines and symbols."""
-    wanted = [*targets, *(part.strip() for part in ids.split(",") if part.strip())]
-    args = {"ids": [_printable(target) for target in wanted], "mode": mode}
+    wanted = [_spelled(target) for target in (*targets, *(part.strip() for part in ids.split(",") if part.strip()))]
+    args = {"ids": wanted, "mode": mode}
 
     def body(services: Services) -> Outcome:
         from ...application.get import GetRequest
@@ -129,7 +133,7 @@ def run_get(
         answer = services.get()(request)
         document = {
             "schema": "ctx.get/1",
-            "segment": os.path.basename(services.segment),
+            "segment": services.segment_name,
             "items": [_item_document(item) for item in answer.items],
             "total_tokens": answer.total_tokens,
             "budget": request.budget_tokens,
@@ -254,7 +258,7 @@ def _index_outcome(services: Services, report: RefreshReport, duration_ns: int) 
     facts = services.store.facts()
     document = {
         "schema": "ctx.index/1",
-        "segment": os.path.basename(services.segment),
+        "segment": services.segment_name,
         "added": report.files_added,
         "changed": report.files_changed,
         "removed": report.files_removed,
@@ -279,14 +283,15 @@ def _index_outcome(services: Services, report: RefreshReport, duration_ns: int) 
 
 
 def _build(services: Services) -> Outcome:
-    from ...application.context_pack import PACK_PATH, build_pack
+    from ...application.context_pack import build_pack
+    from ...domain.index_records import PACK_PATH
     from ..atomic_file import write_json
 
     _refresh(services)
     if services.is_elsewhere:
         raise CtxError("the context pack is written to _ctx/, and that folder cannot be written; check its permissions")
     with progress("packing") as tell:
-        pack = build_pack(services.files, services.store, services.clock, os.path.basename(services.segment), tell)
+        pack = build_pack(services.files, services.store, services.clock, services.segment_name, tell)
     size_bytes = write_json(os.path.join(services.segment, PACK_PATH), pack)
     tokens = sum(chunk["tokens"] for chunk in pack["chunks"])
     services.refresh()  # takes the new pack's state in
@@ -351,7 +356,7 @@ def _hit_text(hit: Hit, paint: Painter) -> str:
 
 def _item_document(item: Item) -> dict[str, Any]:
     return {
-        "target": _printable(item.target),
+        "target": item.target,
         "id": item.id,
         "path": item.path,
         "start_line": item.start_line,
@@ -379,3 +384,8 @@ def _item_text(item: Item, paint: Painter) -> str:
 def _printable(text: str) -> str:
     """Return an argument of the command line without the surrogates that stand for undecodable bytes."""
     return text if text.isascii() else text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+
+
+def _spelled(path: str) -> str:
+    """Return a path of the command line with bytes that are no UTF-8 written as ids and JSON write them."""
+    return path if path.isascii() or path == _printable(path) else display_path(os.fsencode(path))

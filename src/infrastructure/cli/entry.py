@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 from .arguments import GET, GET_DEFAULTS, SEARCH, SEARCH_DEFAULTS, parse
@@ -9,7 +10,25 @@ from .arguments import GET, GET_DEFAULTS, SEARCH, SEARCH_DEFAULTS, parse
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command line and return its exit code."""
-    given = sys.argv[1:] if arguments is None else arguments
+    _fill_standard_streams()
+    try:
+        return _run(sys.argv[1:] if arguments is None else arguments)
+    except KeyboardInterrupt:  # before a command began or after it ended; in between it says what is kept
+        return 130
+
+
+def _fill_standard_streams() -> None:
+    """Open what the caller closed (`>&-`): the next file opened would get its number, and everything printed there."""
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        if getattr(sys, name) is None:
+            null = os.open(os.devnull, os.O_RDWR)
+            if null != number:
+                os.dup2(null, number)
+                os.close(null)
+            setattr(sys, name, os.fdopen(number, "r" if number == 0 else "w", closefd=False))
+
+
+def _run(given: list[str]) -> int:
     command, rest = (given[0], given[1:]) if given else ("", [])
     if command == "search":
         read = parse(rest, SEARCH, SEARCH_DEFAULTS)

@@ -29,7 +29,7 @@ def stats_document(services: Services) -> dict[str, Any]:
     skipped = services.store.skipped() + _not_read(services)
     return {
         "schema": "ctx.stats/1",
-        "segment": os.path.basename(services.segment),
+        "segment": services.segment_name,
         "index": {
             "files": facts.files,
             "chunks": facts.chunks,
@@ -107,7 +107,7 @@ def doctor_document(services: Services) -> dict[str, Any]:
     }
     return {
         "schema": "ctx.doctor/1",
-        "segment": os.path.basename(services.segment),
+        "segment": services.segment_name,
         "healthy": all(check["ok"] for check in checks),
         "checks": checks,
         "settings": settings,

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from time import perf_counter_ns
 from typing import TYPE_CHECKING, Any
 
-from ...domain.errors import CtxError
+from ...domain.errors import CtxError, IndexDamagedError
 from ..segment import find_segment, repository_sha
 from ..services import Services, say
 
@@ -60,14 +60,17 @@ def run_command(
     with services:
         telemetry = services.telemetry
         telemetry.command_start(command, "cli")
-        outcome, exit_code, failure = _attempt(command, body, services)
+        outcome, exit_code, failure = _attempt(body, services)
         duration_ns = perf_counter_ns() - started_ns
         if outcome is not None:
+            exit_code = outcome.exit_code
             try:
                 _show(outcome, as_json=as_json)
             except BrokenPipeError:
                 _leave_closed_pipe()
-            exit_code = outcome.exit_code
+            except OSError as error:
+                _leave_closed_pipe()
+                exit_code = say_unwritable(error)
         elif failure is not None:
             _fail(command, failure, as_json=as_json)
         for warning in services.warnings:
@@ -93,10 +96,15 @@ def run_command(
 
 
 def _attempt(
-    command: str, body: Callable[[Services], Outcome], services: Services
+    body: Callable[[Services], Outcome], services: Services
 ) -> tuple[Outcome | None, int, BaseException | None]:
     try:
-        return body(services), EXIT_OK, None
+        try:
+            return body(services), EXIT_OK, None
+        except IndexDamagedError as error:
+            # Damage where the refresh had no reason to look: once more, on an index made anew.
+            services.rebuild_damaged(error)
+            return body(services), EXIT_OK, None
     except CtxError as error:
         return None, error.exit_code, error
     except KeyboardInterrupt as error:
@@ -134,7 +142,7 @@ def _fail(command: str, error: BaseException, *, as_json: bool) -> int:
     if as_json:
         try:
             _write_json({"schema": f"ctx.{command}/1", "error": {"message": message, "exit_code": exit_code}})
-        except BrokenPipeError:
+        except OSError:
             _leave_closed_pipe()
     return exit_code
 
@@ -166,6 +174,12 @@ def _write_json(document: dict[str, Any]) -> None:
         raw = json.dumps(document).encode("ascii")
     sys.stdout.buffer.write(raw + b"\n")
     sys.stdout.buffer.flush()
+
+
+def say_unwritable(error: OSError) -> int:
+    """Say that the answer could not be written and return the exit code."""
+    say(f"standard output: cannot be written ({error.strerror}); check where it is redirected to")
+    return EXIT_CANNOT
 
 
 def _leave_closed_pipe() -> None:
