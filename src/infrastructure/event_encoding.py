@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from typing import Any
 
 LINE_BYTES_MAX = 1 << 20
+# The keys every line has take little of it, many warnings more.
+_SAID_BYTES_MAX = LINE_BYTES_MAX - (1 << 16)
 # A result and the extra fields may each take this much of a line that would otherwise be too long.
 _SHARE_BYTES_MAX = LINE_BYTES_MAX // 4
 # What their texts are cut to, tried in this order.
@@ -38,26 +40,26 @@ class EventEncoder:
         self._options = 0
         self._has_orjson = False
 
-    def line_body(self, body: dict[str, Any], allowed_args: frozenset[str]) -> bytes:
-        """Return the encoded body of a line up to its newline, without the opening brace: `"args":{…},"result":{…},…}`.
+    def encode(self, said: dict[str, Any], allowed_args: frozenset[str]) -> bytes:
+        """Return what an event says, encoded without the braces around it: `"args":{…},"result":{…},"extra":…`.
 
-        `body` starts with args and result; whatever follows `level` are the extra fields. Arguments outside the
-        allow-list are dropped, no absolute path is left in any text, texts of arguments have at most 120 characters.
+        `said` starts with args and result; what follows are the extra fields. Arguments outside the allow-list are
+        dropped, no absolute path is left in any text, texts of arguments have at most 120 characters.
         """
         if not self._has_orjson and "orjson" in sys.modules:
             self._use_orjson()
-        for name, value in body["args"].items():
+        for name, value in said["args"].items():
             kind = value.__class__
             if name not in allowed_args or (len(value) > TEXT_CHARS_MAX if kind is str else kind not in _SHORT_TYPES):
-                return self._careful_body(body, allowed_args)
+                return self._encode_carefully(said, allowed_args)
         try:
-            encoded = self._dumps(body, None, self._options)
+            encoded = self._dumps(said, None, self._options)
         except _CANNOT_ENCODE:
-            return self._careful_body(body, allowed_args)
+            return self._encode_carefully(said, allowed_args)
         # 47 is "/", 92 a backslash, 126 "~": without one of them there is no path to look for.
         if (47 in encoded or 92 in encoded or 126 in encoded) and may_hold_path(encoded, self.redactor.root_bytes):
-            return self._careful_body(body, allowed_args)
-        return encoded[1:] if len(encoded) <= LINE_BYTES_MAX else self._cut_body(body)
+            return self._encode_carefully(said, allowed_args)
+        return encoded[1:-1] if len(encoded) <= _SAID_BYTES_MAX else self._encode_cut(said)
 
     def warnings(self, warnings: list[str]) -> list[str]:
         """Return the warnings redacted and then cut."""
@@ -65,29 +67,26 @@ class EventEncoder:
 
     def text(self, text: str) -> bytes:
         """Return one redacted text, encoded."""
-        return self.dumps(printable(self.redactor.text(text)))[:-1]
+        return self.dumps(printable(self.redactor.text(text)))
 
     def dumps(self, value: Any) -> bytes:
-        """Encode a value that is JSON types only, with a newline."""
+        """Encode a value that is JSON types only."""
         try:
             return self._dumps(value, None, self._options)
         except _CANNOT_ENCODE:
             return _json_dumps(value, None, 0)  # an integer beyond 64 bits, which orjson refuses
 
-    def _careful_body(self, body: dict[str, Any], allowed_args: frozenset[str]) -> bytes:
-        args = {name: value for name, value in body["args"].items() if name in allowed_args}
-        safe = self.redactor.value(body)
+    def _encode_carefully(self, said: dict[str, Any], allowed_args: frozenset[str]) -> bytes:
+        args = {name: value for name, value in said["args"].items() if name in allowed_args}
+        safe = self.redactor.value(said)
         safe["args"] = self.redactor.value(args, chars_max=TEXT_CHARS_MAX)
         encoded = self.dumps(safe)
-        return encoded[1:] if len(encoded) <= LINE_BYTES_MAX else self._cut_body(safe)
+        return encoded[1:-1] if len(encoded) <= _SAID_BYTES_MAX else self._encode_cut(safe)
 
-    def _cut_body(self, body: dict[str, Any]) -> bytes:
-        fixed = list(body)[: list(body).index("level") + 1]
-        extra = {name: value for name, value in body.items() if name not in fixed}
-        cut = {name: body[name] for name in fixed}
-        cut["args"] = self._cut_fields(body["args"])
-        cut["result"] = self._cut_fields(body["result"])
-        return self.dumps({**cut, **self._cut_fields(extra)})[1:]
+    def _encode_cut(self, said: dict[str, Any]) -> bytes:
+        extra = {name: value for name, value in said.items() if name not in {"args", "result"}}
+        cut = {"args": self._cut_fields(said["args"]), "result": self._cut_fields(said["result"])}
+        return self.dumps({**cut, **self._cut_fields(extra)})[1:-1]
 
     def _cut_fields(self, fields: dict[str, Any]) -> dict[str, Any]:
         if len(self.dumps(fields)) <= _SHARE_BYTES_MAX:
@@ -104,10 +103,7 @@ class EventEncoder:
         try:
             # Dataclasses and dates would be written with their content; they become their type's name.
             self._options = (
-                orjson.OPT_APPEND_NEWLINE
-                | orjson.OPT_PASSTHROUGH_DATACLASS
-                | orjson.OPT_PASSTHROUGH_DATETIME
-                | orjson.OPT_PASSTHROUGH_SUBCLASS
+                orjson.OPT_PASSTHROUGH_DATACLASS | orjson.OPT_PASSTHROUGH_DATETIME | orjson.OPT_PASSTHROUGH_SUBCLASS
             )
             self._dumps = orjson.dumps
         except AttributeError:
@@ -143,7 +139,7 @@ def _make_json_encoder() -> Callable[[Any], str]:
     whole = JSONEncoder(ensure_ascii=False, allow_nan=False, check_circular=False, separators=(",", ":"))
     make = getattr(encoder, "c_make_encoder", None)
     if make is None:
-        return lambda value: whole.encode(value) + "\n"
+        return whole.encode
     # JSONEncoder makes such an encoder for every call, which costs as much as encoding a small dictionary.
     chunks = make(None, whole.default, getattr(encoder, "encode_basestring"), None, ":", ",", False, False, False)  # noqa: B009 - absent from the stubs
-    return lambda value: "".join((*chunks(value, 0), "\n"))
+    return lambda value: "".join(chunks(value, 0))

@@ -98,6 +98,7 @@ class FileIndexer:
         count = self._counter.count
         path_terms = index_terms(os.path.splitext(path)[0])
         rows, terms = [], []
+        scopes: dict[str, str] = {}
         for chunk in chunks:
             text = utf8[chunk.start_byte : chunk.end_byte].decode("utf-8", "replace")
             names = " ".join(chunk.names)
@@ -120,11 +121,14 @@ class FileIndexer:
                     chunk.part,
                 )
             )
-            scope = index_terms(chunk.qualname.rpartition(".")[0])
+            above = chunk.qualname.rpartition(".")[0]
+            scope = scopes.get(above)
+            if scope is None:
+                scope = scopes[above] = f"{path_terms} {index_terms(above)}"
             terms.append(
                 ChunkTerms(
                     index_terms(f"{chunk.name} {names}"),
-                    f"{path_terms} {scope}",
+                    scope,
                     index_terms(f"{chunk.signature} {chunk.doc}"),
                     index_terms(text),
                 )

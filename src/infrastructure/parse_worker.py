@@ -7,6 +7,7 @@ The end of standard input is the order to stop, so a killed parent leaves no pro
 
 from __future__ import annotations
 
+import gc
 import marshal
 import os
 import struct
@@ -52,6 +53,8 @@ def main(arguments: Sequence[str]) -> int:
     os.dup2(2, 1)
     files = FileSystemAdapter(root, telemetry=NullTelemetry(), max_file_bytes=int(max_file_bytes))
     indexer = FileIndexer(files, BpeTokenCounter(encoding), with_skeleton_size=with_skeleton_size == "1")
+    # Records hold no cycles, and looking for some in ten thousands of tuples costs 5 % of the whole.
+    gc.disable()
     write_frame(out, HELLO)
     while (paths := read_frame(sys.stdin.buffer)) is not None:
         for path in paths:

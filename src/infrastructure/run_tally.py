@@ -7,7 +7,7 @@ the counts goes through `RunTally.fold`.
 from __future__ import annotations
 
 from ..domain.telemetry.counters import fixed_counters, variable_counters
-from ..domain.telemetry.events import TOP_WARNINGS_MAX, kind_of
+from ..domain.telemetry.events import TOKEN_FIELDS, TOP_WARNINGS_MAX, kind_of
 
 TYPE_CHECKING = False  # importing `typing` for it would double what this module costs at start
 if TYPE_CHECKING:
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
     from ..domain.telemetry.latency import LatencySamples
     from ..domain.telemetry.summary import TokenSums
+
+TOKENS_FORMAT = b"{%b}" % b",".join(b'"%b":%%d' % field.encode() for field in TOKEN_FIELDS)
 
 # Names come from the program, but a client can make an editor server report any method.
 _KINDS_MAX = 1024
@@ -37,8 +39,8 @@ class EventTally:
         self.samples_ns: list[int] = []
         self.token_sums = [0, 0, 0, 0, 0]  # how many events reported any, then the sums in the order of TOKEN_FIELDS
 
-    def count_tokens(self, result: dict[str, Any]) -> dict[str, int]:
-        """Return the figures a result reports and add them to the sums; what is no integer counts as 0."""
+    def count_tokens(self, result: dict[str, Any]) -> bytes:
+        """Return the encoded figures a result reports and add them to the sums; what is no integer counts as 0."""
         get = result.get
         read, printed, retrieved = get("input_tokens", 0), get("output_tokens", 0), get("retrieved_tokens", 0)
         if not (read.__class__ is printed.__class__ is retrieved.__class__ is get("total_tokens", 0).__class__ is int):
@@ -50,7 +52,7 @@ class EventTally:
         sums[2] += printed
         sums[3] += total
         sums[4] += retrieved
-        return {"input_tokens": read, "output_tokens": printed, "total_tokens": total, "retrieved_tokens": retrieved}
+        return TOKENS_FORMAT % (read, printed, total, retrieved)
 
 
 class RunTally:

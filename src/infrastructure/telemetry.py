@@ -24,7 +24,7 @@ from ..domain.telemetry.redaction import PathRedactor, printable, short_hash
 from .clock import SystemClock
 from .event_encoding import EventEncoder
 from .event_sink import KEEP_ROTATED, ROTATE_BYTES, EventSink, Forks, SyncFailedError
-from .run_tally import RunTally
+from .run_tally import TOKENS_FORMAT, RunTally
 from .state_folder import CTX_FOLDER, make_ctx_folder, make_folder
 from .timed_event import TimedEvent
 
@@ -40,8 +40,7 @@ LEVEL_VARIABLE = "CTX_TELEMETRY"
 QUEUE_MAX = 256
 
 _TOKEN_FIELDS = frozenset(TOKEN_FIELDS)
-_ZERO_TOKENS = dict.fromkeys(TOKEN_FIELDS, 0)
-_NO_WARNINGS: tuple[str, ...] = ()
+_ZERO_TOKENS = TOKENS_FORMAT % (0, 0, 0, 0)
 _SECOND_NS = 1_000_000_000
 # Counts wait in plain integers and lists and are added up every 1,024 events; adding each would cost each event.
 _FOLD_EVERY_MASK = 1023
@@ -106,7 +105,7 @@ class Telemetry:
 
     # What a command calls.
 
-    def event(  # noqa: PLR0912 - every event of every command passes here and its bar is five raw writes: kept flat
+    def event(  # noqa: PLR0912 - every event of every command pays for this function: kept flat
         self,
         cmd: str,
         args: dict[str, Any],
@@ -144,28 +143,28 @@ class Telemetry:
                 tally.samples_ns.append(duration_ns)
             elif timing_ms > 0:
                 tally.samples_ns.append(timing_ms * 1_000_000)
-            body = {
-                "args": args,
-                "result": result,
-                "timing_ms": timing_ms,
-                "duration_ns": duration_ns,
-                "tokens": _ZERO_TOKENS if _TOKEN_FIELDS.isdisjoint(result) else tally.count_tokens(result),
-                "warnings": self._safe_warnings(warnings) if warnings else _NO_WARNINGS,
-                "pid": self._pid,
-                "seq": seq,
-                "level": self.level,
-                **extra_fields,
-            }
             if self._dropped_since_last:
-                body["telemetry_dropped_since_last"] = self._dropped_since_last
+                extra_fields["telemetry_dropped_since_last"] = self._dropped_since_last
             if not seq & _FOLD_EVERY_MASK:
                 self._tally.fold()
-            encoded = self._line_body(body, tally.allowed_args)
+            said = self._encode({"args": args, "result": result, **extra_fields}, tally.allowed_args)
             second_ns, beginning = self._second
             now_ns = self._time_ns()
             if not 0 <= now_ns - second_ns < _SECOND_NS:
                 second_ns, beginning = self._new_second(now_ns)
-            line = b"%b.%06d%b%b" % (beginning, (now_ns - second_ns) // 1000, tally.head, encoded)
+            # Only what the caller said goes through an encoder: for the rest a format is three times as fast.
+            line = b'%b.%06d%b%b,"timing_ms":%d,"duration_ns":%b,"tokens":%b,"warnings":%b,"seq":%d%b' % (
+                beginning,
+                (now_ns - second_ns) // 1000,
+                tally.head,
+                said,
+                timing_ms,
+                b"null" if duration_ns is None else b"%d" % duration_ns,
+                _ZERO_TOKENS if _TOKEN_FIELDS.isdisjoint(result) else tally.count_tokens(result),
+                self._encode_warnings(warnings) if warnings else b"[]",
+                seq,
+                self._tail,
+            )
             try:
                 if self._has_backlog:
                     self._write_backlog()
@@ -284,7 +283,8 @@ class Telemetry:
     def _begin(self) -> None:
         """Start counting: at construction, and again in a forked child."""
         self._forks = Forks.count
-        self._pid = os.getpid()
+        # What every line of this process ends with.
+        self._tail = b',"pid":%d,"level":"%b"}\n' % (os.getpid(), self.level.encode())
         self._seq = 0
         self.dropped = 0
         self._failed = 0  # events not written when they came: dropped, waiting or spilled
@@ -322,7 +322,7 @@ class Telemetry:
         if self._head is None:
             redactor, segment_id = self._identity()
             self._encoder = encoder = EventEncoder(redactor)
-            self._line_body = encoder.line_body
+            self._encode = encoder.encode
             self._head = b'+00:00","run_id":%b,"segment":%b,"segment_id":"%b","cmd":' % (
                 encoder.text(self.run_id),
                 encoder.text(redactor.segment_name()),
@@ -330,10 +330,10 @@ class Telemetry:
             )
         return self._tally.new_event(cmd, self._head + self._encoder.text(cmd) + b",")
 
-    def _safe_warnings(self, warnings: list[str]) -> list[str]:
+    def _encode_warnings(self, warnings: list[str]) -> bytes:
         safe = self._encoder.warnings(warnings)
         self._tally.add_warnings(safe)
-        return safe
+        return self._encoder.dumps(safe)
 
     def _time_ns_of_clock(self) -> int:
         now = self.clock.now()
