@@ -1,4 +1,4 @@
-"""Measure the telemetry sink against its bars: cost per event, loss under concurrency, kills and full disks, import time.
+"""Measure the telemetry sink against its bars: cost of an event, loss under concurrency, kills and faults, import time.
 
     python benchmarks/telemetry_sink.py [--quick] [--out DIR]
 

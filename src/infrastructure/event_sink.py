@@ -31,8 +31,9 @@ ROTATE_BYTES = 5_000_000
 KEEP_ROTATED = 3
 LOCK_PATIENCE_MS = 50
 
-# A write that stays within a page cannot be cut in half by a kill. A longer one can, and a writer beside it that had
-# already looked at the tail would be glued to the half: long lines are therefore written alone.
+# A kill cuts a write only between two pages, so a long line is cut easily and a short one hardly ever. A writer beside
+# it that had already looked at the tail would be glued to the half: long lines are therefore written alone. For short
+# ones the lock stays shared, as the case needs a kill and a look within the same microsecond.
 _ALONE_BYTES = 4096
 # The lock is asked for again after naps that double between these two: dozens of processes asking every half
 # millisecond would keep the one that has it from the processor.

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 REPOSITORY = {
     ".gitignore": "build/\n",
@@ -88,17 +88,18 @@ def load_cookie(header: str, secret: bytes) -> SignedCookie:
         cookie.values[name] = value
     return cookie
 ''',
-    "tests/test_cart.py": '''from decimal import Decimal
+    "tests/test_cart.py": """from decimal import Decimal
 
 from shop.cart import Cart
 
 
 def test_shipping_costs_nothing_for_large_carts():
     assert Cart(None).shipping_costs(Decimal("80")) == 0
-''',
+""",
 }
 
 SECONDS_MAX = 120.0
+AT_ONCE = 4
 _LEFTOVER_PATIENCE_S = 10.0
 
 # Replaces itself by ctx after it gave up what a command must not have. Permission bits do not stop root, and another
@@ -176,7 +177,7 @@ class Sandbox:
         environment |= changes or {}
         return {name: value for name, value in environment.items() if value}
 
-    def start(  # noqa: PLR0913 - what can differ between two processes
+    def start(
         self,
         *arguments: str | bytes,
         cwd: Path | None = None,
@@ -208,6 +209,16 @@ class Sandbox:
         """Wait for a started command."""
         out, err = process.communicate(timeout=SECONDS_MAX)
         return Run(process.returncode, (out or b"").decode(), (err or b"").decode())
+
+    def run_each(self, commands: Iterable[Sequence[str | bytes]], **options: Any) -> list[Run]:
+        """Run commands that do not depend on each other, a few at a time, and return what they did in order."""
+        waiting = list(commands)
+        runs = []
+        while waiting:
+            started = [self.start(*arguments, **options) for arguments in waiting[:AT_ONCE]]
+            runs += [self.finish(process) for process in started]
+            del waiting[:AT_ONCE]
+        return runs
 
     def ok(self, *arguments: str | bytes, **options: Any) -> Run:
         """Run a command that has to succeed without a word on standard error."""

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from tests.integration.conftest import Sandbox
 
 PACK_TEXTS = (
-    "def charge_card(number: str, cents: int) -> str:\n    '''Ask the bank for money.'''\n    return bank(number, cents)\n",
+    "def charge_card(number: str, cents: int) -> str:\n    '''Ask the bank for money.'''\n    return bank(cents)\n",
     "Refunds are booked back to the card that paid, within 14 days.\n",
 )
 """What a hand-made pack adds: places that are not in the tree."""
