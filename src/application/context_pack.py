@@ -9,7 +9,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ..domain.chunks import digest_of, format_id, snippet_of
+from ..domain.chunk_ids import digest_of, format_id, snippet_of
 from ..domain.context_pack import (
     ContextPack,
     PackChunk,

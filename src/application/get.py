@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 from ..domain.budget import Fitted, check_budget, fit_lines
-from ..domain.chunks import ChunkId, digest_of, format_id, parse_id
+from ..domain.chunk_ids import ChunkId, digest_of, format_id, parse_id
 from ..domain.errors import CtxError, NotFoundError, StaleIdError, UsageError
 from ..domain.identifiers import words_of
 from ..domain.index_records import PACK_PREFIX

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ..domain.budget import check_budget
-from ..domain.chunks import format_id, snippet_of
+from ..domain.chunk_ids import format_id, snippet_of
 from ..domain.errors import UsageError
 from ..domain.query import Query, parse_query
 from ..domain.ranking import DEFAULT_WEIGHTS, Candidate, RankingWeights, rank

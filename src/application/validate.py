@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..domain.chunks import digest_of
+from ..domain.chunk_ids import digest_of
 from ..domain.context_pack import PackMalformedError
 from ..domain.errors import NotFoundError
 from ..domain.index_records import PACK_PATH, PACK_PREFIX

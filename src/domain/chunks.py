@@ -1,4 +1,4 @@
-"""Chunks: the pieces of a file that are indexed, ranked and handed out, and the ids they go by.
+"""Chunks: the pieces of a file that are indexed, ranked and handed out. Their ids are `chunk_ids`.
 
 A chunk is a run of whole lines. Functions and methods are one chunk each (with the comment right above them);
 a small class is one chunk, a larger one its header and the runs between its methods; what is left at module level
@@ -7,11 +7,11 @@ is a chunk a run; Markdown splits at headings; any other text at blank lines. Ch
 
 from __future__ import annotations
 
-import hashlib
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from .chunk_ids import digest_of
 from .symbols import CONTAINER_KINDS, Definition, SkeletonMap
 
 if TYPE_CHECKING:
@@ -28,25 +28,11 @@ CHUNK_LINES_MAX = 100
 WINDOW_LINES = 40
 WINDOW_BYTES_MAX = 6_000
 
-_ID = re.compile(r"(?P<path>.+)#(?P<qualname>[^#]*)@(?P<digest>[0-9a-f]{8})(?:~(?P<twin>[1-9][0-9]*))?", re.DOTALL)
 _HEADING = re.compile(rb"(#{1,6})[ \t]+(.*?)[ \t]*#*[ \t]*\r?$")
 _FENCE = re.compile(rb"[ ]{0,3}(```+|~~~+)")
 _SETEXT = re.compile(rb"[ ]{0,3}(=+|-+)[ \t]*\r?$")
 _NOT_IN_ANCHOR = re.compile(r"[^\w\- ]+")
 _COMMENT_MARKS = (b"#", b"//", b"/*", b"*", b"--", b";")
-
-
-@dataclass(frozen=True, slots=True)
-class ChunkId:
-    """`<path>#<qualname>@<8 hex>[~n]`: the place, the name, the hash of the text, and which of n equal twins."""
-
-    path: str
-    qualname: str
-    digest: str
-    twin: int = 1
-
-    def __str__(self) -> str:
-        return format_id(self.path, self.qualname, self.digest, self.twin)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,29 +56,6 @@ class Chunk:
     digest: str
     twin: int
     part: int = 1
-
-
-def format_id(path: str, qualname: str, digest: str, twin: int) -> str:
-    """Return the id's text; the first twin carries no number."""
-    return f"{path}#{qualname}@{digest}" if twin == 1 else f"{path}#{qualname}@{digest}~{twin}"
-
-
-def parse_id(text: str) -> ChunkId | None:
-    """Return the id that `text` is, or None when it does not have an id's form."""
-    match = _ID.fullmatch(text)
-    if match is None or match["twin"] == "1":
-        return None
-    return ChunkId(match["path"], match["qualname"], match["digest"], int(match["twin"] or 1))
-
-
-def digest_of(text: bytes) -> str:
-    """Return the 8 hex digits that stand for a chunk's text in its id."""
-    return hashlib.sha256(text).hexdigest()[:8]
-
-
-def snippet_of(signature: str, doc: str) -> str:
-    """Return what a search shows of a chunk: its signature and the first line of its documentation."""
-    return f"{signature}\n    {doc}" if doc else signature
 
 
 class _Lines:

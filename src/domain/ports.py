@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
     from datetime import datetime
 
-    from .chunks import ChunkId
+    from .chunk_ids import ChunkId
     from .index_records import FileRecord, IndexFacts
     from .ranking import Candidate, FieldWeights
     from .source_files import Changes, FileStat, FileView, Walk

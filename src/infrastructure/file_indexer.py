@@ -10,7 +10,8 @@ import os
 import time
 from typing import TYPE_CHECKING
 
-from ..domain.chunks import chunk_code, chunk_markdown, chunk_text, snippet_of
+from ..domain.chunk_ids import snippet_of
+from ..domain.chunks import chunk_code, chunk_markdown, chunk_text
 from ..domain.identifiers import index_terms
 from ..domain.index_records import ChunkRow, ChunkTerms, FileRecord
 from ..domain.source_files import Skipped, display_path

@@ -15,7 +15,7 @@ import sqlite3
 import zlib
 from typing import TYPE_CHECKING, Any
 
-from ..domain.chunks import ChunkId
+from ..domain.chunk_ids import ChunkId
 from ..domain.errors import CtxError, IndexBusyError, IndexDamagedError
 from ..domain.index_records import PACK_PREFIX, ChunkRow, ChunkTerms, FileRecord, IndexFacts
 from ..domain.ranking import Candidate
