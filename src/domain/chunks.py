@@ -28,7 +28,7 @@ CHUNK_LINES_MAX = 100
 WINDOW_LINES = 40
 WINDOW_BYTES_MAX = 6_000
 
-_HEADING = re.compile(rb"(#{1,6})[ \t]+(.*?)[ \t]*#*[ \t]*\r?$")
+_HEADING = re.compile(rb"(#{1,6})[ \t]+(.*)")
 _FENCE = re.compile(rb"[ ]{0,3}(```+|~~~+)")
 _SETEXT = re.compile(rb"[ ]{0,3}(=+|-+)[ \t]*\r?$")
 _NOT_IN_ANCHOR = re.compile(r"[^\w\- ]+")
@@ -285,13 +285,20 @@ def _headings(lines: _Lines) -> Iterator[tuple[int, int, str]]:
         elif not fence:
             heading = _HEADING.match(row)
             if heading is not None:
-                yield line, len(heading.group(1)), heading.group(2).decode("utf-8", "replace")
+                yield line, len(heading.group(1)), _heading_text(heading.group(2)).decode("utf-8", "replace")
             elif previous.strip() and not previous.lstrip().startswith((b"#", b">", b"-", b"*", b"|")):
                 underline = _SETEXT.match(row)
                 if underline is not None and len(underline.group(1)) > 2:
                     level = 1 if underline.group(1).startswith(b"=") else 2
                     yield line - 1, level, previous.strip().decode("utf-8", "replace")
         previous = row if not fence else b""
+
+
+def _heading_text(raw: bytes) -> bytes:
+    """Return a heading without its closing marks, which a space must stand before ("C#" keeps its own)."""
+    text = raw.strip()
+    opened = text.rstrip(b"#")
+    return opened.rstrip() if opened != text and opened[-1:] in (b"", b" ", b"\t") else text
 
 
 def _anchor(heading: str) -> str:

@@ -41,7 +41,7 @@ class RankingWeights:
     qualified_scope: float = 0.8
     name_coverage: float = 0.25
     path_word: float = 0.35
-    coherence: float = 0.2
+    coherence: float = 0.8
     damp_test: float = 0.45
     damp_example: float = 0.7
     damp_vendored: float = 0.5
