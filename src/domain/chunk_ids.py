@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-_ID = re.compile(r"(?P<path>.+)#(?P<qualname>[^#]*)@(?P<digest>[0-9a-f]{8})(?:~(?P<twin>[1-9][0-9]*))?", re.DOTALL)
+_ID = re.compile(r"(?P<path>.+)#(?P<qualname>[^#]*)@(?P<digest>[0-9a-f]{8})(?:~(?P<twin>[1-9][0-9]{0,8}))?", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)

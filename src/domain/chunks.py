@@ -8,7 +8,9 @@ is a chunk a run; Markdown splits at headings; any other text at blank lines. Ch
 from __future__ import annotations
 
 import re
+from bisect import bisect_left, bisect_right
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from .chunk_ids import digest_of
@@ -33,6 +35,7 @@ _FENCE = re.compile(rb"[ ]{0,3}(```+|~~~+)")
 _SETEXT = re.compile(rb"[ ]{0,3}(=+|-+)[ \t]*\r?$")
 _NOT_IN_ANCHOR = re.compile(r"[^\w\- ]+")
 _COMMENT_MARKS = (b"#", b"//", b"/*", b"*", b"--", b";")
+_start_line = attrgetter("start_line")
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +154,9 @@ def chunk_code(source: bytes, skeleton: SkeletonMap) -> tuple[Chunk, ...]:
         first, last = lines.trim(first, last)
         if first > last:
             return
-        names = tuple(dict.fromkeys(d.name for d in constants if first <= d.start_line <= last))
+        at = bisect_left(constants, first, key=_start_line)
+        inside = constants[at : bisect_right(constants, last, lo=at, key=_start_line)]
+        names = tuple(dict.fromkeys(d.name for d in inside))
         if owner is not None:
             is_header = first <= owner.name_line <= last
             yield _Piece(
@@ -291,7 +296,7 @@ def _headings(lines: _Lines) -> Iterator[tuple[int, int, str]]:
                 if underline is not None and len(underline.group(1)) > 2:
                     level = 1 if underline.group(1).startswith(b"=") else 2
                     yield line - 1, level, previous.strip().decode("utf-8", "replace")
-        previous = row if not fence else b""
+        previous = row if not fence and opened is None else b""
 
 
 def _heading_text(raw: bytes) -> bytes:

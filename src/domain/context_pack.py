@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from .errors import CtxError
+from .source_files import display_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -79,7 +80,7 @@ def read_pack(document: Any, where: str) -> ContextPack:
     read = tuple(_read_chunk(chunk, f'{where}: "chunks" item {at}') for at, chunk in enumerate(chunks, start=1))
     digest = document.get("digest")
     if isinstance(digest, str) and document.get("tree_digest"):
-        actual = chunks_digest((chunk.own_id, chunk.text) for chunk in read)
+        actual = chunks_digest((str(chunk.get("id", "")), chunk["text"]) for chunk in chunks)
         if actual != digest:
             raise PackMalformedError(
                 f'{where}: "digest" is {digest[:12]}… and its chunks give {actual[:12]}…; {_REMEDY}'
@@ -109,6 +110,7 @@ def pack_document(segment: str, created_at: str, files_digest: str, chunks: Sequ
 
 
 _REMEDY = "mend it or run `ctx build` to write a new one"
+_LINE_MAX = 2**31
 
 
 def _read_chunk(chunk: Any, where: str) -> PackChunk:
@@ -122,17 +124,20 @@ def _read_chunk(chunk: Any, where: str) -> PackChunk:
     if not path:
         raise PackMalformedError(f'{where} needs a "path" or an "id"; {_REMEDY}')
     start_line = chunk.get("start_line", 1)
-    if not isinstance(start_line, int) or start_line < 1:
+    if type(start_line) is not int or not 1 <= start_line <= _LINE_MAX:
         raise PackMalformedError(f'{where}: "start_line" must be an integer >= 1, found {start_line!r}; {_REMEDY}')
     name = _text(chunk, "name") or _text(chunk, "title") or path.rpartition("/")[2]
+    # JSON can spell lone surrogates, which neither UTF-8 nor the index holds.
+    text = text.encode("utf-8", "replace").decode("utf-8")
     return PackChunk(
         own_id, path, _text(chunk, "kind") or "text", name, _text(chunk, "qualname") or name, text, start_line
     )
 
 
 def _text(document: dict[str, Any], key: str) -> str:
+    """Return a name as it may be shown: one line, without control characters; "" when there is none."""
     value = document.get(key)
-    return value if isinstance(value, str) else ""
+    return display_path(value.encode("utf-8", "surrogatepass")) if isinstance(value, str) else ""
 
 
 def _kind(value: Any) -> str:

@@ -9,6 +9,7 @@ _ASCII_WORD = re.compile(r"[A-Za-z0-9_]+")
 _PART = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?(?:(?![A-Z])[^\W\d_])+|\d+")
 _TERM_CHARS_MAX = 64
 """Longer words are hashes, keys and base64: they would fill the index and nobody asks for them."""
+_TOO_LONG = re.compile(rf"\w{{{_TERM_CHARS_MAX + 1},}}")
 
 _CACHED_WORDS_MAX = 200_000
 _parts_of_word: dict[str, str] = {}
@@ -34,15 +35,18 @@ def index_terms(text: str) -> str:
     if len(parts_of) > _CACHED_WORDS_MAX:
         parts_of.clear()
     extra = []
+    has_too_long = False
     for word in dict.fromkeys((_ASCII_WORD if text.isascii() else _WORD).findall(text)):
         parts = parts_of.get(word)
         if parts is None:
             if len(word) > _TERM_CHARS_MAX:
-                text = text.replace(word, " ")
+                has_too_long = True
                 continue
             parts = parts_of[word] = _inner_parts(word)
         if parts:
             extra.append(parts)
+    if has_too_long:
+        text = _TOO_LONG.sub(" ", text)
     return f"{text} {' '.join(extra)}" if extra else text
 
 

@@ -48,6 +48,8 @@ class RankingWeights:
     damp_generated: float = 0.5
     damp_data: float = 0.5
     damp_initialiser: float = 0.85
+    damp_legacy: float = 0.7
+    damp_internal: float = 0.85
     same_file_decay: float = 0.55
 
 
@@ -89,6 +91,9 @@ _TEST_FILE = re.compile(
 _EXAMPLE = re.compile(r"(^|/)(examples?|samples?|demos?|docs?_src|tutorials?|benchmarks?|docs?)/")
 _VENDORED = re.compile(r"(^|/)(vendor|_vendor|vendored|third_party|thirdparty|extern|external|deps)/")
 _INITIALISER = re.compile(r"(^|/)(__init__\.pyi?|index\.[jt]sx?|mod\.rs)$|\.pyi$|\.d\.ts$")
+_LEGACY = re.compile(r"(^|/)(_?legacy|_?deprecated|_?compat|experimental|old)(/|\.\w+$)")
+_INTERNAL = re.compile(r"(^|/)(_(?!_)[^/]*|internals?)(/|\.\w+$)")
+"""Private by its name: a question in words is about what a reader meets first."""
 _DATA_LANGUAGES = frozenset({"text"})
 _DATA_FILE = re.compile(
     r"\.(po|pot|json|csv|tsv|lock|svg|xml|ya?ml|toml|txt|cfg|ini|log|sql|snap)$|(^|/)(changelog|changes|history|news)[^/]*$",
@@ -171,7 +176,7 @@ def lift_coherent_files(_query: Query, scored: Scored, weights: RankingWeights) 
 
 
 def damp_secondary(query: Query, scored: Scored, weights: RankingWeights) -> Scored:
-    """Damp tests, examples, vendored and generated code, data and re-export files, unless the query asks for them."""
+    """Damp tests, examples, vendored, generated, legacy and internal code, data and re-exports, unless asked for."""
     said = set(query.terms)
     tests_wanted = bool(said & _ASKS_FOR_TESTS)
     examples_wanted = bool(said & _ASKS_FOR_EXAMPLES)
@@ -193,6 +198,10 @@ def damp_secondary(query: Query, scored: Scored, weights: RankingWeights) -> Sco
                 factor *= weights.damp_data
             if _INITIALISER.search(c.path):
                 factor *= weights.damp_initialiser
+            if _LEGACY.search(c.path):
+                factor *= weights.damp_legacy
+            if query.shape == "sentence" and _INTERNAL.search(c.path):
+                factor *= weights.damp_internal
             factors[c.path] = factor
         result.append((score * factor, c))
     return result

@@ -97,7 +97,7 @@ class SkeletonMap:
         """Return the innermost function or class that holds the line, or None at module level."""
         best: Definition | None = None
         for definition in self.definitions:
-            if definition.kind == "constant":
+            if definition.kind in ("constant", "type"):
                 continue
             inside = definition.start_line <= line_1based <= definition.end_line
             if inside and (best is None or definition.start_line >= best.start_line):

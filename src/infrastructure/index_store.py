@@ -81,15 +81,18 @@ class IndexStore:
         """
         with self._guarded():
             self._connect()
-            version = self._execute("PRAGMA user_version").fetchone()[0]
+            version = self._row("PRAGMA user_version")[0]
             if version == SCHEMA_VERSION:
-                self._execute("SELECT value FROM meta LIMIT 1").fetchone()
+                self._row("SELECT value FROM meta LIMIT 1")
                 return False
         with self.writing(wait_s=30.0):
+            # Another process may have replaced the file while we waited; the connection would still hold the old one.
+            self._disconnect()
             with self._guarded():
-                if self._execute("PRAGMA user_version").fetchone()[0] == SCHEMA_VERSION:
+                self._connect()
+                if self._row("PRAGMA user_version")[0] == SCHEMA_VERSION:
                     return False  # another process made it while we waited
-            if version != 0 or self._execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
+            if version != 0 or self._row("SELECT count(*) FROM sqlite_master")[0]:
                 self.remove()
                 self._connect()
             with self._guarded():
@@ -100,16 +103,12 @@ class IndexStore:
 
     def close(self) -> None:
         """Close the database and let go of the writer's lock; safe to call twice."""
-        if self._db is not None:
-            self._db.close()
-            self._db = None
+        self._disconnect()
         self._unlock()
 
     def remove(self) -> None:
         """Delete the index file and what SQLite keeps beside it; processes that read it keep the old one."""
-        if self._db is not None:
-            self._db.close()
-            self._db = None
+        self._disconnect()
         for suffix in ("", "-wal", "-shm"):
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(self.path + suffix)
@@ -125,7 +124,10 @@ class IndexStore:
         if self._lock_fd is not None:
             yield
             return
-        fd = os.open(self.path + ".lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o644)
+        try:
+            fd = os.open(self.path + ".lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o644)
+        except OSError as error:
+            raise _unusable(self.path + ".lock", error.strerror) from error
         try:
             _lock(fd, wait_s, on_wait)
         except BaseException:
@@ -152,18 +154,20 @@ class IndexStore:
             self._execute("BEGIN IMMEDIATE")
             try:
                 yield
+                self._execute("COMMIT")
             except BaseException:
-                self._execute("ROLLBACK")
+                # On a full disk SQLite has rolled back by itself, and a second time would hide the reason.
+                if self._db is not None and self._db.in_transaction:
+                    self._execute("ROLLBACK")
                 raise
-            self._execute("COMMIT")
 
     def put(self, record: FileRecord) -> None:
         """Store a file in place of what was stored under its path; call inside `transaction`."""
         assert self._db is not None
-        known = self._execute("SELECT file_id FROM files WHERE os_path = ?", (record.os_path,)).fetchone()
+        known = self._row("SELECT file_id FROM files WHERE os_path = ?", (record.os_path,))
         if known is not None:
             self._take_out(known[0])
-        twin = self._execute("SELECT file_id, os_path FROM files WHERE path = ?", (record.path,)).fetchone()
+        twin = self._row("SELECT file_id, os_path FROM files WHERE path = ?", (record.path,))
         if twin is not None:
             if not bytes(twin[1]).startswith(PACK_PREFIX):
                 return  # two names that print alike (one holds the other's escape): the first one stands
@@ -174,7 +178,7 @@ class IndexStore:
         ).lastrowid
         if not record.chunks:
             return
-        first = self._execute("SELECT coalesce(max(chunk_id), 0) + 1 FROM chunks").fetchone()[0]
+        first = self._row("SELECT coalesce(max(chunk_id), 0) + 1 FROM chunks")[0]
         self._db.executemany(
             "INSERT INTO chunks VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
             ((first + at, file_id, *row) for at, row in enumerate(record.chunks)),
@@ -194,21 +198,25 @@ class IndexStore:
 
     def drop(self, os_path: bytes) -> None:
         """Take a file out; an unknown one is no error."""
-        known = self._execute("SELECT file_id FROM files WHERE os_path = ?", (os_path,)).fetchone()
+        known = self._row("SELECT file_id FROM files WHERE os_path = ?", (os_path,))
         if known is not None:
             self._take_out(known[0])
 
     def _take_out(self, file_id: int) -> None:
         assert self._db is not None
-        packed = self._execute("SELECT packed FROM file_terms WHERE file_id = ?", (file_id,)).fetchone()
+        packed = self._row("SELECT packed FROM file_terms WHERE file_id = ?", (file_id,))
         if packed is not None:
-            ids = self._execute("SELECT chunk_id FROM chunks WHERE file_id = ? ORDER BY chunk_id", (file_id,))
+            ids = self._rows("SELECT chunk_id FROM chunks WHERE file_id = ? ORDER BY chunk_id", (file_id,))
             import orjson
 
-            terms_of_chunks = orjson.loads(zlib.decompress(packed[0], -15))
+            try:
+                terms_of_chunks = orjson.loads(zlib.decompress(packed[0], -15))
+                terms_by_id = [(row[0], *terms) for row, terms in zip(ids, terms_of_chunks, strict=True)]
+            except (zlib.error, ValueError, TypeError) as error:
+                raise _damaged(self.path, error) from error
             self._db.executemany(
                 "INSERT INTO chunk_terms(chunk_terms, rowid, name, scope, head, body) VALUES ('delete',?,?,?,?,?)",
-                [(row[0], *terms) for row, terms in zip(ids.fetchall(), terms_of_chunks, strict=True)],
+                terms_by_id,
             )
             self._execute("DELETE FROM chunks WHERE file_id = ?", (file_id,))
             self._execute("DELETE FROM file_terms WHERE file_id = ?", (file_id,))
@@ -228,20 +236,20 @@ class IndexStore:
 
     def meta(self, key: str) -> str:
         """Return a stored fact, or "" when it was never stored."""
-        row = self._execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
+        row = self._row("SELECT value FROM meta WHERE key = ?", (key,))
         return str(row[0]) if row is not None else ""
 
     def stats(self) -> list[FileStat]:
         """Return (os_path, size, mtime) of every known file, skipped ones included."""
-        return self._execute("SELECT os_path, size_bytes, mtime_ns FROM files").fetchall()
+        return self._rows("SELECT os_path, size_bytes, mtime_ns FROM files")
 
     def directories(self) -> list[tuple[bytes, int]]:
         """Return every directory of the last walk with its time."""
-        return self._execute("SELECT os_path, mtime_ns FROM directories").fetchall()
+        return self._rows("SELECT os_path, mtime_ns FROM directories")
 
     def content_sha(self, os_path: bytes) -> str:
         """Return the stored content hash of a file, or "" when it is unknown."""
-        row = self._execute("SELECT content_sha FROM files WHERE os_path = ?", (os_path,)).fetchone()
+        row = self._row("SELECT content_sha FROM files WHERE os_path = ?", (os_path,))
         return str(row[0]) if row is not None else ""
 
     def candidates(
@@ -256,16 +264,16 @@ class IndexStore:
         if where:
             sql = f"""SELECT {_CANDIDATE_COLUMNS}, -t.score FROM ({ranked}) t JOIN chunks c ON c.chunk_id = t.rowid
                 JOIN files f USING (file_id) WHERE {where} ORDER BY t.score LIMIT ?"""
-            rows = self._execute(sql, (*numbers, *arguments, limit))
+            rows = self._rows(sql, (*numbers, *arguments, limit))
         else:
             sql = f"""SELECT {_CANDIDATE_COLUMNS}, -t.score FROM ({ranked} ORDER BY score LIMIT ?) t
                 JOIN chunks c ON c.chunk_id = t.rowid JOIN files f USING (file_id) ORDER BY t.score"""
-            rows = self._execute(sql, (*numbers, limit))
+            rows = self._rows(sql, (*numbers, limit))
         return [_candidate(row, row[17]) for row in rows]
 
     def by_name(self, name: str, limit: int, where: str = "1", arguments: Sequence[Any] = ()) -> list[Candidate]:
         """Return the chunks of that name in any case, the exact spelling first; their BM25 is 0."""
-        rows = self._execute(
+        rows = self._rows(
             f"""SELECT {_CANDIDATE_COLUMNS} FROM chunks c JOIN files f USING (file_id)
             WHERE c.name = ? COLLATE NOCASE AND {where} ORDER BY c.name <> ?, f.path, c.start_line LIMIT ?""",
             (name, *arguments, name, limit),
@@ -277,20 +285,20 @@ class IndexStore:
         if not patterns:
             return []
         condition = " OR ".join("name LIKE ? ESCAPE '\\'" for _ in patterns)
-        rows = self._execute(f"SELECT DISTINCT name FROM chunks WHERE {condition} LIMIT ?", (*patterns, limit))
+        rows = self._rows(f"SELECT DISTINCT name FROM chunks WHERE {condition} LIMIT ?", (*patterns, limit))
         return [str(row[0]) for row in rows]
 
     def count_matches(self, match: str, at_most: int = -1) -> int:
         """Return how many chunks match an FTS5 expression, counting no further than `at_most` (-1: all)."""
         sql = "SELECT count(*) FROM (SELECT 1 FROM chunk_terms WHERE chunk_terms MATCH ? LIMIT ?)"
-        return int(self._execute(sql, (match, at_most)).fetchone()[0])
+        return int(self._row(sql, (match, at_most))[0])
 
     def file(self, path: str) -> FileRecord | None:
         """Return a stored file by its printed path, with its chunks and without its terms; None when unknown."""
-        row = self._execute("SELECT * FROM files WHERE path = ?", (path,)).fetchone()
+        row = self._row("SELECT * FROM files WHERE path = ?", (path,))
         if row is None:
             return None
-        chunks = self._execute(
+        chunks = self._rows(
             """SELECT kind, name, qualname, signature, doc, names, start_line, end_line, start_byte, end_byte, tokens,
             snippet_tokens, digest, twin, part FROM chunks WHERE file_id = ? ORDER BY start_line""",
             (row[0],),
@@ -300,13 +308,13 @@ class IndexStore:
 
     def files(self) -> Iterator[tuple[str, str, str, int]]:
         """Yield (path, language, content_sha, tokens) of every indexed file by path."""
-        yield from self._execute(
+        yield from self._rows(
             "SELECT path, language, content_sha, tokens FROM files WHERE status <> 'skipped' ORDER BY path"
         )
 
     def ids_named(self, qualname: str, digest: str) -> list[ChunkId]:
         """Return the ids, in any file, of chunks with that qualified name and hash (a file that was moved)."""
-        rows = self._execute(
+        rows = self._rows(
             """SELECT f.path, c.qualname, c.digest, c.twin FROM chunks c JOIN files f USING (file_id)
             WHERE c.name = ? AND c.qualname = ? AND c.digest = ? ORDER BY f.path""",
             (qualname.rpartition(".")[2], qualname, digest),
@@ -315,18 +323,16 @@ class IndexStore:
 
     def skipped(self) -> list[tuple[str, str]]:
         """Return (path, reason) of the files that are known and not indexed, by path."""
-        return self._execute("SELECT path, reason FROM files WHERE status = 'skipped' ORDER BY path").fetchall()
+        return self._rows("SELECT path, reason FROM files WHERE status = 'skipped' ORDER BY path")
 
     def partial(self) -> list[tuple[str, str]]:
         """Return (path, reason) of the files whose parse was not whole, by path."""
-        return self._execute(
-            "SELECT path, reason FROM files WHERE status IN ('partial', 'failed') ORDER BY path"
-        ).fetchall()
+        return self._rows("SELECT path, reason FROM files WHERE status IN ('partial', 'failed') ORDER BY path")
 
     def paths_like(self, tail: str, limit: int) -> list[str]:
         """Return paths that end with the given name, for suggestions."""
         pattern = "%" + tail.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
-        rows = self._execute(
+        rows = self._rows(
             "SELECT path FROM files WHERE path LIKE ? ESCAPE '\\' AND status <> 'skipped' ORDER BY path LIMIT ?",
             (pattern, limit),
         )
@@ -334,16 +340,14 @@ class IndexStore:
 
     def facts(self) -> IndexFacts:
         """Return what the index holds, in numbers."""
-        files, tokens = self._execute(
-            "SELECT count(*), coalesce(sum(tokens), 0) FROM files WHERE status <> 'skipped'"
-        ).fetchone()
-        languages = self._execute(
+        files, tokens = self._row("SELECT count(*), coalesce(sum(tokens), 0) FROM files WHERE status <> 'skipped'")
+        languages = self._rows(
             "SELECT language, count(*) FROM files WHERE status <> 'skipped' GROUP BY 1 ORDER BY 2 DESC, 1"
-        ).fetchall()
+        )
         return IndexFacts(
             files=files,
-            skipped=self._execute("SELECT count(*) FROM files WHERE status = 'skipped'").fetchone()[0],
-            chunks=self._execute("SELECT count(*) FROM chunks").fetchone()[0],
+            skipped=self._row("SELECT count(*) FROM files WHERE status = 'skipped'")[0],
+            chunks=self._row("SELECT count(*) FROM chunks")[0],
             tokens=tokens,
             as_of=self.meta("as_of"),
             complete=self.meta("complete") == "1",
@@ -353,34 +357,34 @@ class IndexStore:
 
     def file_count(self) -> int:
         """Return the number of indexed files."""
-        return int(self._execute("SELECT count(*) FROM files WHERE status <> 'skipped'").fetchone()[0])
+        return int(self._row("SELECT count(*) FROM files WHERE status <> 'skipped'")[0])
 
     def check(self) -> str:
         """Read the whole file for damage and return "ok" or what is wrong (slow: for doctor and validate)."""
         try:
             with self._guarded():
-                found = str(self._execute("PRAGMA quick_check(1)").fetchone()[0])
+                found = str(self._row("PRAGMA quick_check(1)")[0])
                 if found != "ok":
                     return found
                 self._execute("INSERT INTO chunk_terms(chunk_terms) VALUES ('integrity-check')")
         except IndexDamagedError as error:
             return str(error)
-        stored = self._execute("SELECT count(*) FROM chunks").fetchone()[0]
-        searchable = self._execute("SELECT count(*) FROM chunk_terms_docsize").fetchone()[0]
+        stored = self._row("SELECT count(*) FROM chunks")[0]
+        searchable = self._row("SELECT count(*) FROM chunk_terms_docsize")[0]
         return "ok" if stored == searchable else f"{stored} chunks stored and {searchable} searchable"
 
     # ------------------------------------------------------------------ skeleton cache
 
     def skeleton(self, key: str) -> bytes | None:
         """Return a cached skeleton's bytes."""
-        row = self._execute("SELECT payload FROM skeletons WHERE key = ?", (key,)).fetchone()
+        row = self._row("SELECT payload FROM skeletons WHERE key = ?", (key,))
         return bytes(row[0]) if row is not None else None
 
     def put_skeleton(self, key: str, payload: bytes, *, keep: int = 512) -> None:
         """Cache a skeleton, keeping a bounded number; does nothing while another process writes."""
         try:
             with self.writing(wait_s=0.0):
-                if self._execute("SELECT count(*) FROM skeletons").fetchone()[0] >= keep:
+                if self._row("SELECT count(*) FROM skeletons")[0] >= keep:
                     self._execute("DELETE FROM skeletons")
                 self._execute("INSERT OR REPLACE INTO skeletons VALUES (?,?)", (key, payload))
         except (IndexBusyError, CtxError, sqlite3.OperationalError):
@@ -388,15 +392,33 @@ class IndexStore:
 
     # ------------------------------------------------------------------ rim
 
+    def _disconnect(self) -> None:
+        if self._db is not None:
+            self._db.close()
+            self._db = None
+
     def _connect(self) -> None:
         if self._db is not None:
             return
-        os.makedirs(os.path.dirname(self.path), exist_ok=True)
+        try:
+            os.makedirs(os.path.dirname(self.path), exist_ok=True)
+        except OSError as error:
+            raise _unusable(self.path, error.strerror) from error
         self._db = sqlite3.connect(self.path, timeout=10.0, isolation_level=None)
         self._execute("PRAGMA journal_mode = WAL")
         # With WAL this is safe against kill -9; only a power cut may lose the last commits, never the file.
         self._execute("PRAGMA synchronous = NORMAL")
         self._execute("PRAGMA mmap_size = 268435456")
+
+    def _rows(self, sql: str, arguments: Sequence[Any] = ()) -> list[Any]:
+        """Return all rows: damage may show at any of them, and has to show here."""
+        with self._guarded():
+            return self._execute(sql, arguments).fetchall()
+
+    def _row(self, sql: str, arguments: Sequence[Any] = ()) -> Any:
+        """Return the first row, or None without one."""
+        rows = self._rows(sql, arguments)
+        return rows[0] if rows else None
 
     def _execute(self, sql: str, arguments: Sequence[Any] = ()) -> sqlite3.Cursor:
         if self._db is None:
@@ -429,14 +451,23 @@ def _translated(error: sqlite3.Error, path: str) -> Exception:
     """Return our error for one of SQLite's: damage, a busy writer, or a disk that refuses."""
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF
     if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
-        return IndexDamagedError(f"{path}: the index is damaged ({error}); run `ctx index --rebuild`")
+        return _damaged(path, error)
     if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
         return IndexBusyError(f"{path}: another process is writing the index; try again in a moment")
     if code == sqlite3.SQLITE_FULL:
         return CtxError(f"{path}: the disk is full; free some space and run the command again")
-    if isinstance(error, sqlite3.OperationalError) and code == sqlite3.SQLITE_ERROR:
+    # Text that is not UTF-8 is found by the binding, which gives no code (0).
+    if isinstance(error, sqlite3.OperationalError) and code in (0, sqlite3.SQLITE_ERROR):
         return IndexDamagedError(f"{path}: not the index expected here ({error}); run `ctx index --rebuild`")
-    return CtxError(f"{path}: the index cannot be used ({error}); check the folder's permissions and free space")
+    return _unusable(path, error)
+
+
+def _damaged(path: str, error: Exception) -> IndexDamagedError:
+    return IndexDamagedError(f"{path}: the index is damaged ({error}); run `ctx index --rebuild`")
+
+
+def _unusable(path: str, reason: object) -> CtxError:
+    return CtxError(f"{path}: the index cannot be used ({reason}); check the folder's permissions and free space")
 
 
 def _lock(fd: int, wait_s: float, on_wait: Callable[[], None]) -> None:

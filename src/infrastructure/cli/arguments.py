@@ -84,6 +84,8 @@ def parse(arguments: list[str], table: dict[str, tuple[str, type]], defaults: di
             value = arguments[at]
             at += 1
         if kind is int:
+            if not value.isascii():
+                return None  # int() reads digits of any script, the full command line does not
             try:
                 options[name] = int(value)
             except ValueError:

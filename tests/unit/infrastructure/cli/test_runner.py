@@ -1,0 +1,142 @@
+"""The rim every command passes: outcomes and failures become output, exit codes and telemetry."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import sys
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from ctx.domain.errors import CtxError, IndexDamagedError, NotFoundError, StaleIdError, UsageError
+from ctx.infrastructure.cli.runner import Outcome, progress, run_command
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from ctx.infrastructure.services import Services
+
+
+@pytest.fixture
+def segment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty segment of a user without settings."""
+    for name in [name for name in os.environ if name.startswith("CTX_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    for name in ("CONFIG", "STATE", "CACHE"):
+        monkeypatch.setenv(f"XDG_{name}_HOME", str(tmp_path / "home" / name))
+    folder = tmp_path / "segment"
+    folder.mkdir()
+    return folder
+
+
+def _events(segment: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (segment / "_ctx/telemetry/events.jsonl").read_text().splitlines()]
+
+
+def _fine(_services: Services) -> Outcome:
+    return Outcome({"schema": "ctx.probe/1", "n": 1}, lambda _paint: "one", notes=["a note"], result={"status": "ok"})
+
+
+def test_text_goes_out_and_notes_go_to_the_person(segment: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Standard output holds the answer alone; notes are lines on standard error."""
+    assert 0 == run_command("probe", _fine, segment=str(segment))
+    assert ("one\n", "ctx: a note\n") == tuple(capsys.readouterr())
+
+
+def test_json_is_one_line(segment: Path, capfdbinary: pytest.CaptureFixture[bytes]) -> None:
+    """With --json the object is on standard output, alone and ended by a newline."""
+    assert 0 == run_command("probe", _fine, segment=str(segment), as_json=True)
+    assert (b'{"schema":"ctx.probe/1","n":1}\n', b"ctx: a note\n") == tuple(capfdbinary.readouterr())
+
+
+@pytest.mark.parametrize(
+    ("error", "exit_code"),
+    [
+        (NotFoundError("no such thing"), 1),
+        (UsageError("wrong\nuse"), 2),
+        (StaleIdError("it changed"), 2),
+        (CtxError("cannot"), 3),
+        (ZeroDivisionError("division\n by zero"), 3),
+    ],
+)
+def test_failures_are_one_line_and_a_code(
+    segment: Path, capfdbinary: pytest.CaptureFixture[bytes], error: Exception, exit_code: int
+) -> None:
+    """An error is one line on standard error, an object for --json, and told to telemetry with its kind."""
+
+    def fails(_services: Services) -> Outcome:
+        raise error
+
+    assert exit_code == run_command("probe", fails, segment=str(segment), as_json=True)
+    out, err = capfdbinary.readouterr()
+    message = err.decode().removeprefix("ctx: ").removesuffix("\n")
+    assert "\n" not in message
+    document = {"schema": "ctx.probe/1", "error": {"message": message, "exit_code": exit_code}}
+    assert document == json.loads(out)
+    told = {event["cmd"]: event for event in _events(segment)}
+    assert type(error).__name__ == told["ctx.probe"]["result"]["status"]
+    assert exit_code == told["command.end"]["result"]["exit_code"]
+
+
+def test_an_internal_error_can_be_looked_into(segment: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """CTX_DEBUG lets the traceback through that is otherwise kept from people."""
+
+    def fails(_services: Services) -> Outcome:
+        raise ZeroDivisionError
+
+    monkeypatch.setenv("CTX_DEBUG", "1")
+    with pytest.raises(ZeroDivisionError):
+        run_command("probe", fails, segment=str(segment))
+
+
+def test_interrupt_is_130_and_told(segment: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Ctrl-C says that what was finished is kept, and the run is closed in telemetry."""
+
+    def interrupted(_services: Services) -> Outcome:
+        raise KeyboardInterrupt
+
+    assert 130 == run_command("probe", interrupted, segment=str(segment))
+    assert "ctx: interrupted; what was finished is kept\n" == capsys.readouterr().err
+    assert ["command.start", "ctx.probe", "command.end"] == [event["cmd"] for event in _events(segment)]
+
+
+def test_damage_found_late_is_rebuilt_once(segment: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A command that meets damage runs once more on a new index; damage that stays is an error, not a loop."""
+    calls = []
+
+    def meets_damage(_services: Services) -> Outcome:
+        calls.append(1)
+        if len(calls) == 1:
+            raise IndexDamagedError("index.db: the index is damaged (page 7); run `ctx index --rebuild`")
+        return _fine(_services)
+
+    assert 0 == run_command("probe", meets_damage, segment=str(segment))
+    assert "index.db: the index is damaged (page 7); rebuilt" in capsys.readouterr().err
+
+    def always(_services: Services) -> Outcome:
+        calls.append(1)
+        raise IndexDamagedError("index.db: the index is damaged (page 7); run `ctx index --rebuild`")
+
+    calls.clear()
+    assert 3 == run_command("probe", always, segment=str(segment))
+    assert 2 == len(calls)
+
+
+def test_a_wrong_segment_writes_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A segment that is none is said before anything is made."""
+    assert 2 == run_command("probe", _fine, segment=str(tmp_path / "nowhere"))
+    assert "does not exist" in capsys.readouterr().err
+    assert [] == list(tmp_path.iterdir())
+
+
+def test_progress_is_silent_in_a_pipe(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Standard error that is no terminal gets no bar."""
+    stream = io.StringIO()
+    monkeypatch.setattr(sys, "stderr", stream)
+    with progress("indexing") as tell:
+        for done in range(1_000):
+            tell(done, 1_000)
+    assert "" == stream.getvalue()
