@@ -176,25 +176,28 @@ def load_pack(files: SegmentFiles) -> tuple[ContextPack, str]:
     Raises: PackMalformedError; NotFoundError when there is none.
     """
     view = files.read_file_at_mode(PACK_PATH, "raw")
+    return _parsed(view.text), view.content_sha[:16]
+
+
+def pack_text(pack_json: str, path: str, digest: str) -> str:
+    """Return the text of one chunk out of a pack file's text.
+
+    Raises: PackMalformedError; NotFoundError when the pack holds no such chunk any more.
+    """
+    for chunk in _parsed(pack_json).chunks:
+        if chunk.path == path and digest_of(chunk.text.encode("utf-8", "surrogatepass")) == digest:
+            return chunk.text
+    raise NotFoundError(f"{path}: this chunk is not in {PACK_PATH} any more; run `ctx search` again")
+
+
+def _parsed(pack_json: str) -> ContextPack:
     try:
-        document = json.loads(view.text)
+        document = json.loads(pack_json)
     except ValueError as error:
         raise PackMalformedError(
             f"{PACK_PATH}: not JSON ({error}); mend it or run `ctx build` to write a new one"
         ) from None
-    return read_pack(document, PACK_PATH), view.content_sha[:16]
-
-
-def pack_text(files: SegmentFiles, path: str, digest: str) -> str:
-    """Return the text of a pack's chunk.
-
-    Raises: NotFoundError when the pack holds no such text any more.
-    """
-    pack, _sha = load_pack(files)
-    for chunk in pack.chunks:
-        if chunk.path == path and digest_of(chunk.text.encode("utf-8", "surrogatepass")) == digest:
-            return chunk.text
-    raise NotFoundError(f"{path}: this chunk is not in {PACK_PATH} any more; run `ctx search` again")
+    return read_pack(document, PACK_PATH)
 
 
 def index_digest(index: IndexPort) -> str:

@@ -15,7 +15,7 @@ from ..domain.budget import Fitted, check_budget, fit_lines
 from ..domain.chunk_ids import ChunkId, digest_of, format_id, parse_id
 from ..domain.errors import CtxError, NotFoundError, StaleIdError, UsageError
 from ..domain.identifiers import words_of
-from ..domain.index_records import PACK_PREFIX
+from ..domain.index_records import PACK_PATH, PACK_PREFIX
 from ..domain.source_files import display_path
 from ..domain.symbols import CONTAINER_KINDS, Definition, SkeletonMap
 from .context_pack import pack_text
@@ -283,12 +283,15 @@ class Get:
             results.append(fit_lines(text, left, self.counter.count))
             return results[0].text
 
+        def select(whole: str) -> str:
+            if is_from_pack:
+                return fit("\n".join(pack_text(whole, record.path, digest) for digest in _pack_digests(place)))
+            return fit(self._select(whole, place, mode, is_whole=is_whole))
+
         if is_from_pack:
-            fit("\n".join(pack_text(self.pack_files, record.path, digest) for digest in _pack_digests(place)))
+            self.pack_files.read_file_at_mode(PACK_PATH, mode, select)
         else:
-            self.files.read_file_at_mode(
-                record.path, mode, lambda whole: fit(self._select(whole, place, mode, is_whole=is_whole))
-            )
+            self.files.read_file_at_mode(record.path, mode, select)
         fitted = results[0]
         more = ""
         if fitted.truncated:

@@ -13,14 +13,40 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-Kind = Literal["function", "method", "class", "constant", "type"]
-"""What a definition is; further languages add theirs (struct, interface, …)."""
+Kind = Literal[
+    "function",
+    "method",
+    "class",
+    "interface",
+    "struct",
+    "enum",
+    "trait",
+    "impl",
+    "object",
+    "namespace",
+    "module",
+    "type",
+    "property",
+    "constant",
+    "variable",
+    "macro",
+]
+"""What a definition is, in every language's words at once; docs/languages.md says which language uses which for what.
+
+`impl` is a Rust impl block, `object` a JavaScript object literal that holds functions, `module` a Ruby module or a
+Rust mod, `variable` what is declared at file level in a language that tells it from a constant.
+"""
 
 Status = Literal["ok", "partial", "failed"]
 """`ok`: the file parsed; `partial`: it has syntax errors and this is what was recovered; `failed`: nothing was."""
 
-CONTAINER_KINDS = frozenset({"class"})
+FUNCTION_KINDS = frozenset({"function", "method"})
+CLASS_KINDS = frozenset({"class", "interface", "struct", "enum", "trait", "impl", "object"})
 """Kinds whose direct functions are methods."""
+CONTAINER_KINDS = CLASS_KINDS | {"namespace", "module"}
+"""Kinds that mainly hold other definitions; large ones are read in pieces."""
+VALUE_KINDS = frozenset({"constant", "variable"})
+"""Kinds that name a value; a line or a few, told together with what stands around them."""
 
 _INDENT = "    "
 
@@ -30,8 +56,10 @@ class Definition:
     """One declared name.
 
     `parent` is the index of the enclosing definition in its `SkeletonMap`, or -1 at the top level.
-    `signature` is one line without the body's colon; `doc` is the first line of the docstring or "".
-    `start_line` includes decorators; `name_line` is where the name itself stands.
+    `signature` is one line without what opens the body (a colon, a brace); `doc` is the first line that says
+    something of the docstring or of the comment directly above, or "".
+    `start_line` includes decorators, not the comment; `name_line` is where the name itself stands.
+    `has_body` is False for what is only declared: a prototype, an abstract method, a constant.
     """
 
     kind: str
@@ -46,6 +74,7 @@ class Definition:
     end_byte: int
     name_line: int
     parent: int
+    has_body: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,17 +102,17 @@ class SkeletonMap:
     @property
     def functions(self) -> tuple[Definition, ...]:
         """Functions and methods, nested ones included."""
-        return tuple(d for d in self.definitions if d.kind in ("function", "method"))
+        return tuple(d for d in self.definitions if d.kind in FUNCTION_KINDS)
 
     @property
     def classes(self) -> tuple[Definition, ...]:
-        """Classes, nested ones included."""
-        return tuple(d for d in self.definitions if d.kind in CONTAINER_KINDS)
+        """Classes and what other languages have in their place, nested ones included."""
+        return tuple(d for d in self.definitions if d.kind in CLASS_KINDS)
 
     @property
     def constants(self) -> tuple[Definition, ...]:
-        """Names bound by a plain assignment at module or class level."""
-        return tuple(d for d in self.definitions if d.kind == "constant")
+        """Names of values at file or class level: in Python all plain assignments, elsewhere what is declared so."""
+        return tuple(d for d in self.definitions if d.kind in VALUE_KINDS)
 
     def find(self, qualname: str) -> tuple[Definition, ...]:
         """Return the definitions of that qualified name, else those whose qualified name ends with it."""
@@ -112,11 +141,14 @@ class SkeletonMap:
         shown = self.definitions
         if within is not None:
             shown = tuple(d for d in shown if within.start_byte <= d.start_byte and d.end_byte <= within.end_byte)
-        return "\n".join(_render_lines(shown))
+        return "\n".join(_render_lines(shown, is_python=self.language == "python"))
 
 
-def _render_lines(definitions: Sequence[Definition]) -> Iterator[str]:
-    """Yield the lines of a skeleton; depth comes from the nesting of byte spans."""
+def _render_lines(definitions: Sequence[Definition], *, is_python: bool) -> Iterator[str]:
+    """Yield the lines of a skeleton; depth comes from the nesting of byte spans.
+
+    Python's keep the form of the language. Others have none that serves all, so a doc is a remark like the lines.
+    """
     open_ends: list[int] = []
     for definition in definitions:
         while open_ends and definition.start_byte >= open_ends[-1]:
@@ -129,8 +161,8 @@ def _render_lines(definitions: Sequence[Definition]) -> Iterator[str]:
             if definition.start_line == definition.end_line
             else f"L{definition.start_line}-{definition.end_line}"
         )
-        colon = "" if definition.kind in ("constant", "type") else ":"
+        colon = ":" if is_python and definition.kind not in ("constant", "type") else ""
         yield f"{indent}{definition.signature}{colon}  # {lines}"
         if definition.doc:
-            yield f'{indent}{_INDENT}"""{definition.doc}"""'
+            yield f'{indent}{_INDENT}"""{definition.doc}"""' if is_python else f"{indent}{_INDENT}# {definition.doc}"
         open_ends.append(definition.end_byte)

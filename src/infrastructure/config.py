@@ -36,7 +36,7 @@ class Setting:
     @property
     def variable(self) -> str:
         """The environment variable that overrides the files."""
-        return "CTX_" + (self.key if self.section in self.key else f"{self.section}_{self.key}").upper()
+        return f"CTX_{self.section}_{self.key}".upper()
 
 
 SETTINGS: tuple[Setting, ...] = (
@@ -131,7 +131,7 @@ def _read(path: str, shown: str) -> dict[str, Any]:
 
     try:
         return tomllib.loads(raw.decode("utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise UsageError(f"{shown}: not TOML ({error}); mend or remove it") from None
 
 

@@ -90,7 +90,8 @@ class IndexStore:
             self._disconnect()
             with self._guarded():
                 self._connect()
-                if self._row("PRAGMA user_version")[0] == SCHEMA_VERSION:
+                version = self._row("PRAGMA user_version")[0]
+                if version == SCHEMA_VERSION:
                     return False  # another process made it while we waited
             if version != 0 or self._row("SELECT count(*) FROM sqlite_master")[0]:
                 self.remove()
@@ -425,7 +426,7 @@ class IndexStore:
             raise CtxError(f"{self.path}: the index is not open")
         try:
             return self._db.execute(sql, arguments)
-        except sqlite3.Error as error:
+        except (sqlite3.Error, UnicodeDecodeError) as error:
             raise _translated(error, self.path) from error
 
     @contextlib.contextmanager
@@ -433,7 +434,7 @@ class IndexStore:
         """Turn SQLite's errors into ours for a whole block (fetches and executemany included)."""
         try:
             yield
-        except sqlite3.Error as error:
+        except (sqlite3.Error, UnicodeDecodeError) as error:
             raise _translated(error, self.path) from error
 
 
@@ -447,8 +448,10 @@ def _candidate(row: Sequence[Any], bm25: float) -> Candidate:
     return Candidate._make((*row[:15], bool(row[15]), bm25, row[16]))
 
 
-def _translated(error: sqlite3.Error, path: str) -> Exception:
+def _translated(error: sqlite3.Error | UnicodeDecodeError, path: str) -> Exception:
     """Return our error for one of SQLite's: damage, a busy writer, or a disk that refuses."""
+    if isinstance(error, UnicodeDecodeError):
+        return _damaged(path, error)  # the binding fails to read the very message about the damage
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF
     if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
         return _damaged(path, error)

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 BATCH_BYTES = 256 * 1024
 BATCH_FILES_MAX = 32
+BATCH_PATH_BYTES_MAX = 16 * 1024
+"""What is handed out has to fit into a pipe (64 KiB) unread: a worker that writes a record does not read paths."""
 IN_PROCESS_BYTES_MAX = 1_500_000
 """Below this, one process is done before workers have started (each takes ~0.1 s to import)."""
 FILE_LIMIT_S = 30.0
@@ -75,14 +77,14 @@ class _Worker:
         assert self.process.stdin is not None
         self.fd = self.process.stdout.fileno()
         self.held: deque[bytes] = deque()
-        self.since_ns = time.perf_counter_ns()
+        self.latest_batch = 0
+        self.silent_ns = 0
         self.buffer = bytearray()
         self.has_started = False
 
     def give(self, paths: Sequence[bytes]) -> None:
         self.held.extend(paths)
-        if len(self.held) == len(paths):
-            self.since_ns = time.perf_counter_ns()
+        self.latest_batch = len(paths)
         with contextlib.suppress(BrokenPipeError):  # its death is noticed at the other pipe
             write_frame(self.process.stdin, list(paths))  # type: ignore[arg-type]  # raw pipe: write() is whole
 
@@ -100,7 +102,7 @@ class _Worker:
                 self.has_started = True
                 continue
             self.held.popleft()
-            self.since_ns = time.perf_counter_ns()
+            self.silent_ns = 0
             rows = tuple(ChunkRow._make(row) for row in values[-2])
             yield FileRecord._make((*values[:-2], rows, tuple(ChunkTerms._make(terms) for terms in values[-1])))
         del self.buffer[:at]
@@ -147,18 +149,28 @@ class _Run:
             self._selector.close()
 
     def _start(self) -> None:
-        worker = _Worker(self._command)
+        try:
+            worker = _Worker(self._command)
+        except OSError as error:
+            raise CtxError(f"a parsing process could not be started ({error.strerror}); run `ctx doctor`") from error
         self._workers[worker.fd] = worker
         self._selector.register(worker.fd, selectors.EVENT_READ)
         self._feed(worker)
 
     def _feed(self, worker: _Worker) -> None:
-        """Keep a second batch in a worker's pipe, so that it never waits for us."""
-        while self._waiting and len(worker.held) <= BATCH_FILES_MAX:
+        """Keep a second batch in a worker's pipe, so that it never waits for us, and no third, which others may need."""
+        while self._waiting and len(worker.held) <= worker.latest_batch:
             worker.give(self._waiting.popleft())
 
     def _step(self) -> Iterator[FileRecord]:
-        ready = self._selector.select(timeout=self._file_limit_s / 4)
+        turn_s = self._file_limit_s / 4
+        began_ns = time.perf_counter_ns()
+        ready = self._selector.select(timeout=turn_s)
+        # Only time spent waiting here counts as a worker's silence, and no more than was asked for: whoever takes the
+        # records may be slow, and the whole process group may have been stopped (Ctrl-Z) for an hour.
+        waited_ns = min(time.perf_counter_ns() - began_ns, int(turn_s * 1e9))
+        for fd in self._workers.keys() - {key.fd for key, _events in ready}:
+            self._workers[fd].silent_ns += waited_ns
         for key, _events in ready:
             worker = self._workers[key.fd]
             data = os.read(key.fd, 1 << 20)
@@ -171,8 +183,8 @@ class _Run:
             if not worker.held:
                 self._retire(worker)
                 worker.end(kill=False)
-        limit_ns = time.perf_counter_ns() - int(self._file_limit_s * 1e9)
-        for worker in [w for w in self._workers.values() if w.held and w.since_ns < limit_ns]:
+        limit_ns = int(self._file_limit_s * 1e9)
+        for worker in [w for w in self._workers.values() if w.silent_ns >= limit_ns]:
             yield from self._bury(worker, f"the parser hung on it for {self._file_limit_s:g} s", kill=True)
 
     def _retire(self, worker: _Worker) -> None:
@@ -188,7 +200,7 @@ class _Run:
         if worker.held:
             yield self._skipped(worker.held.popleft(), reason)
         if worker.held:
-            self._waiting.appendleft(list(worker.held))
+            self._waiting.extendleft(_batches([(path, 0) for path in worker.held]))
         if self._waiting:
             self._start()
 
@@ -201,12 +213,16 @@ def _ending(worker: _Worker) -> str:
 def _batches(files: Sequence[tuple[bytes, int]]) -> Iterator[list[bytes]]:
     """Yield batches of about equal bytes, the largest files first: a big one at the end would leave cores idle."""
     batch: list[bytes] = []
-    size_bytes = 0
+    size_bytes = path_bytes = 0
     for path, size in sorted(files, key=lambda item: (-item[1], item[0])):
+        if path_bytes + len(path) > BATCH_PATH_BYTES_MAX and batch:
+            yield batch
+            batch, size_bytes, path_bytes = [], 0, 0
         batch.append(path)
         size_bytes += size
+        path_bytes += len(path)
         if size_bytes >= BATCH_BYTES or len(batch) >= BATCH_FILES_MAX:
             yield batch
-            batch, size_bytes = [], 0
+            batch, size_bytes, path_bytes = [], 0, 0
     if batch:
         yield batch

@@ -6,6 +6,8 @@ import os
 
 from ..domain.errors import CtxError, UsageError
 
+_HEX = frozenset("0123456789abcdef")
+
 
 def find_segment(given: str = "", start: str = "") -> str:
     """Return the segment's absolute path: the one given, else the nearest parent with `_ctx` or `.git`, else here.
@@ -34,6 +36,13 @@ def find_segment(given: str = "", start: str = "") -> str:
 
 def repository_sha(segment: str) -> str | None:
     """Return the commit checked out in the repository that holds the segment, read from `.git`; None when unknown."""
+    found = _checked_out(segment)
+    # A repository somebody gave us may point its HEAD at any file: what is no hash was not git's, and is not told.
+    is_hash = found is not None and len(found) in (40, 64) and _HEX.issuperset(found)
+    return found if is_hash else None
+
+
+def _checked_out(segment: str) -> str | None:
     folder = segment
     while not os.path.exists(os.path.join(folder, ".git")):
         parent = os.path.dirname(folder)

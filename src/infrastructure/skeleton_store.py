@@ -56,5 +56,5 @@ def decode_skeleton(payload: bytes) -> SkeletonMap | None:
             source_bytes,
             reason,
         )
-    except (zlib.error, ValueError, TypeError):
+    except (zlib.error, ValueError, TypeError, LookupError):
         return None

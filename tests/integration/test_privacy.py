@@ -49,9 +49,8 @@ def _session(sandbox: Sandbox, home: Path) -> None:
         ("stats",),
         ("doctor",),
     ]
-    for arguments in commands:
-        run = sandbox.run(*arguments, env={"HOME": str(home), "USER": USER, "LOGNAME": USER})
-        assert "Traceback" not in run.err, arguments
+    for run in sandbox.run_each(commands, env={"HOME": str(home), "USER": USER, "LOGNAME": USER}):
+        assert "Traceback" not in run.err, run
     # Failures that carry paths in their messages: a damaged index, a malformed pack, a config that cannot be read.
     (sandbox.segment / "_ctx/index.db").write_text("damaged " * 1_000)
     sandbox.write({"_ctx/context_pack.json": '{"chunks": [{"path": "' + outside + '", "text": "x"}, 3]}'})

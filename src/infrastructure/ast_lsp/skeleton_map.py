@@ -9,11 +9,12 @@ from __future__ import annotations
 import hashlib
 import re
 import time
-from bisect import bisect_right
+from dataclasses import dataclass, field
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Protocol
 
 from ...domain.errors import CtxError
-from ...domain.symbols import CONTAINER_KINDS, Definition, ImportStatement, SkeletonMap, Status
+from ...domain.symbols import CLASS_KINDS, FUNCTION_KINDS, Definition, ImportStatement, SkeletonMap, Status
 from ..languages import extraction_version, grammar_of, query_source, row_of
 
 if TYPE_CHECKING:
@@ -27,14 +28,42 @@ PARSE_DEADLINE_S = 5.0
 """Longer than any honest file of the size limit takes (2 MiB parse in ~0.3 s); what passes it is named and skipped."""
 
 _SIGNATURE_CHARS_MAX = 240
+_VALUE_CHARS_MAX = 100
 _DOC_CHARS_MAX = 160
+_DOC_RUN_MAX = 200
+"""Lines of `//` or `#` that are read as one comment."""
 _DIRECT_PARSE_BYTES_MAX = 64 * 1024
 """Below this a parse cannot take long, and handing the buffer over whole is faster than by callback."""
 
 _SPACES = re.compile(r"\s+")
 _STRING_PREFIX = re.compile(r"""^[A-Za-z]{0,3}("{3}|'{3}|"|')""")
 _IMPORTED = re.compile(r"\w+")
-_IMPORT_WORDS = frozenset({"import", "from", "as"})
+_BY_PLACE = itemgetter(0, 1, 2)
+
+_NO_SCOPES = frozenset({"constant", "variable", "type", "macro"})
+"""Kinds that no other definition lies in."""
+_LEFT_OUT_OF_BODIES = frozenset({"function", "method", "constant", "variable"})
+"""What is no definition inside a function when it has no body: locals, and calls that look like prototypes."""
+
+_COMMENT_STARTS = (b"#", b"//", b"/*")
+_TYPE_ARGUMENTS = re.compile(r"<[^<>]*>")
+_NAME_SEPARATOR = re.compile(r"::|[\\.]|^:")
+_EMPTY_SCOPES = frozenset({"this", "self", "exports", "prototype"})
+_COMMENT_MARKS = re.compile(r"^\s*(?:/\*+!?|//[/!]*|\*+(?!/)|#+!?|--+)?<?")
+_NOT_OF_WHAT_FOLLOWS = ("//!", "/*!", "#!")
+_DOC_REFERENCE = re.compile(r"""<\w+ (?:cref|name|langword|href)="([^"]*)"\s*/>""")
+_DOC_TAG = re.compile(
+    r"</?(?:summary|remarks|para|param|typeparam|returns|value|inheritdoc|example|see|c|p|b|i|em|tt|code|pre|strong|br|ul|li)"
+    r"\b[^>]*>"
+)
+_DOC_INLINE = re.compile(r"\{@\w+\s+([^}]*)\}")
+_DOC_SUMMARY = re.compile(r"^[@\\](?:brief|summary|description|desc|short)\b\s*")
+_DIRECTIVE = re.compile(
+    r"(?:eslint|tslint|jshint|jslint|istanbul|prettier|biome|c8|webpack|rubocop|shellcheck|nolint|clang-format|go:|"
+    r"lint:|frozen_string_literal|noinspection|phpcs|phpstan|psalm|resharper|sourceMappingURL)\b",
+    re.IGNORECASE,
+)
+_LICENCE = re.compile(r"copyright|licen[cs]ed? under|SPDX-", re.IGNORECASE)
 
 
 class ParseDeadlineError(CtxError):
@@ -190,104 +219,214 @@ def _moved(skeleton: SkeletonMap, file_path: str) -> SkeletonMap:
     )
 
 
+_Found = tuple[int, int, int, str, "Node", "Node", "Node | None", "Sequence[Node]"]
+"""Start byte, minus end byte, pattern, kind, and the nodes of the whole, its name, its body, and what stands before
+the name. In this order an outer definition is before an inner one, and of one span the pattern written first."""
+
+
+@dataclass(slots=True)
+class _Matches:
+    """What a query found in one file, before it is joined; in order of place."""
+
+    found: list[_Found] = field(default_factory=list)
+    decorators: list[tuple[int, int, Node]] = field(default_factory=list)
+    docs: dict[int, bytes] = field(default_factory=dict)
+    """Docstrings by start byte."""
+    comments: dict[int, Node] = field(default_factory=dict)
+    """Comments by their last row."""
+    namespaces: list[tuple[int, str]] = field(default_factory=list)
+    imports: dict[int, tuple[Node, list[Node]]] = field(default_factory=dict)
+    """Imports by start byte, each with the nodes of the names it binds."""
+
+
 def _extract(tree: Tree, query: Query, source: bytes, file_path: str, language: str) -> SkeletonMap:
+    root = tree.root_node
+    matches = _matches(root, query, source)
+    definitions = _definitions(matches, source)
+    row = row_of(language)
+    words = row.import_words if row is not None else ()
+    imports = tuple(_import_statement(node, bound, source, words) for node, bound in matches.imports.values())
+    status: Status = "partial" if root.has_error else "ok"
+    return SkeletonMap(file_path, language, status, definitions, imports, len(source))
+
+
+def _matches(root: Node, query: Query, source: bytes) -> _Matches:
+    """Run the query and sort its matches by what they tell."""
     from tree_sitter import QueryCursor
 
-    root = tree.root_node
-    found: list[tuple[int, int, str, Node, Node, Node | None]] = []
-    decorators: list[tuple[int, int, Node]] = []
-    docs: dict[int, bytes] = {}
-    imports: list[ImportStatement] = []
-    for _pattern, captures in QueryCursor(query).matches(root):
+    result = _Matches()
+    found, decorators = result.found, result.decorators
+    for pattern, captures in QueryCursor(query).matches(root):
         name = captures.get("name")
         if name is not None:
             for label, nodes in captures.items():
                 if label.startswith("definition."):
                     node = nodes[0]
                     body = captures.get("body")
+                    scopes = captures.get("scope", ())
                     start, end = node.byte_range
-                    found.append((start, -end, label[11:], node, name[0], body[0] if body else None))
+                    found.append((start, -end, pattern, label[11:], node, name[0], body[0] if body else None, scopes))
+        elif "comment" in captures:
+            node = captures["comment"][0]
+            row, column = node.end_point
+            result.comments[row if column else row - 1] = node  # a line comment may hold its line's end
         elif "decorator" in captures:
             node = captures["decorator"][0]
             decorators.append((*node.byte_range, node))
         elif "doc" in captures:
             node = captures["doc"][0]
-            docs[node.start_byte] = source[node.start_byte : node.end_byte]
+            result.docs[node.start_byte] = source[node.start_byte : node.end_byte]
         elif "import" in captures:
-            imports.append(_import_statement(captures["import"][0], source))
-    # Two patterns may find one node (a constant inside a class inside a function): the first one stands.
-    found.sort(key=lambda item: (item[0], item[1]))
-    decorators.sort(key=lambda item: (item[0], item[1]))
-    definitions = _definitions(found, decorators, docs, source)
-    status: Status = "partial" if root.has_error else "ok"
-    return SkeletonMap(file_path, language, status, definitions, tuple(imports), len(source))
+            node = captures["import"][0]
+            result.imports.setdefault(node.start_byte, (node, []))[1].extend(captures.get("bound", ()))
+        elif "namespace" in captures:
+            node = captures["namespace"][0]
+            result.namespaces.append((node.start_byte, ".".join(_name_parts(_text(source, node)))))
+    found.sort(key=_BY_PLACE)
+    decorators.sort(key=_BY_PLACE)
+    return result
 
 
-def _definitions(
-    found: Sequence[tuple[int, int, str, Node, Node, Node | None]],
-    decorators: Sequence[tuple[int, int, Node]],
-    docs: dict[int, bytes],
-    source: bytes,
-) -> tuple[Definition, ...]:
+def _definitions(matches: _Matches, source: bytes) -> tuple[Definition, ...]:
     """Join what the query found into definitions: nesting by byte spans, decorators and docs by position."""
     result: list[Definition] = []
-    enclosing: list[tuple[int, int, str, str]] = []  # (end_byte, index, qualname, kind) of what is still open
-    doc_starts = sorted(docs)
+    enclosing: list[tuple[int, int, int, str, str]] = []  # (end, start, index, qualname, kind) of what is still open
+    decorators, imports, namespaces = matches.decorators, matches.imports, matches.namespaces
     decorator_at = 0
-    previous_start = -1
-    for start_byte, negative_end, found_kind, node, name_node, body in found:
-        if start_byte == previous_start:
+    named: set[int] = set()
+    previous: tuple[int, int, str] = (-1, -1, "")
+    for start_byte, negative_end, _pattern, kind, node, name_node, body, scopes in matches.found:
+        name_start, name_end = name_node.byte_range
+        # Several patterns may find one name: a constant in a class in a function, a function and its `export`.
+        if name_start in named:
             continue
-        previous_start = start_byte
+        named.add(name_start)
         end_byte = -negative_end
-        own_decorators: list[str] = []
-        start_line = node.start_point[0] + 1
-        first_byte = start_byte
-        while decorator_at < len(decorators) and decorators[decorator_at][0] < start_byte:
-            decorator_start, decorator_end, decorator = decorators[decorator_at]
+        first_byte = head_byte = start_byte
+        first_row = node.start_point[0]
+        own_decorators: Sequence[tuple[int, int, Node]] = ()
+        reached = decorator_at
+        while decorator_at < len(decorators) and decorators[decorator_at][0] < name_start:
             decorator_at += 1
-            if found_kind == "constant":
-                continue
-            own_decorators.append(_one_line(source[decorator_start:decorator_end], _SIGNATURE_CHARS_MAX))
-            if len(own_decorators) == 1:
-                start_line = decorator.start_point[0] + 1
-                first_byte = decorator_start
-        while enclosing and first_byte >= enclosing[-1][0]:
+        if decorator_at > reached:
+            own_decorators, head_byte = _attached(decorators[reached:decorator_at], start_byte, name_start, source)
+            if own_decorators and own_decorators[0][0] < start_byte:
+                first_byte = own_decorators[0][0]
+                first_row = own_decorators[0][2].start_point[0]
+        # Two names in one declaration (`const a = ..., b = ...`) have one span; neither holds the other.
+        while enclosing and (first_byte >= enclosing[-1][0] or enclosing[-1][:2] == (end_byte, first_byte)):
             enclosing.pop()
         parent = enclosing[-1] if enclosing else None
-        name = source[name_node.start_byte : name_node.end_byte].decode("utf-8", "replace")
-        is_method = found_kind == "function" and parent is not None and parent[3] in CONTAINER_KINDS
-        kind = "method" if is_method else found_kind
-        qualname = f"{parent[2]}.{name}" if parent is not None else name
-        doc = ""
-        if body is not None:
-            signature = _signature(source, start_byte, body)
-            at = bisect_right(doc_starts, body.start_byte - 1)
-            # A comment may stand between the colon and the docstring; the block then starts at the docstring all
-            # the same, because comments are extras outside it.
-            if at < len(doc_starts) and doc_starts[at] == body.start_byte:
-                doc = _doc_line(docs[doc_starts[at]])
-        else:
-            signature = _one_line(source[start_byte:end_byte], 100)
-        if found_kind not in ("constant", "type"):
-            enclosing.append((end_byte, len(result), qualname, kind))
+        if body is None and _is_left_out(kind, parent[4] if parent is not None else "", start_byte in imports):
+            continue
+        name = source[name_start:name_end].decode("utf-8", "replace")
+        scope = ""
+        if scopes or not name.isidentifier():
+            scope, name = _scoped(name, scopes, source)
+        if previous == (start_byte, end_byte, name):
+            continue  # typedef struct name { } name;
+        previous = (start_byte, end_byte, name)
+        if kind == "function" and (scope or (parent is not None and parent[4] in CLASS_KINDS)):
+            kind = "method"
+        around = parent[3] if parent is not None else _namespace_at(namespaces, start_byte) if namespaces else ""
+        qualname = name if not (around or scope) else ".".join(part for part in (around, scope, name) if part)
+        if kind not in _NO_SCOPES:
+            enclosing.append((end_byte, first_byte, len(result), qualname, kind))
         result.append(
             Definition(
                 kind,
                 name,
                 qualname,
-                signature,
-                tuple(own_decorators),
-                doc,
-                start_line,
+                _signature(source, head_byte, body, name_node, end_byte, kind),
+                tuple(_one_line(source[at:end], _SIGNATURE_CHARS_MAX) for at, end, _node in own_decorators),
+                _doc(matches, node, body, first_row, source),
+                first_row + 1,
                 _end_line(node),
                 first_byte,
                 end_byte,
                 name_node.start_point[0] + 1,
-                parent[1] if parent is not None else -1,
+                parent[2] if parent is not None else -1,
+                body is not None,
             )
         )
     return tuple(result)
+
+
+def _is_left_out(kind: str, parent_kind: str, is_import: bool) -> bool:
+    """Tell what a query finds without a body and is no definition.
+
+    Inside a function these are locals and calls that look like prototypes; a constant may be what an import binds.
+    """
+    return (parent_kind in FUNCTION_KINDS and kind in _LEFT_OUT_OF_BODIES) or (is_import and kind == "constant")
+
+
+def _scoped(name: str, scopes: Sequence[Node], source: bytes) -> tuple[str, str]:
+    """Return what stands before a name, dotted, and the name itself."""
+    *above, last = _name_parts(name)
+    before = [part for node in scopes for part in _name_parts(_text(source, node)) if part not in _EMPTY_SCOPES]
+    return ".".join(before + above), last
+
+
+def _namespace_at(namespaces: Sequence[tuple[int, str]], at: int) -> str:
+    """Return the namespace that was declared last before a byte."""
+    return next((name for start, name in reversed(namespaces) if start < at), "")
+
+
+def _doc(matches: _Matches, node: Node, body: Node | None, first_row: int, source: bytes) -> str:
+    if matches.comments:
+        above = _doc_above(matches.comments, first_row, source)
+        own_row = node.start_point[0]
+        return above or (_doc_above(matches.comments, own_row, source) if own_row != first_row else "")
+    docstring = matches.docs.get(body.start_byte) if body is not None else None
+    # A comment may stand between the colon and the docstring; the block then starts at the docstring all the same,
+    # because comments are extras outside it.
+    return _doc_line(docstring) if docstring is not None else ""
+
+
+def _attached(
+    decorators: Sequence[tuple[int, int, Node]], start_byte: int, name_start: int, source: bytes
+) -> tuple[Sequence[tuple[int, int, Node]], int]:
+    """Return the decorators that belong to a definition, and where its head starts behind those it contains.
+
+    Some grammars put them before the definition and some into it; in between, only comments may stand. Others in
+    reach belong to something that is no definition (an annotated parameter, an attribute on a statement).
+    """
+    own: list[tuple[int, int, Node]] = []
+    edge = start_byte
+    for decorator in reversed(decorators):
+        if decorator[0] < start_byte:
+            between = source[decorator[1] : edge].lstrip()
+            if between and not between.startswith(_COMMENT_STARTS):
+                break
+            edge = decorator[0]
+            own.append(decorator)
+        elif decorator[1] <= name_start:
+            own.append(decorator)
+    own.reverse()
+    head = start_byte
+    for at, end, _node in own:
+        if at >= head and not source[head:at].strip():
+            head = end
+    return own, head
+
+
+def _text(source: bytes, node: Node) -> str:
+    return source[node.start_byte : node.end_byte].decode("utf-8", "replace")
+
+
+def _name_parts(text: str) -> list[str]:
+    """Return the parts of a name as written, at least one: `a::B<T>::c`, `A\\B`, `Foo.bar`, `C::operator bool()`."""
+    head, operator, rest = text.partition("operator")
+    while "<" in head:
+        shorter = _TYPE_ARGUMENTS.sub("", head)
+        if shorter == head:
+            break
+        head = shorter
+    parts = [part for part in _NAME_SEPARATOR.split(_SPACES.sub("", head)) if part]
+    if operator:
+        # `operator<`, `operator()`, `operator bool() const`: told without its own parameters
+        parts.append(_one_line((operator + rest[:2] + rest[2:].partition("(")[0]).encode(), _VALUE_CHARS_MAX))
+    return parts or [text.strip()]
 
 
 def _end_line(node: Node) -> int:
@@ -296,15 +435,20 @@ def _end_line(node: Node) -> int:
     return max(row + (1 if column else 0), node.start_point[0] + 1)
 
 
-def _signature(source: bytes, start_byte: int, body: Node) -> str:
-    """Return the head of a definition on one line, without the colon and what comments stand after it."""
+def _signature(source: bytes, start_byte: int, body: Node | None, name: Node, end_byte: int, kind: str) -> str:
+    """Return the head of a definition on one line, without what opens its body and the comments before that."""
+    if body is None:
+        chars_max = _VALUE_CHARS_MAX if kind in _NO_SCOPES else _SIGNATURE_CHARS_MAX
+        return _one_line(source[start_byte:end_byte], chars_max).rstrip(" ;{,")
     raw = source[start_byte : body.start_byte]
-    before = body.prev_sibling if b"#" in raw else None
-    while before is not None and before.type == "comment":
+    before = body.prev_sibling if b"#" in raw or b"/" in raw else None
+    while before is not None and before.type.endswith("comment"):
         before = before.prev_sibling
     if before is not None and before.end_byte > start_byte:
         raw = source[start_byte : before.end_byte]
-    text = _one_line(raw, _SIGNATURE_CHARS_MAX).rstrip(" :")
+    text = _one_line(raw, _SIGNATURE_CHARS_MAX).rstrip(" :={;").removesuffix("=>").rstrip()
+    if name.start_byte >= body.end_byte:
+        text = f"{text} {_text(source, name)}"  # typedef struct { } name;
     return text if len(raw) == len(text) + 1 else text.replace("( ", "(").replace(", )", ")").replace(" )", ")")
 
 
@@ -320,17 +464,56 @@ def _doc_line(raw: bytes) -> str:
     if match is not None:
         text = text[match.end() :].removesuffix(match.group(1))
     for line in text.split("\n"):
-        stripped = line.strip()
+        stripped = line.strip().removesuffix("\\").rstrip()  # a backslash there joins the next line
         if stripped:
-            return stripped if len(stripped) <= _DOC_CHARS_MAX else stripped[: _DOC_CHARS_MAX - 1].rstrip() + "…"
+            return _shortened(stripped)
     return ""
 
 
-def _import_statement(node: Node, source: bytes) -> ImportStatement:
+def _doc_above(comments: dict[int, Node], row: int, source: bytes) -> str:
+    """Return what the comment that ends on the line above `row` says first; a run of line comments is one."""
+    run: list[str] = []
+    while (comment := comments.get(row - 1)) is not None and len(run) < _DOC_RUN_MAX:
+        start = comment.start_byte
+        row, column = comment.start_point
+        if source[start - column : start].strip():
+            break  # it ends a line of code
+        text = source[start : min(comment.end_byte, start + _DOC_CHARS_MAX * 16)].decode("utf-8", "replace")
+        if text.startswith(_NOT_OF_WHAT_FOLLOWS):
+            break
+        run.append(text)
+        if text.startswith("/*"):
+            break
+    for text in reversed(run):
+        for line in text.split("\n"):
+            said = _said(line)
+            if said:
+                return "" if _LICENCE.search(said) else _shortened(said)
+    return ""
+
+
+def _said(line: str) -> str:
+    """Return a comment's line without its marks and markup; "" for rulers, tags about parameters and directives."""
+    text = _COMMENT_MARKS.sub("", line).strip().removesuffix("*/").rstrip()
+    if "<" in text:
+        text = _DOC_REFERENCE.sub(r"\1", text)
+        text = _DOC_TAG.sub("", text).strip()
+    if "{@" in text:
+        text = _DOC_INLINE.sub(r"\1", text)
+    text = _DOC_SUMMARY.sub("", text)
+    if text.startswith(("@", "\\")) or _DIRECTIVE.match(text):
+        return ""
+    return text if any(character.isalnum() for character in text) else ""
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= _DOC_CHARS_MAX else text[: _DOC_CHARS_MAX - 1].rstrip() + "…"
+
+
+def _import_statement(node: Node, bound: Sequence[Node], source: bytes, not_names: frozenset[str]) -> ImportStatement:
     text = _one_line(source[node.start_byte : node.end_byte], 2000)
-    return ImportStatement(
-        text,
-        tuple(dict.fromkeys(word for word in _IMPORTED.findall(text) if word not in _IMPORT_WORDS)),
-        node.start_point[0] + 1,
-        _end_line(node),
-    )
+    if bound:
+        names = tuple(dict.fromkeys(_text(source, name) for name in bound))
+    else:
+        names = tuple(dict.fromkeys(word for word in _IMPORTED.findall(text) if word not in not_names))
+    return ImportStatement(text, names, node.start_point[0] + 1, _end_line(node))

@@ -1,0 +1,253 @@
+"""The pool: every file gets its record, whatever single workers do, and no process stays behind."""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from ctx.domain.errors import CtxError
+from ctx.domain.index_records import FileRecord
+from ctx.infrastructure.file_indexer import FileIndexer
+from ctx.infrastructure.file_system import FileSystemAdapter
+from ctx.infrastructure.null_telemetry import NullTelemetry
+from ctx.infrastructure.parse_pool import IN_PROCESS_BYTES_MAX, ParsePool, usable_cores
+from ctx.infrastructure.tokenizer import BpeTokenCounter
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_SCRIPT = r"""
+import marshal, os, signal, struct, sys
+log, behaviour = sys.argv[1:]
+def send(value):
+    raw = marshal.dumps(value)
+    sys.stdout.buffer.write(struct.pack("<Q", len(raw)) + raw)
+    sys.stdout.buffer.flush()
+with open(log, "a") as file:
+    file.write(f"{os.getpid()}\n")
+if behaviour == "never starts":
+    sys.exit(3)
+send("ready")
+while head := sys.stdin.buffer.read(8):
+    paths = marshal.loads(sys.stdin.buffer.read(struct.unpack("<Q", head)[0]))
+    for path in paths:
+        if b"exit" in path:
+            os._exit(7)
+        if b"kill" in path:
+            os.kill(os.getpid(), signal.SIGKILL)
+        if b"hang" in path:
+            signal.pause()
+        if b"half" in path:
+            sys.stdout.buffer.write(b"\x09")
+            sys.stdout.buffer.flush()
+            os._exit(1)
+        filler = "x" * 100_000 if behaviour == "large records" else str(os.getpid())
+        send((path, path.decode(), 1, 1, filler, "python", "ok", "", "utf-8", 1, 1, False, 1, 1, 0, 0, 0, (), ()))
+"""
+
+
+class ScriptedIndexer:
+    """Stands in for the indexer of the command's own process."""
+
+    def index(self, os_path: bytes) -> FileRecord:
+        return self._record(os_path, "ok", "in process")
+
+    def skipped(self, os_path: bytes, reason: str) -> FileRecord:
+        return self._record(os_path, "skipped", reason)
+
+    def _record(self, os_path: bytes, status: str, reason: str) -> FileRecord:
+        shown = os_path.decode()
+        return FileRecord(os_path, shown, 1, 1, "", "text", status, reason, "", 0, 0, False, 0, 0, 0, 0, 0, (), ())
+
+
+class Workers:
+    """A pool of scripted workers, and the processes it started."""
+
+    def __init__(self, folder: Path) -> None:
+        self._log = folder / "pids"
+        self._script = folder / "worker.py"
+        self._script.write_text(_SCRIPT)
+
+    def pool(self, behaviour: str = "", *, workers: int = 2, file_limit_s: float = 30.0) -> ParsePool:
+        return ParsePool(
+            ScriptedIndexer,  # type: ignore[arg-type]  # as far as the pool needs one
+            [str(self._log), behaviour],
+            workers=workers,
+            file_limit_s=file_limit_s,
+            worker_command=[sys.executable, "-I", "-S", str(self._script)],
+        )
+
+    @property
+    def pids(self) -> list[int]:
+        return [int(line) for line in self._log.read_text().split()] if self._log.exists() else []
+
+    def assert_all_are_gone(self) -> None:
+        for pid in self.pids:
+            with pytest.raises(ProcessLookupError):
+                os.kill(pid, 0)
+
+
+@pytest.fixture
+def workers(tmp_path: Path) -> Workers:
+    return Workers(tmp_path)
+
+
+def files(*names: str, count: int = 100, size: int = 50_000) -> list[tuple[bytes, int]]:
+    """Return so many files, with the named ones among them, too much for one process."""
+    found = [(f"dir/f{at:03}.py".encode(), size) for at in range(count)]
+    for at, name in enumerate(names, start=1):
+        found.insert(at * count // (len(names) + 1), (name.encode(), size))
+    assert sum(size for _path, size in found) > IN_PROCESS_BYTES_MAX
+    return found
+
+
+def outcomes(records: Any) -> dict[str, str]:
+    """Return each path's reason; two records of one path are a failure."""
+    found: dict[str, str] = {}
+    for record in records:
+        assert record.path not in found
+        found[record.path] = record.reason
+    return found
+
+
+def test_little_work_is_done_without_processes(workers: Workers) -> None:
+    """A few small files are done before a process would have started."""
+    few = [(b"a.py", 10), (b"b.py", IN_PROCESS_BYTES_MAX - 10)]
+    assert {"a.py": "in process", "b.py": "in process"} == outcomes(workers.pool().index(few))
+    assert [] == list(workers.pool().index([]))
+    assert [] == workers.pids
+
+
+def test_every_file_gets_one_record(workers: Workers) -> None:
+    """As many workers as asked for, all of them gone at the end."""
+    asked = files()
+    assert {path.decode(): "" for path, _size in asked} == outcomes(workers.pool(workers=3).index(asked))
+    assert 3 == len(workers.pids)
+    workers.assert_all_are_gone()
+
+
+def test_no_more_workers_than_batches_are_started(workers: Workers) -> None:
+    """One huge file is one process's work."""
+    assert {"a.py": ""} == outcomes(workers.pool(workers=8).index([(b"a.py", 10_000_000)]))
+    assert 1 == len(workers.pids)
+
+
+def test_large_files_are_shared_out(workers: Workers) -> None:
+    """A worker holds two batches at most, so that four files of a megabyte keep two workers busy."""
+    asked = [(f"f{at}.py".encode(), 1_000_000) for at in range(4)]
+    done_by = [record.content_sha for record in workers.pool().index(asked)]
+    assert [2, 2] == [done_by.count(str(pid)) for pid in workers.pids]
+
+
+def test_more_small_files_than_one_process_is_for_go_to_workers(workers: Workers) -> None:
+    """The number of files counts, too."""
+    many = [(f"f{at}.py".encode(), 1) for at in range(500)]
+    assert {""} == set(outcomes(workers.pool().index(many)).values())
+    assert 2 == len(workers.pids)
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("exit.py", "the parser crashed on it (exit code 7)"),
+        ("kill.py", "the parser crashed on it (signal 9)"),
+        ("half.py", "the parser crashed on it (exit code 1)"),
+    ],
+)
+def test_a_crash_costs_the_file_it_was_at_and_nothing_else(workers: Workers, name: str, reason: str) -> None:
+    """The file is recorded with how the worker ended, all others are complete."""
+    asked = files(name, "dir/" + name)
+    found = outcomes(workers.pool().index(asked))
+    assert {path.decode() for path, _size in asked} == set(found)
+    assert {name: reason, "dir/" + name: reason} == {path: why for path, why in found.items() if why}
+    workers.assert_all_are_gone()
+
+
+def test_every_file_may_crash(workers: Workers) -> None:
+    """Each is recorded; the pool comes to an end."""
+    asked = [(f"exit{at}.py".encode(), 500_000) for at in range(5)]
+    assert {"the parser crashed on it (exit code 7)"} == set(outcomes(workers.pool().index(asked)).values())
+    assert 5 <= len(workers.pids)
+    workers.assert_all_are_gone()
+
+
+def test_a_worker_that_hangs_is_killed_and_its_file_named(workers: Workers) -> None:
+    """The limit is per file; the files behind it are given to another worker."""
+    asked = files("hang.py")
+    found = outcomes(workers.pool(file_limit_s=1.5).index(asked))
+    assert {path.decode() for path, _size in asked} == set(found)
+    assert {"hang.py": "the parser hung on it for 1.5 s"} == {path: why for path, why in found.items() if why}
+    workers.assert_all_are_gone()
+
+
+def test_a_slow_taker_of_records_makes_no_worker_hang(workers: Workers) -> None:
+    """Time in which nobody looked at the workers is not theirs: a stopped or busy command loses no file."""
+    pause = threading.Event()
+    found = {}
+    for record in workers.pool("large records", file_limit_s=1.0).index(files()):
+        if not found:
+            pause.wait(2.5)
+        found[record.path] = record.reason
+    assert 100 == len(found)
+    assert {""} == set(found.values())
+
+
+def test_paths_of_any_length_do_not_block_the_pipes(workers: Workers) -> None:
+    """A worker that is writing reads no paths, so all it was given has to fit into the pipe."""
+    deep = "/".join(["d" * 250] * 15)
+    asked = [(f"{deep}/f{at:03}.py".encode(), 1) for at in range(450)]
+    found: list[dict[str, str]] = []
+    thread = threading.Thread(
+        target=lambda: found.append(outcomes(workers.pool("large records").index(asked))), daemon=True
+    )
+    thread.start()
+    thread.join(30)
+    assert not thread.is_alive()
+    assert 450 == len(found[0])
+
+
+def test_workers_that_do_not_start_are_an_error(workers: Workers, tmp_path: Path) -> None:
+    """One line says so; a command that is not there gives the same error, and nothing stays behind."""
+    with pytest.raises(CtxError, match=r"did not start \(exit code 3\).*ctx doctor"):
+        list(workers.pool("never starts").index(files()))
+    workers.assert_all_are_gone()
+    missing = ParsePool(ScriptedIndexer, [], worker_command=[str(tmp_path / "nothing")])  # type: ignore[arg-type]
+    with pytest.raises(CtxError, match=r"could not be started \(No such file.*ctx doctor"):
+        list(missing.index(files()))
+
+
+def test_a_caller_that_stops_early_leaves_no_process(workers: Workers) -> None:
+    """Closing the generator ends the workers, also one that hangs."""
+    records = workers.pool().index(files("hang.py", "dir/hang.py"))
+    next(records)
+    records.close()  # type: ignore[attr-defined]  # a generator is one
+    workers.assert_all_are_gone()
+    with pytest.raises(ChildProcessError):  # also none that had no time to leave its number
+        os.waitpid(-1, os.WNOHANG)
+
+
+def test_real_workers_make_the_records_that_one_process_makes(tmp_path: Path) -> None:
+    """The same records in another order, undecodable names, unreadable files and stray prints included."""
+    names = [f"f{at:03}.py".encode() for at in range(40)] + [b"bad\xff.py", b"notes.md", b"data.bin", b"gone.py"]
+    for at, name in enumerate(names[:-1]):
+        text = f"import os\n\nX = {at}\n\n\ndef größe_{at}(a, b=1):\n    '''Do {at}.'''\n    return a + b\n" * 5
+        (tmp_path / os.fsdecode(name)).write_bytes(b"\0" if name == b"data.bin" else text.encode())
+
+    def indexer() -> FileIndexer:
+        return FileIndexer(FileSystemAdapter(str(tmp_path), telemetry=NullTelemetry()), BpeTokenCounter())
+
+    arguments = [str(tmp_path), "cl100k_base", str(2**21), "0"]
+    pool = ParsePool(indexer, arguments, workers=2)
+    alone = {record.os_path: record._replace(parse_ns=0) for record in pool.index([(name, 1) for name in names])}
+    together = {r.os_path: r._replace(parse_ns=0) for r in pool.index([(name, 100_000) for name in names])}
+    assert len(names) == len(alone)
+    assert alone == together
+
+
+def test_cores_are_those_this_process_may_use() -> None:
+    """At least one."""
+    assert 1 <= usable_cores() <= (os.cpu_count() or 1)
