@@ -20,7 +20,9 @@ def _statements(draw: st.DrawFn, depth: int) -> list[str]:
     lines: list[str] = []
     for _ in range(draw(st.integers(1, 4))):
         name = draw(names)
-        kind = draw(st.sampled_from(["def", "async", "class", "constant", "comment", "blank", "decorator", "if", "odd"]))
+        kind = draw(
+            st.sampled_from(["def", "async", "class", "constant", "comment", "blank", "decorator", "if", "odd"])
+        )
         if kind == "constant":
             lines.append(f"{name} = {draw(st.integers(0, 9))}")
         elif kind == "comment":

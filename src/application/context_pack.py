@@ -18,7 +18,7 @@ from ..domain.context_pack import (
     read_pack,
     tree_digest,
 )
-from ..domain.errors import NotFoundError
+from ..domain.errors import CtxError, NotFoundError
 from ..domain.identifiers import index_terms
 from ..domain.index_records import PACK_META, PACK_PATH, PACK_PREFIX, ChunkRow, ChunkTerms, FileRecord
 
@@ -175,7 +175,12 @@ def load_pack(files: SegmentFiles) -> tuple[ContextPack, str]:
 
     Raises: PackMalformedError; NotFoundError when there is none.
     """
-    view = files.read_file_at_mode(PACK_PATH, "raw")
+    try:
+        view = files.read_file_at_mode(PACK_PATH, "raw")
+    except NotFoundError:
+        raise
+    except CtxError as error:
+        raise PackMalformedError(str(error)) from error
     return _parsed(view.text), view.content_sha[:16]
 
 
@@ -193,7 +198,7 @@ def pack_text(pack_json: str, path: str, digest: str) -> str:
 def _parsed(pack_json: str) -> ContextPack:
     try:
         document = json.loads(pack_json)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise PackMalformedError(
             f"{PACK_PATH}: not JSON ({error}); mend it or run `ctx build` to write a new one"
         ) from None

@@ -31,7 +31,7 @@ Mode = Literal["skeleton", "excerpt", "raw"]
 MODES: tuple[Mode, ...] = ("skeleton", "excerpt", "raw")
 GET_BUDGET_TOKENS = 8000
 
-_LINE_TARGET = re.compile(r"(?P<path>.+?):(?P<start>[1-9][0-9]*)(?:-(?P<end>[1-9][0-9]*))?", re.DOTALL)
+_LINE_TARGET = re.compile(r"(?P<path>.+?):(?P<start>[0-9]+)(?:-(?P<end>[0-9]+))?", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,45 +163,55 @@ class Get:
         return record
 
     def _by_id(self, wanted: ChunkId, *, latest: bool) -> _Place:
-        record = self._file(wanted.path)
-        same_name = [row for row in record.chunks if row.qualname == wanted.qualname]
-        for row in same_name:
-            if row.digest == wanted.digest and row.twin == wanted.twin:
-                return _place_of(record, row)
+        record = self._record_of(wanted.path)
+        same_name: list[_Place] = []
+        if record is not None:
+            same_name = [_place_of(record, row) for row in record.chunks if row.qualname == wanted.qualname]
+            # A method of a small class is a part of the class's chunk; its id is one all the same.
+            same_name = same_name or [
+                place for place in self._definitions(record, wanted.qualname) if place.qualname == wanted.qualname
+            ]
+        for place in same_name:
+            if place.id == str(wanted):
+                return place
         if same_name:
-            new_ids = [_id_of(record, row) for row in same_name]
             if latest:
-                return replace(_place_of(record, same_name[0]), note=f"{wanted} changed; this is its latest text")
+                return replace(same_name[0], note=f"{wanted} changed; this is its latest text")
             raise StaleIdError(
-                f"{wanted}: the text behind this id changed; it is now {' or '.join(new_ids[:3])} "
-                "(--latest gets it without asking)"
+                f"{wanted}: the text behind this id changed; it is now "
+                f"{' or '.join(place.id for place in same_name[:3])} (--latest gets it without asking)"
             )
         moved = self.index.ids_named(wanted.qualname, wanted.digest)
         if moved:
             if latest:
                 return self._by_id(moved[0], latest=False)
             raise StaleIdError(f"{wanted}: this text moved; it is now {moved[0]} (--latest gets it without asking)")
+        if record is None:
+            raise self._no_such_path(wanted.path)
         raise NotFoundError(
             f"{wanted}: {record.path} has no {wanted.qualname} any more; {self._nearest_in(record, wanted.qualname)}"
         )
 
+    def _definitions(self, record: FileRecord, symbol: str) -> list[_Place]:
+        skeleton = self._skeleton(record)
+        return [
+            _Place(
+                format_id(record.path, d.qualname, *self._hash(record, d)),
+                record,
+                d.start_line,
+                d.end_line,
+                d.kind,
+                d.qualname,
+                "",
+            )
+            for d in (skeleton.find(symbol) if skeleton is not None else ())
+        ]
+
     def _by_symbol(self, path: str, symbol: str) -> list[_Place]:
         record = self._file(path)
-        skeleton = self._skeleton(record)
-        found = skeleton.find(symbol) if skeleton is not None else ()
+        found = self._definitions(record, symbol)
         if found:
-            return [
-                _Place(
-                    format_id(record.path, d.qualname, *self._hash(record, d)),
-                    record,
-                    d.start_line,
-                    d.end_line,
-                    d.kind,
-                    d.qualname,
-                    "",
-                )
-                for d in found
-            ]
+            return found
         rows = [row for row in record.chunks if symbol in (row.qualname, row.name)]
         if rows:
             return [_place_of(record, row) for row in rows]
@@ -209,7 +219,7 @@ class Get:
 
     def _by_line(self, path: str, start: int, end: int | None) -> _Place:
         record = self._file(path)
-        if start > max(record.lines, 1) or (end is not None and end < start):
+        if not 1 <= start <= max(record.lines, 1) or (end is not None and end < start):
             raise UsageError(
                 f"{path}:{start}{f'-{end}' if end else ''}: {record.path} has {record.lines} lines; "
                 "give a line or a range inside it"
@@ -260,7 +270,11 @@ class Get:
         return found[0] if found[0].status != "failed" else None
 
     def _no_such_path(self, target: str) -> CtxError:
-        self.files.resolve_inside(target)  # outside, a secrets file, not there: it says so better
+        os_path = self.files.resolve_inside(target)  # outside, a secrets file, not there: it says so better
+        folder = display_path(os_path)
+        if not folder or self.index.has_folder(folder):
+            where = f" --path {folder}/" if folder else ""
+            return UsageError(f"{target}: a folder; give a file, or look inside with `ctx search QUERY{where}`")
         return NotFoundError(f"{target}: the file is there and not indexed; `ctx stats` says why")
 
     def _nearest_in(self, record: FileRecord, qualname: str) -> str:

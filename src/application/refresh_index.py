@@ -23,13 +23,15 @@ if TYPE_CHECKING:
 COMMIT_BYTES = 96 * 1024 * 1024
 """A build commits each time it has read this much: a killed one goes on from there."""
 BULK_FILES_MIN = 200
+PASSING_REASONS = ("not readable", "the parser")
+"""Beginnings of the reasons why a file was skipped that may be over although the file is what it was."""
 WAIT_FIRST_BUILD_S = 60.0
 WAIT_UPDATE_S = 2.0
 
 
 @dataclass(frozen=True, slots=True)
 class RefreshReport:
-    """What a refresh did; `stale` are paths that changed and could not be stored because another process writes."""
+    """What a refresh did; `stale` are paths that changed or went and could not be stored because another writes."""
 
     files_added: int = 0
     files_changed: int = 0
@@ -98,7 +100,8 @@ class RefreshIndex:
         except IndexBusyError:
             if not is_complete:
                 raise
-            return RefreshReport(stale=tuple(display_path(path) for path, _size in plan.to_read[:100]))
+            stale = [*(path for path, _size in plan.to_read), *plan.gone]
+            return RefreshReport(stale=tuple(display_path(path) for path in stale[:100]))
         self._tell(report, self.clock.perf_counter_ns() - started_ns)
         return report
 
@@ -119,8 +122,14 @@ class RefreshIndex:
         walk = self.files.walk()
         known = {path: (size, mtime) for path, size, mtime in stats}
         present = {path for path, _size, _mtime in walk.files}
+        # Permission given back, or a parser that had no time on a busy machine, changes no mtime.
+        retried = {path for path, reason in self.index.skipped() if reason.startswith(PASSING_REASONS)}
         return _Plan(
-            to_read=[(path, size) for path, size, mtime in walk.files if known.get(path) != (size, mtime)],
+            to_read=[
+                (path, size)
+                for path, size, mtime in walk.files
+                if known.get(path) != (size, mtime) or (retried and display_path(path) in retried)
+            ],
             gone=[path for path in known if path not in present],
             walk=walk,
             known=known,

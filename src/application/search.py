@@ -25,6 +25,8 @@ SEARCH_LIMIT = 10
 SEARCH_LIMIT_MAX = 1000
 SEARCH_BUDGET_TOKENS = 4000
 QUERY_CHARS_MAX = 100_000
+PATTERN_CHARS_MAX = 1000
+WORD_CHARS_SHOWN = 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +93,8 @@ def check_request(request: SearchRequest) -> Query:
             f"query is {len(request.query)} characters long, at most {QUERY_CHARS_MAX} are taken; "
             "ask for what it is about"
         )
+    if len(request.path) > PATTERN_CHARS_MAX:
+        raise UsageError(f"--path is {len(request.path)} characters long, at most {PATTERN_CHARS_MAX} are taken")
     return parse_query(request.query)
 
 
@@ -227,10 +231,15 @@ def _why_nothing(
         if facts.skipped:
             return f"nothing is indexed: {facts.skipped} files were skipped; `ctx stats` says why", ()
         return "nothing is indexed: the segment holds no readable text file", ()
+    if request.kind and request.kind not in (kinds := index.kinds()):
+        raise UsageError(f"--kind must be one of {', '.join(kinds)}, found {request.kind!r}")
+    if request.lang and request.lang.lower() not in (languages := dict(facts.languages)):
+        raise UsageError(f"--lang must be one of {', '.join(sorted(languages))}, found {request.lang!r}")
     if filtered and index.count_matches(match_expression(query.terms)):
         return "there are matches, and the filters (--kind, --lang, --path) leave none of them", ()
     word = query.identifiers[0] if query.identifiers else max(query.words, key=len)
-    return f"no indexed file has any of these words: {', '.join(query.words[:8])}", nearest_names(word, index)
+    words = ", ".join(word[:WORD_CHARS_SHOWN] for word in query.words[:8])
+    return f"no indexed file has any of these words: {words}", nearest_names(word, index)
 
 
 def nearest_names(word: str, index: IndexPort, count: int = 5) -> tuple[str, ...]:

@@ -21,7 +21,7 @@ OsPath: TypeAlias = bytes
 IGNORE_FILE_NAMES = (b".gitignore", b".ignore", b".ctxignore")
 """Later ones win: what is written for ctx beats what is written for every search tool, and that beats git's."""
 
-NEVER_WALKED = (".git", ".hg", ".svn", "/_ctx")
+NEVER_WALKED = (".git", ".hg", ".svn", "_ctx/")
 """Gitignore patterns of what is no source whoever asks; `.git` is a file in a linked worktree."""
 
 JUNK_DIRECTORIES = (

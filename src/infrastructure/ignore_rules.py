@@ -103,11 +103,13 @@ def _overrides(start: str, root_fd: int, extra_ignores: Sequence[str]) -> Overri
         if not pattern.strip() or pattern.startswith("#"):
             continue
         if pattern.startswith("!"):
-            raise UsageError(f'ignore pattern "{pattern}": an extra pattern cannot re-include; put it into .ctxignore')
+            raise UsageError(f'index.ignore: "{pattern}": an extra pattern cannot re-include; put it into .ctxignore')
         try:
             overrides.add(f"!{pattern}")
         except Error as error:
-            raise UsageError(f'ignore pattern "{pattern}" is not in gitignore form: {error}') from error
+            raise UsageError(
+                f'index.ignore: "{pattern}" is not in gitignore form ({error}); mend the setting'
+            ) from error
     return overrides.build()
 
 

@@ -51,6 +51,9 @@ CREATE VIRTUAL TABLE chunk_terms USING fts5(
   name, scope, head, body, content='', tokenize="porter unicode61 remove_diacritics 2 tokenchars '_'");
 """
 
+TELL_AFTER_S = 1.0
+"""A shorter wait is none to a person, and several agents at once would hear of nothing else."""
+
 _FTS_HASH_BYTES = 64 * 1024 * 1024
 """FTS5 collects this much before it writes a segment; its default of 1 MB writes and merges dozens of them."""
 
@@ -93,14 +96,24 @@ class IndexStore:
                 version = self._row("PRAGMA user_version")[0]
                 if version == SCHEMA_VERSION:
                     return False  # another process made it while we waited
-            if version != 0 or self._row("SELECT count(*) FROM sqlite_master")[0]:
-                self.remove()
-                self._connect()
-            with self._guarded():
-                assert self._db is not None
-                self._db.executescript(f"BEGIN IMMEDIATE;{_SCHEMA}PRAGMA user_version = {SCHEMA_VERSION};COMMIT;")
-                self._execute("INSERT INTO chunk_terms(chunk_terms, rank) VALUES ('automerge', 8)")
+            self.empty()
         return True
+
+    def empty(self) -> None:
+        """Drop whatever the file holds and lay out an empty index, in one transaction; call inside `writing`.
+
+        In place, not by deleting the file: SQLite's own files beside it go by name, and a process that still has the
+        old index open would remove the new one's when it closes.
+        """
+        with self._guarded():
+            assert self._db is not None
+            tables = self._rows("SELECT name, sql FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'")
+            virtual = [name for name, sql in tables if str(sql).upper().startswith("CREATE VIRTUAL")]
+            # A virtual table takes its shadow tables (name_data, name_idx, …) with it.
+            plain = [name for name, _sql in tables if not any(name == v or name.startswith(f"{v}_") for v in virtual)]
+            drops = "".join(f'DROP TABLE "{name}";' for name in (*virtual, *plain))
+            self._db.executescript(f"BEGIN IMMEDIATE;{drops}{_SCHEMA}PRAGMA user_version = {SCHEMA_VERSION};COMMIT;")
+            self._execute("INSERT INTO chunk_terms(chunk_terms, rank) VALUES ('automerge', 8)")
 
     def close(self) -> None:
         """Close the database and let go of the writer's lock; safe to call twice."""
@@ -108,7 +121,7 @@ class IndexStore:
         self._unlock()
 
     def remove(self) -> None:
-        """Delete the index file and what SQLite keeps beside it; processes that read it keep the old one."""
+        """Delete a damaged index file and what SQLite keeps beside it; for a sound one there is `empty`."""
         self._disconnect()
         for suffix in ("", "-wal", "-shm"):
             with contextlib.suppress(FileNotFoundError):
@@ -117,8 +130,10 @@ class IndexStore:
     # ------------------------------------------------------------------ writing
 
     @contextlib.contextmanager
-    def writing(self, *, wait_s: float, on_wait: Callable[[], None] = lambda: None) -> Iterator[None]:
-        """Hold the one writer's lock of this index.
+    def writing(
+        self, *, wait_s: float, on_wait: Callable[[], None] = lambda: None, tell_after_s: float = TELL_AFTER_S
+    ) -> Iterator[None]:
+        """Hold the one writer's lock of this index; `on_wait` is called once when that takes `tell_after_s`.
 
         Raises: IndexBusyError when another process holds it for longer than `wait_s`.
         """
@@ -130,7 +145,7 @@ class IndexStore:
         except OSError as error:
             raise _unusable(self.path + ".lock", error.strerror) from error
         try:
-            _lock(fd, wait_s, on_wait)
+            _lock(fd, wait_s, on_wait, tell_after_s)
         except BaseException:
             os.close(fd)
             raise
@@ -330,14 +345,14 @@ class IndexStore:
         """Return (path, reason) of the files whose parse was not whole, by path."""
         return self._rows("SELECT path, reason FROM files WHERE status IN ('partial', 'failed') ORDER BY path")
 
-    def paths_like(self, tail: str, limit: int) -> list[str]:
-        """Return paths that end with the given name, for suggestions."""
-        pattern = "%" + tail.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
-        rows = self._rows(
-            "SELECT path FROM files WHERE path LIKE ? ESCAPE '\\' AND status <> 'skipped' ORDER BY path LIMIT ?",
-            (pattern, limit),
-        )
-        return [str(row[0]) for row in rows]
+    def has_folder(self, path: str) -> bool:
+        """Tell whether any known file lies under a folder."""
+        prefix = path.rstrip("/") + "/"
+        return self._row("SELECT 1 FROM files WHERE substr(path, 1, ?) = ? LIMIT 1", (len(prefix), prefix)) is not None
+
+    def kinds(self) -> list[str]:
+        """Return the kinds of chunks there are, by name."""
+        return [str(row[0]) for row in self._rows("SELECT DISTINCT kind FROM chunks ORDER BY kind")]
 
     def facts(self) -> IndexFacts:
         """Return what the index holds, in numbers."""
@@ -473,11 +488,12 @@ def _unusable(path: str, reason: object) -> CtxError:
     return CtxError(f"{path}: the index cannot be used ({reason}); check the folder's permissions and free space")
 
 
-def _lock(fd: int, wait_s: float, on_wait: Callable[[], None]) -> None:
+def _lock(fd: int, wait_s: float, on_wait: Callable[[], None], tell_after_s: float) -> None:
     """Take the exclusive lock within `wait_s`, asking every 20 ms; tell once when it has to wait."""
     import time
 
     deadline_ns = time.perf_counter_ns() + int(wait_s * 1e9)
+    tell_at_ns = time.perf_counter_ns() + int(tell_after_s * 1e9)
     told = False
     while True:
         try:
@@ -487,7 +503,7 @@ def _lock(fd: int, wait_s: float, on_wait: Callable[[], None]) -> None:
                 raise IndexBusyError(
                     f"another ctx has been writing this index for more than {wait_s:g} s; try again when it is done"
                 ) from None
-            if not told:
+            if not told and time.perf_counter_ns() >= tell_at_ns:
                 told = True
                 on_wait()
             time.sleep(0.02)

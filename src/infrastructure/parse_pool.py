@@ -72,7 +72,10 @@ class _Worker:
     """One child process, its pipes and the paths it holds."""
 
     def __init__(self, command: Sequence[str]) -> None:
-        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0)
+        # A group of its own: a terminal's Ctrl-C is the parent's to handle, which then ends its workers.
+        self.process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0, process_group=0
+        )
         assert self.process.stdout is not None
         assert self.process.stdin is not None
         self.fd = self.process.stdout.fileno()

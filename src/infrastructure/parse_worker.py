@@ -42,15 +42,22 @@ def write_frame(stream: BinaryIO, value: Any) -> None:
 
 def main(arguments: Sequence[str]) -> int:
     """Serve one parent: the arguments are root, tokenizer, the size limit in bytes and 1 to measure skeletons."""
+    with os.fdopen(os.dup(1), "wb") as out:
+        # A stray print in a library must not land between frames.
+        os.dup2(2, 1)
+        try:
+            _serve(out, *arguments)
+        except BrokenPipeError:
+            out.raw.close()  # what is left in the buffer has nowhere to go
+    return 0
+
+
+def _serve(out: BinaryIO, root: str, encoding: str, max_file_bytes: str, with_skeleton_size: str) -> None:
     from .file_indexer import FileIndexer
     from .file_system import FileSystemAdapter
     from .null_telemetry import NullTelemetry
     from .tokenizer import BpeTokenCounter
 
-    root, encoding, max_file_bytes, with_skeleton_size = arguments
-    # A stray print in a library must not land between frames.
-    out = os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)
     files = FileSystemAdapter(root, telemetry=NullTelemetry(), max_file_bytes=int(max_file_bytes))
     indexer = FileIndexer(files, BpeTokenCounter(encoding), with_skeleton_size=with_skeleton_size == "1")
     # Records hold no cycles, and looking for some in ten thousands of tuples costs 5 % of the whole.
@@ -58,11 +65,7 @@ def main(arguments: Sequence[str]) -> int:
     write_frame(out, HELLO)
     while (paths := read_frame(sys.stdin.buffer)) is not None:
         for path in paths:
-            try:
-                write_frame(out, _plain(indexer.index(path)))
-            except BrokenPipeError:
-                return 0
-    return 0
+            write_frame(out, _plain(indexer.index(path)))
 
 
 def _plain(record: Any) -> tuple[Any, ...]:

@@ -139,13 +139,12 @@ class Services:
             if found == mark:
                 return
             if found:
-                store.remove()
-                store.open()
+                store.empty()
             with store.transaction():
                 store.set_meta("settings", mark)
 
     def _tell_rebuild(self, error: IndexDamagedError) -> None:
-        self.warn(f"{error.args[0].partition(';')[0]}; rebuilt")
+        self.warn(f"{error.args[0].partition(';')[0]}; it is thrown away and built anew")
         self.telemetry.incr("index_rebuilt_count")
 
     def rebuild_damaged(self, error: IndexDamagedError) -> None:
@@ -158,7 +157,14 @@ class Services:
         store = self._store or IndexStore(self.index_path)
         os.makedirs(self.state_folder, exist_ok=True)
         with store.writing(wait_s=LOCK_WAIT_S):
-            store.remove()
+            try:
+                store.open()
+                store.empty()
+                is_sound = store.check() == "ok"
+            except IndexDamagedError:
+                is_sound = False
+            if not is_sound:
+                store.remove()
         store.close()
         self._store = None
 

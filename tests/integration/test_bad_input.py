@@ -398,7 +398,7 @@ def test_damaged_index(repository: Sandbox, damage: Callable[[Path], None], comm
     run = repository.run(*command)
     assert 0 == run.exit_code, run
     assert "index" in run.complaint
-    assert "rebuilt" in run.complaint
+    assert "built anew" in run.complaint
     assert "shop/session.py" == repository.paths("load_cookie")[0]
     repository.ok("validate")
 

@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 
 TEXT_CHARS_MAX = 120
 _DEPTH_MAX = 16
-_PATH_KEYS = frozenset({"file", "files", "path", "paths", "target_file", "segment", "root", "directory", "cwd"})
+_PATH_KEYS = frozenset(
+    {"file", "files", "path", "paths", "target_file", "segment", "root", "directory", "cwd", "id", "ids"}
+)
 # Their children are named after people.
 _HOME_PARENTS = frozenset({"/home", "/Users", "/export/home"})
 
@@ -110,7 +112,7 @@ class PathRedactor:
         if path.startswith("/"):
             return self._placed(normalised(path))
         if path[:1] == "~" or "\\" in path or ":" in path:
-            return self.text(path)
+            path = self.text(path)
         if ".." in path:
             root = self.segment_roots[0] if self.segment_roots else "/"
             joined = normalised(f"{root}/{path}")

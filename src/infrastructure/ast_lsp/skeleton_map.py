@@ -18,7 +18,7 @@ from ...domain.symbols import CLASS_KINDS, FUNCTION_KINDS, Definition, ImportSta
 from ..languages import extraction_version, grammar_of, query_source, row_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from tree_sitter import Node, Parser, Query, Tree
 
@@ -38,6 +38,7 @@ _DIRECT_PARSE_BYTES_MAX = 64 * 1024
 _SPACES = re.compile(r"\s+")
 _STRING_PREFIX = re.compile(r"""^[A-Za-z]{0,3}("{3}|'{3}|"|')""")
 _IMPORTED = re.compile(r"\w+")
+_DEFINITION = "definition."
 _BY_PLACE = itemgetter(0, 1, 2)
 
 _NO_SCOPES = frozenset({"constant", "variable", "type", "macro"})
@@ -219,9 +220,10 @@ def _moved(skeleton: SkeletonMap, file_path: str) -> SkeletonMap:
     )
 
 
-_Found = tuple[int, int, int, str, "Node", "Node", "Node | None", "Sequence[Node]"]
-"""Start byte, minus end byte, pattern, kind, and the nodes of the whole, its name, its body, and what stands before
-the name. In this order an outer definition is before an inner one, and of one span the pattern written first."""
+_Found = tuple[int, int, int, str, "Node", "Node", "Node | None", "Sequence[Node] | None"]
+"""Start byte, minus end byte, pattern, the capture of the kind, and the nodes of the whole, its name, its body, and what
+stands before the name. In this order an outer definition is before an inner one, and of one span the pattern written
+first."""
 
 
 @dataclass(slots=True)
@@ -256,16 +258,17 @@ def _matches(root: Node, query: Query, source: bytes) -> _Matches:
 
     result = _Matches()
     found, decorators = result.found, result.decorators
+    labels: dict[int, str] = {}
     for pattern, captures in QueryCursor(query).matches(root):
         name = captures.get("name")
         if name is not None:
-            for label, nodes in captures.items():
-                if label.startswith("definition."):
-                    node = nodes[0]
-                    body = captures.get("body")
-                    scopes = captures.get("scope", ())
-                    start, end = node.byte_range
-                    found.append((start, -end, pattern, label[11:], node, name[0], body[0] if body else None, scopes))
+            label = labels.get(pattern)
+            if label is None:  # each pattern defines one kind of thing
+                label = labels[pattern] = next(label for label in captures if label.startswith(_DEFINITION))
+            node = captures[label][0]
+            body = captures.get("body")
+            start, end = node.byte_range
+            found.append((start, -end, pattern, label, node, name[0], body[0] if body else None, captures.get("scope")))
         elif "comment" in captures:
             node = captures["comment"][0]
             row, column = node.end_point
@@ -294,8 +297,8 @@ def _definitions(matches: _Matches, source: bytes) -> tuple[Definition, ...]:
     decorators, imports, namespaces = matches.decorators, matches.imports, matches.namespaces
     decorator_at = 0
     named: set[int] = set()
-    previous: tuple[int, int, str] = (-1, -1, "")
-    for start_byte, negative_end, _pattern, kind, node, name_node, body, scopes in matches.found:
+    previous = (-1, 0, "")
+    for start_byte, negative_end, _pattern, label, node, name_node, body, scopes in matches.found:
         name_start, name_end = name_node.byte_range
         # Several patterns may find one name: a constant in a class in a function, a function and its `export`.
         if name_start in named:
@@ -317,13 +320,14 @@ def _definitions(matches: _Matches, source: bytes) -> tuple[Definition, ...]:
         while enclosing and (first_byte >= enclosing[-1][0] or enclosing[-1][:2] == (end_byte, first_byte)):
             enclosing.pop()
         parent = enclosing[-1] if enclosing else None
+        kind = label[len(_DEFINITION) :]
         if body is None and _is_left_out(kind, parent[4] if parent is not None else "", start_byte in imports):
             continue
         name = source[name_start:name_end].decode("utf-8", "replace")
         scope = ""
         if scopes or not name.isidentifier():
             scope, name = _scoped(name, scopes, source)
-        if previous == (start_byte, end_byte, name):
+        if start_byte == previous[0] and previous == (start_byte, end_byte, name):
             continue  # typedef struct name { } name;
         previous = (start_byte, end_byte, name)
         if kind == "function" and (scope or (parent is not None and parent[4] in CLASS_KINDS)):
@@ -337,8 +341,12 @@ def _definitions(matches: _Matches, source: bytes) -> tuple[Definition, ...]:
                 kind,
                 name,
                 qualname,
-                _signature(source, head_byte, body, name_node, end_byte, kind),
-                tuple(_one_line(source[at:end], _SIGNATURE_CHARS_MAX) for at, end, _node in own_decorators),
+                _signature(source, head_byte, node, body, name_node)
+                if body is not None
+                else _declaration(source, head_byte, node, kind),
+                tuple([_one_line(source[at:end], _SIGNATURE_CHARS_MAX) for at, end, _node in own_decorators])
+                if own_decorators
+                else (),
                 _doc(matches, node, body, first_row, source),
                 first_row + 1,
                 _end_line(node),
@@ -360,10 +368,10 @@ def _is_left_out(kind: str, parent_kind: str, is_import: bool) -> bool:
     return (parent_kind in FUNCTION_KINDS and kind in _LEFT_OUT_OF_BODIES) or (is_import and kind == "constant")
 
 
-def _scoped(name: str, scopes: Sequence[Node], source: bytes) -> tuple[str, str]:
+def _scoped(name: str, scopes: Sequence[Node] | None, source: bytes) -> tuple[str, str]:
     """Return what stands before a name, dotted, and the name itself."""
     *above, last = _name_parts(name)
-    before = [part for node in scopes for part in _name_parts(_text(source, node)) if part not in _EMPTY_SCOPES]
+    before = [part for node in scopes or () for part in _name_parts(_text(source, node)) if part not in _EMPTY_SCOPES]
     return ".".join(before + above), last
 
 
@@ -435,21 +443,43 @@ def _end_line(node: Node) -> int:
     return max(row + (1 if column else 0), node.start_point[0] + 1)
 
 
-def _signature(source: bytes, start_byte: int, body: Node | None, name: Node, end_byte: int, kind: str) -> str:
-    """Return the head of a definition on one line, without what opens its body and the comments before that."""
-    if body is None:
-        chars_max = _VALUE_CHARS_MAX if kind in _NO_SCOPES else _SIGNATURE_CHARS_MAX
-        return _one_line(source[start_byte:end_byte], chars_max).rstrip(" ;{,")
-    raw = source[start_byte : body.start_byte]
-    before = body.prev_sibling if b"#" in raw or b"/" in raw else None
-    while before is not None and before.type.endswith("comment"):
-        before = before.prev_sibling
-    if before is not None and before.end_byte > start_byte:
-        raw = source[start_byte : before.end_byte]
+def _declaration(source: bytes, start_byte: int, node: Node, kind: str) -> str:
+    """Return on one line what has no body."""
+    if kind in _NO_SCOPES:
+        return _one_line(source[start_byte : node.end_byte], _VALUE_CHARS_MAX).rstrip(" ;{,")
+    return _one_line(_without_comments(source, start_byte, node.end_byte, node), _SIGNATURE_CHARS_MAX).rstrip(" ;{,")
+
+
+def _signature(source: bytes, start_byte: int, node: Node, body: Node, name: Node) -> str:
+    """Return the head of a definition on one line, without what opens its body and without comments."""
+    raw = _without_comments(source, start_byte, body.start_byte, node)
     text = _one_line(raw, _SIGNATURE_CHARS_MAX).rstrip(" :={;").removesuffix("=>").rstrip()
     if name.start_byte >= body.end_byte:
         text = f"{text} {_text(source, name)}"  # typedef struct { } name;
     return text if len(raw) == len(text) + 1 else text.replace("( ", "(").replace(", )", ")").replace(" )", ")")
+
+
+def _without_comments(source: bytes, start_byte: int, end_byte: int, node: Node) -> bytes:
+    """Return a run of a node's text with its comments left out."""
+    raw = source[start_byte:end_byte]
+    if not (b"#" in raw or b"//" in raw or b"/*" in raw):
+        return raw
+    kept, at = [], start_byte
+    for start, end in _comments_in(node, start_byte, end_byte):
+        kept.append(source[at:start])
+        at = end
+    return b" ".join([*kept, source[at:end_byte]])
+
+
+def _comments_in(node: Node, start_byte: int, end_byte: int) -> Iterator[tuple[int, int]]:
+    for child in node.children:
+        if child.start_byte >= end_byte:
+            break
+        if child.end_byte > start_byte:
+            if child.type.endswith("comment"):
+                yield child.byte_range
+            elif child.child_count:
+                yield from _comments_in(child, start_byte, end_byte)
 
 
 def _one_line(raw: bytes, chars_max: int) -> str:

@@ -118,7 +118,10 @@ def index(
     segment: Segment = "",
     as_json: AsJson = False,
 ) -> None:
-    """Look at every file and bring the index up to date (a search does it, too)."""
+    """Look at every file; bring the index up to date.
+
+    A search does it, too, for what its look at sizes and times finds changed.
+    """
     raise typer.Exit(commands.run_index(segment=segment, as_json=as_json, rebuild=rebuild))
 
 
@@ -161,9 +164,10 @@ def run(arguments: list[str]) -> int:
     except (typer.Abort, KeyboardInterrupt):
         return EXIT_INTERRUPTED
     except typer.TyperException as error:
-        command = " ".join(["ctx", *arguments[:1]]) if arguments and not arguments[0].startswith("-") else "ctx"
+        known = {command.name or getattr(command.callback, "__name__", "") for command in app.registered_commands}
+        command = f"ctx {arguments[0]}" if arguments and arguments[0] in known else "ctx"
         message = error.format_message() if hasattr(error, "format_message") else str(error)
-        say(f"{' '.join(message.split())} See `{command} --help`.")
+        say(f"{' '.join(message.split()).rstrip('.')}. See `{command} --help`.")
         return EXIT_USAGE
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)

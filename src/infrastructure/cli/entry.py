@@ -11,10 +11,7 @@ from .arguments import GET, GET_DEFAULTS, SEARCH, SEARCH_DEFAULTS, parse
 def main(arguments: list[str] | None = None) -> int:
     """Run one command line and return its exit code."""
     _fill_standard_streams()
-    try:
-        return _run(sys.argv[1:] if arguments is None else arguments)
-    except KeyboardInterrupt:  # before a command began or after it ended; in between it says what is kept
-        return 130
+    return _run(sys.argv[1:] if arguments is None else arguments)
 
 
 def _fill_standard_streams() -> None:

@@ -237,8 +237,7 @@
       (generator_function body: (_) @body)
       (arrow_function body: (_) @body)])
 ] @definition.method
-  (#not-any-of? @scope "exports" "module" "module.exports")
-  (#not-match? @scope "\\.prototype$"))
+  (#not-match? @scope "^(module|exports|module\\.exports|.*\\.prototype)$"))
 
 ; let f; f = function () {}
 (expression_statement

@@ -136,7 +136,9 @@ def test_a_small_class_is_one_chunk_that_names_what_is_in_it() -> None:
 def test_a_large_class_is_its_header_and_its_methods() -> None:
     """The header has the documentation and its constants, the runs between methods belong to the class."""
     body = "        x = 1\n" * CLASS_WHOLE_LINES_MAX
-    chunks = code(f'class A:\n    """Doc."""\n\n    X = 1\n\n    def m(self):\n{body}\n    Y = 2\n\n    def n(self):\n        pass\n')
+    chunks = code(
+        f'class A:\n    """Doc."""\n\n    X = 1\n\n    def m(self):\n{body}\n    Y = 2\n\n    def n(self):\n        pass\n'
+    )
     end_of_m = 6 + CLASS_WHOLE_LINES_MAX
     assert [
         ("A", 1, 4),
@@ -235,7 +237,9 @@ def test_headings_of_every_form(heading: str, text: str) -> None:
     assert text == markdown(f"{heading}\n\nProse.\n")[0].name
 
 
-@pytest.mark.parametrize("line", ["#no-space", "a # b", "####### seven", "    # code", "- item\n---", "> quote\n---", "a\n=="])
+@pytest.mark.parametrize(
+    "line", ["#no-space", "a # b", "####### seven", "    # code", "- item\n---", "> quote\n---", "a\n=="]
+)
 def test_what_looks_like_a_heading_and_is_none(line: str) -> None:
     """The lines stay in one section named after the file."""
     assert ["guide"] == [c.name for c in markdown(f"{line}\nx\n")]

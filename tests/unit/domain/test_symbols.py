@@ -17,7 +17,13 @@ def definition(kind: str, qualname: str, lines: tuple[int, int], parent: int = -
         "name_line": lines[0],
     }
     return Definition(
-        kind=kind, name=name, qualname=qualname, start_line=lines[0], end_line=lines[1], parent=parent, **(values | more)
+        kind=kind,
+        name=name,
+        qualname=qualname,
+        start_line=lines[0],
+        end_line=lines[1],
+        parent=parent,
+        **(values | more),
     )  # type: ignore[arg-type]
 
 

@@ -51,9 +51,7 @@ def test_a_worktrees_git_file_marks_and_a_file_named_ctx_does_not(tmp_path: Path
     assert str(tmp_path / "a") == find_segment(start=str(tmp_path / "a/b"))
 
 
-def test_without_any_mark_the_current_directory_is_the_segment(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_without_any_mark_the_current_directory_is_the_segment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing above it is taken for a project."""
     monkeypatch.chdir(tmp_path)
     assert str(tmp_path) == find_segment()

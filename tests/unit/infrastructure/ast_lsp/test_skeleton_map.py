@@ -296,7 +296,7 @@ _CASES = {
             pass
         """,
         """
-        def long(a: int, b: str = "#:)", *, c: tuple[ int, ...] = ()) -> (None):  # L2-12
+        def long(a: int, b: str = "#:)", *, c: tuple[ int, ... ] = ()) -> (None):  # L2-12
         class A(B, C):  # L14-18
         """,
     ),
@@ -440,7 +440,9 @@ def test_definitions_of_any_text_nest_and_lie_inside(source: str) -> None:
 
 def test_long_texts_are_cut() -> None:
     """Signatures, constants and documentation end in an ellipsis."""
-    skeleton = parse(f'def f({", ".join(f"argument_{n}" for n in range(90))}):\n    """{"d" * 500}"""\n\nX = "{"x" * 500}"\n')
+    skeleton = parse(
+        f'def f({", ".join(f"argument_{n}" for n in range(90))}):\n    """{"d" * 500}"""\n\nX = "{"x" * 500}"\n'
+    )
     function, constant = skeleton.definitions
     assert function.signature.endswith("…")
     assert len(function.signature) <= 240

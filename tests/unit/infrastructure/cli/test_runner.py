@@ -114,7 +114,7 @@ def test_damage_found_late_is_rebuilt_once(segment: Path, capsys: pytest.Capture
         return _fine(_services)
 
     assert 0 == run_command("probe", meets_damage, segment=str(segment))
-    assert "index.db: the index is damaged (page 7); rebuilt" in capsys.readouterr().err
+    assert "index.db: the index is damaged (page 7); it is thrown away and built anew" in capsys.readouterr().err
 
     def always(_services: Services) -> Outcome:
         calls.append(1)
