@@ -101,14 +101,15 @@ class PackSync:
         seen: dict[tuple[str, str], int] = {}
         for chunk in chunks:
             digest = digest_of(chunk.text.encode("utf-8", "surrogatepass"))
-            twin = seen[chunk.qualname, digest] = seen.get((chunk.qualname, digest), 0) + 1
+            qualname = _in_id(chunk.qualname)
+            twin = seen[qualname, digest] = seen.get((qualname, digest), 0) + 1
             title = next((line.strip() for line in chunk.text.split("\n") if line.strip()), "")[:120]
             lines = max(1, chunk.text.count("\n") + (not chunk.text.endswith("\n")))
             rows.append(
                 ChunkRow(
                     chunk.kind,
                     chunk.name,
-                    _in_id(chunk.qualname),
+                    qualname,
                     title,
                     "",
                     "",

@@ -31,7 +31,7 @@ Mode = Literal["skeleton", "excerpt", "raw"]
 MODES: tuple[Mode, ...] = ("skeleton", "excerpt", "raw")
 GET_BUDGET_TOKENS = 8000
 
-_LINE_TARGET = re.compile(r"(?P<path>.+?):(?P<start>[0-9]+)(?:-(?P<end>[0-9]+))?", re.DOTALL)
+_LINE_TARGET = re.compile(r"(?P<path>.+?):(?P<start>[0-9]{1,9})(?:-(?P<end>[0-9]{1,9}))?", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,9 +137,10 @@ class Get:
         if record is not None:
             return [(_whole(record), True)]
         path, mark, symbol = target.rpartition("#")
-        if mark and path and symbol:
-            return [(place, False) for place in self._by_symbol(path, symbol)]
         match = _LINE_TARGET.fullmatch(target)
+        # A line of a file that has a `#` in its name is no symbol.
+        if mark and path and symbol and (match is None or self._record_of(match["path"]) is None):
+            return [(place, False) for place in self._by_symbol(path, symbol)]
         if match is not None:
             end = int(match["end"]) if match["end"] else None
             return [(self._by_line(match["path"], int(match["start"]), end), False)]
@@ -154,7 +155,20 @@ class Get:
             except NotFoundError:
                 return None
             record = self.index.file(display_path(os_path))
+        if record is not None and record.status == "skipped":
+            return self._with_lines(record)
         return record
+
+    def _with_lines(self, record: FileRecord) -> FileRecord:
+        """Return the record of a file that is not indexed and may be text all the same (a minified one)."""
+        counted: list[int] = []
+
+        def count(text: str) -> str:
+            counted.append(text.count("\n") + (0 if text.endswith("\n") or not text else 1))
+            return ""
+
+        self.files.read_file_at_mode(record.path, "raw", count)
+        return record._replace(lines=counted[0])
 
     def _file(self, path: str) -> FileRecord:
         record = self._record_of(path)

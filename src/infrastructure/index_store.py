@@ -16,7 +16,7 @@ import zlib
 from typing import TYPE_CHECKING, Any
 
 from ..domain.chunk_ids import ChunkId
-from ..domain.errors import CtxError, IndexBusyError, IndexDamagedError
+from ..domain.errors import CtxError, IndexBusyError, IndexDamagedError, UsageError
 from ..domain.index_records import PACK_PREFIX, ChunkRow, ChunkTerms, FileRecord, IndexFacts
 from ..domain.ranking import Candidate
 
@@ -311,7 +311,8 @@ class IndexStore:
 
     def file(self, path: str) -> FileRecord | None:
         """Return a stored file by its printed path, with its chunks and without its terms; None when unknown."""
-        row = self._row("SELECT * FROM files WHERE path = ?", (path,))
+        # What a shell hands over for a stray byte is no text; the index spells it as `display_path` does.
+        row = self._row("SELECT * FROM files WHERE path = ?", (path,)) if _is_storable(path) else None
         if row is None:
             return None
         chunks = self._rows(
@@ -441,6 +442,8 @@ class IndexStore:
             raise CtxError(f"{self.path}: the index is not open")
         try:
             return self._db.execute(sql, arguments)
+        except UnicodeEncodeError as error:
+            raise UsageError(f"{ascii(error.object)[:200]}: holds characters that are no text; nothing has them") from error
         except (sqlite3.Error, UnicodeDecodeError) as error:
             raise _translated(error, self.path) from error
 
@@ -478,6 +481,14 @@ def _translated(error: sqlite3.Error | UnicodeDecodeError, path: str) -> Excepti
     if isinstance(error, sqlite3.OperationalError) and code in (0, sqlite3.SQLITE_ERROR):
         return IndexDamagedError(f"{path}: not the index expected here ({error}); run `ctx index --rebuild`")
     return _unusable(path, error)
+
+
+def _is_storable(text: str) -> bool:
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _damaged(path: str, error: Exception) -> IndexDamagedError:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import re
 import time
+from bisect import bisect_left
 from dataclasses import dataclass, field
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Protocol
@@ -221,9 +222,8 @@ def _moved(skeleton: SkeletonMap, file_path: str) -> SkeletonMap:
 
 
 _Found = tuple[int, int, int, str, "Node", "Node", "Node | None", "Sequence[Node] | None"]
-"""Start byte, minus end byte, pattern, the capture of the kind, and the nodes of the whole, its name, its body, and what
-stands before the name. In this order an outer definition is before an inner one, and of one span the pattern written
-first."""
+"""Start byte, minus end byte, pattern, kind, and the nodes of the whole, its name, its body, and what stands before
+the name. In this order an outer definition is before an inner one, and of one span the pattern written first."""
 
 
 @dataclass(slots=True)
@@ -258,17 +258,18 @@ def _matches(root: Node, query: Query, source: bytes) -> _Matches:
 
     result = _Matches()
     found, decorators = result.found, result.decorators
-    labels: dict[int, str] = {}
+    defined: dict[int, tuple[str, str]] = {}  # by pattern: the capture of the whole, and its kind
     for pattern, captures in QueryCursor(query).matches(root):
         name = captures.get("name")
         if name is not None:
-            label = labels.get(pattern)
-            if label is None:  # each pattern defines one kind of thing
-                label = labels[pattern] = next(label for label in captures if label.startswith(_DEFINITION))
+            if pattern not in defined:
+                label = next(label for label in captures if label.startswith(_DEFINITION))
+                defined[pattern] = (label, label.removeprefix(_DEFINITION))
+            label, kind = defined[pattern]
             node = captures[label][0]
             body = captures.get("body")
             start, end = node.byte_range
-            found.append((start, -end, pattern, label, node, name[0], body[0] if body else None, captures.get("scope")))
+            found.append((start, -end, pattern, kind, node, name[0], body[0] if body else None, captures.get("scope")))
         elif "comment" in captures:
             node = captures["comment"][0]
             row, column = node.end_point
@@ -294,11 +295,12 @@ def _definitions(matches: _Matches, source: bytes) -> tuple[Definition, ...]:
     """Join what the query found into definitions: nesting by byte spans, decorators and docs by position."""
     result: list[Definition] = []
     enclosing: list[tuple[int, int, int, str, str]] = []  # (end, start, index, qualname, kind) of what is still open
-    decorators, imports, namespaces = matches.decorators, matches.imports, matches.namespaces
+    docs, comments, decorators = matches.docs, matches.comments, matches.decorators
+    imports, namespaces = matches.imports, matches.namespaces
     decorator_at = 0
     named: set[int] = set()
-    previous = (-1, 0, "")
-    for start_byte, negative_end, _pattern, label, node, name_node, body, scopes in matches.found:
+    previous_start, previous_end, previous_name = -1, 0, ""
+    for start_byte, negative_end, _pattern, found_kind, node, name_node, body, scopes in matches.found:
         name_start, name_end = name_node.byte_range
         # Several patterns may find one name: a constant in a class in a function, a function and its `export`.
         if name_start in named:
@@ -306,34 +308,35 @@ def _definitions(matches: _Matches, source: bytes) -> tuple[Definition, ...]:
         named.add(name_start)
         end_byte = -negative_end
         first_byte = head_byte = start_byte
-        first_row = node.start_point[0]
+        first_row = own_row = node.start_point[0]
         own_decorators: Sequence[tuple[int, int, Node]] = ()
-        reached = decorator_at
-        while decorator_at < len(decorators) and decorators[decorator_at][0] < name_start:
-            decorator_at += 1
-        if decorator_at > reached:
+        if decorator_at < len(decorators) and decorators[decorator_at][0] < name_start:
+            reached, decorator_at = decorator_at, bisect_left(decorators, (name_start,), lo=decorator_at)
             own_decorators, head_byte = _attached(decorators[reached:decorator_at], start_byte, name_start, source)
             if own_decorators and own_decorators[0][0] < start_byte:
                 first_byte = own_decorators[0][0]
                 first_row = own_decorators[0][2].start_point[0]
         # Two names in one declaration (`const a = ..., b = ...`) have one span; neither holds the other.
-        while enclosing and (first_byte >= enclosing[-1][0] or enclosing[-1][:2] == (end_byte, first_byte)):
+        while enclosing and (
+            first_byte >= enclosing[-1][0] or (end_byte == enclosing[-1][0] and first_byte == enclosing[-1][1])
+        ):
             enclosing.pop()
         parent = enclosing[-1] if enclosing else None
-        kind = label[len(_DEFINITION) :]
-        if body is None and _is_left_out(kind, parent[4] if parent is not None else "", start_byte in imports):
+        if body is None and _is_left_out(found_kind, parent[4] if parent is not None else "", start_byte in imports):
             continue
         name = source[name_start:name_end].decode("utf-8", "replace")
         scope = ""
         if scopes or not name.isidentifier():
             scope, name = _scoped(name, scopes, source)
-        if start_byte == previous[0] and previous == (start_byte, end_byte, name):
+        if start_byte == previous_start and end_byte == previous_end and name == previous_name:
             continue  # typedef struct name { } name;
-        previous = (start_byte, end_byte, name)
-        if kind == "function" and (scope or (parent is not None and parent[4] in CLASS_KINDS)):
-            kind = "method"
+        previous_start, previous_end, previous_name = start_byte, end_byte, name
+        is_method = found_kind == "function" and (scope or (parent is not None and parent[4] in CLASS_KINDS))
+        kind = "method" if is_method else found_kind
         around = parent[3] if parent is not None else _namespace_at(namespaces, start_byte) if namespaces else ""
-        qualname = name if not (around or scope) else ".".join(part for part in (around, scope, name) if part)
+        if scope:
+            around = f"{around}.{scope}" if around else scope
+        qualname = f"{around}.{name}" if around else name
         if kind not in _NO_SCOPES:
             enclosing.append((end_byte, first_byte, len(result), qualname, kind))
         result.append(
@@ -341,18 +344,24 @@ def _definitions(matches: _Matches, source: bytes) -> tuple[Definition, ...]:
                 kind,
                 name,
                 qualname,
-                _signature(source, head_byte, node, body, name_node)
+                _signature(source, head_byte, node, body, name_start)
                 if body is not None
                 else _declaration(source, head_byte, node, kind),
                 tuple([_one_line(source[at:end], _SIGNATURE_CHARS_MAX) for at, end, _node in own_decorators])
                 if own_decorators
                 else (),
-                _doc(matches, node, body, first_row, source),
+                _doc_above(comments, (first_row, own_row), source)
+                if comments
+                # A comment may stand between the colon and the docstring; the block then starts at the docstring all
+                # the same, because comments are extras outside it.
+                else _doc_line(docs[body.start_byte])
+                if body is not None and body.start_byte in docs
+                else "",
                 first_row + 1,
-                _end_line(node),
+                _end_line(node, own_row),
                 first_byte,
                 end_byte,
-                name_node.start_point[0] + 1,
+                own_row + source.count(b"\n", start_byte, name_start) + 1,
                 parent[2] if parent is not None else -1,
                 body is not None,
             )
@@ -378,17 +387,6 @@ def _scoped(name: str, scopes: Sequence[Node] | None, source: bytes) -> tuple[st
 def _namespace_at(namespaces: Sequence[tuple[int, str]], at: int) -> str:
     """Return the namespace that was declared last before a byte."""
     return next((name for start, name in reversed(namespaces) if start < at), "")
-
-
-def _doc(matches: _Matches, node: Node, body: Node | None, first_row: int, source: bytes) -> str:
-    if matches.comments:
-        above = _doc_above(matches.comments, first_row, source)
-        own_row = node.start_point[0]
-        return above or (_doc_above(matches.comments, own_row, source) if own_row != first_row else "")
-    docstring = matches.docs.get(body.start_byte) if body is not None else None
-    # A comment may stand between the colon and the docstring; the block then starts at the docstring all the same,
-    # because comments are extras outside it.
-    return _doc_line(docstring) if docstring is not None else ""
 
 
 def _attached(
@@ -437,38 +435,41 @@ def _name_parts(text: str) -> list[str]:
     return parts or [text.strip()]
 
 
-def _end_line(node: Node) -> int:
+def _end_line(node: Node, start_row: int) -> int:
     """Return the last line that holds a byte of the node (a node may end at column 0 of the line after it)."""
     row, column = node.end_point
-    return max(row + (1 if column else 0), node.start_point[0] + 1)
+    return max(row + (1 if column else 0), start_row + 1)
 
 
 def _declaration(source: bytes, start_byte: int, node: Node, kind: str) -> str:
     """Return on one line what has no body."""
     if kind in _NO_SCOPES:
         return _one_line(source[start_byte : node.end_byte], _VALUE_CHARS_MAX).rstrip(" ;{,")
-    return _one_line(_without_comments(source, start_byte, node.end_byte, node), _SIGNATURE_CHARS_MAX).rstrip(" ;{,")
+    raw = _without_comments(source[start_byte : node.end_byte], start_byte, node)
+    return _one_line(raw, _SIGNATURE_CHARS_MAX).rstrip(" ;{,")
 
 
-def _signature(source: bytes, start_byte: int, node: Node, body: Node, name: Node) -> str:
+def _signature(source: bytes, start_byte: int, node: Node, body: Node, name_start: int) -> str:
     """Return the head of a definition on one line, without what opens its body and without comments."""
-    raw = _without_comments(source, start_byte, body.start_byte, node)
-    text = _one_line(raw, _SIGNATURE_CHARS_MAX).rstrip(" :={;").removesuffix("=>").rstrip()
-    if name.start_byte >= body.end_byte:
-        text = f"{text} {_text(source, name)}"  # typedef struct { } name;
+    body_start = body.start_byte
+    raw = source[start_byte:body_start]
+    if b"#" in raw or b"/" in raw:
+        raw = _without_comments(raw, start_byte, node)
+    text = _one_line(raw, _SIGNATURE_CHARS_MAX).rstrip(" :={;")
+    if text[-2:] == "=>":
+        text = text[:-2].rstrip()
+    if name_start > body_start:  # typedef struct { } name;
+        text = f"{text} {_one_line(source[body.end_byte : node.end_byte], _VALUE_CHARS_MAX).rstrip(' ;')}"
     return text if len(raw) == len(text) + 1 else text.replace("( ", "(").replace(", )", ")").replace(" )", ")")
 
 
-def _without_comments(source: bytes, start_byte: int, end_byte: int, node: Node) -> bytes:
-    """Return a run of a node's text with its comments left out."""
-    raw = source[start_byte:end_byte]
-    if not (b"#" in raw or b"//" in raw or b"/*" in raw):
-        return raw
-    kept, at = [], start_byte
-    for start, end in _comments_in(node, start_byte, end_byte):
-        kept.append(source[at:start])
-        at = end
-    return b" ".join([*kept, source[at:end_byte]])
+def _without_comments(raw: bytes, start_byte: int, node: Node) -> bytes:
+    """Return a run of a node's text, which starts at a byte of the file, with its comments left out."""
+    kept, at = [], 0
+    for start, end in _comments_in(node, start_byte, start_byte + len(raw)):
+        kept.append(raw[at : start - start_byte])
+        at = end - start_byte
+    return b" ".join([*kept, raw[at:]]) if kept else raw
 
 
 def _comments_in(node: Node, start_byte: int, end_byte: int) -> Iterator[tuple[int, int]]:
@@ -500,8 +501,14 @@ def _doc_line(raw: bytes) -> str:
     return ""
 
 
-def _doc_above(comments: dict[int, Node], row: int, source: bytes) -> str:
-    """Return what the comment that ends on the line above `row` says first; a run of line comments is one."""
+def _doc_above(comments: dict[int, Node], rows: tuple[int, int], source: bytes) -> str:
+    """Return what the comment says that ends above a definition: above its decorators, or between them and its head."""
+    said = _first_said(_run_above(comments, rows[0], source))
+    return said or (_first_said(_run_above(comments, rows[1], source)) if rows[1] != rows[0] else "")
+
+
+def _run_above(comments: dict[int, Node], row: int, source: bytes) -> list[str]:
+    """Return the comment that ends on the line above `row`, from the last to the first of a run of line comments."""
     run: list[str] = []
     while (comment := comments.get(row - 1)) is not None and len(run) < _DOC_RUN_MAX:
         start = comment.start_byte
@@ -514,6 +521,10 @@ def _doc_above(comments: dict[int, Node], row: int, source: bytes) -> str:
         run.append(text)
         if text.startswith("/*"):
             break
+    return run
+
+
+def _first_said(run: Sequence[str]) -> str:
     for text in reversed(run):
         for line in text.split("\n"):
             said = _said(line)
@@ -542,8 +553,9 @@ def _shortened(text: str) -> str:
 
 def _import_statement(node: Node, bound: Sequence[Node], source: bytes, not_names: frozenset[str]) -> ImportStatement:
     text = _one_line(source[node.start_byte : node.end_byte], 2000)
+    start_row = node.start_point[0]
     if bound:
         names = tuple(dict.fromkeys(_text(source, name) for name in bound))
     else:
         names = tuple(dict.fromkeys(word for word in _IMPORTED.findall(text) if word not in not_names))
-    return ImportStatement(text, names, node.start_point[0] + 1, _end_line(node))
+    return ImportStatement(text, names, start_row + 1, _end_line(node, start_row))

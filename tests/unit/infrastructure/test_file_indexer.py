@@ -1,0 +1,180 @@
+"""From a file to its record: every kind of file, and what it is found by."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from tests.fakes import RecordingTelemetry, WordCounter
+
+from ctx.domain.chunk_ids import digest_of
+from ctx.domain.source_files import Skipped
+from ctx.infrastructure.ast_lsp import ParseDeadlineError, SkeletonMapBuilder
+from ctx.infrastructure.file_indexer import FileIndexer
+from ctx.infrastructure.file_system import FileSystemAdapter
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from ctx.domain.index_records import FileRecord
+
+
+class Files:
+    """A directory and the records of what is in it."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def record(self, name: str, content: bytes | str, **options: Any) -> FileRecord:
+        path = self.root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content.encode() if isinstance(content, str) else content)
+        return self.index(name, **options)
+
+    def index(self, name: str, **options: Any) -> FileRecord:
+        adapter = FileSystemAdapter(str(self.root), telemetry=RecordingTelemetry(), max_file_bytes=100_000)
+        return FileIndexer(adapter, WordCounter(), **options).index(name.encode("utf-8", "surrogateescape"))
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> Files:
+    return Files(tmp_path)
+
+
+def test_a_source_file_has_its_definitions_as_chunks(files: Files) -> None:
+    """What the store, the ranking and the report need, and the times of the very file that was read."""
+    source = "LIMIT = 1\n\n\ndef getUser(a):\n    '''Find one.'''\n    return load_config(a)\n"
+    record = files.record("pkg/userStore.py", source)
+    found = (files.root / "pkg/userStore.py").stat()
+    assert (b"pkg/userStore.py", "pkg/userStore.py", len(source), found.st_mtime_ns) == record[:4]
+    assert ("python", "ok", "", "utf-8", 6, False) == (
+        record.language,
+        record.status,
+        record.reason,
+        record.encoding,
+        record.lines,
+        record.generated,
+    )
+    assert (1, 0, len(source)) == (record.functions, record.classes, record.read_bytes)
+    assert record.parse_ns > 0
+    module, function = record.chunks
+    assert ("module", "LIMIT", 2) == (module.kind, module.names, module.snippet_tokens + 0 - 1)
+    assert ("getUser", "def getUser(a)", "Find one.", 4, 6) == (
+        function.name,
+        function.signature,
+        function.doc,
+        function.start_line,
+        function.end_line,
+    )
+    text = "def getUser(a):\n    '''Find one.'''\n    return load_config(a)\n"
+    assert (digest_of(text.encode()), len(text.split())) == (function.digest, function.tokens)
+    assert record.tokens == sum(row.tokens for row in record.chunks)
+
+
+def test_terms_hold_names_places_heads_and_bodies(files: Files) -> None:
+    """Identifiers whole and in parts; the path counts for every chunk, the class for its methods."""
+    body = "        x = readAll()\n" * 40
+    record = files.record("pkg/userStore.py", f"class BigClass:\n    def getUser(self):\n{body}")
+    (terms,) = [t for row, t in zip(record.chunks, record.terms, strict=True) if row.name == "getUser"]
+    assert {"getUser", "get", "user"} == set(terms.name.split())
+    assert {"pkg/userStore", "user", "store", "BigClass", "big", "class"} == set(terms.scope.split())
+    assert {"getUser(self)", "get", "user"} <= set(terms.head.split())
+    assert {"readAll()", "read", "all"} <= set(terms.body.split())
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "language", "kinds"),
+    [
+        ("a.md", "# A\n\n## B\n", "markdown", ["section", "section"]),
+        ("a.txt", "plain words\n", "text", ["text"]),
+        ("Makefile", "all:\n\ttrue\n", "text", ["text"]),
+        ("a.py", "", "python", []),
+        ("empty.txt", "\n\n", "text", []),
+    ],
+)
+def test_other_kinds_of_text(files: Files, name: str, content: str, language: str, kinds: list[str]) -> None:
+    """Sections, windows, and nothing out of nothing."""
+    record = files.record(name, content)
+    assert (language, kinds, "ok") == (record.language, [row.kind for row in record.chunks], record.status)
+    assert content.count("\n") == record.lines
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "reason"),
+    [
+        ("a.bin", b"\0\1", "binary"),
+        ("big.txt", b"x\n" * 60_000, "too large"),
+        ("x.min.js", b"var a=1;" * 5000, "minified"),
+        (".env", b"KEY=1", "secrets file"),
+    ],
+)
+def test_what_is_not_indexed_is_a_record_with_its_reason(files: Files, name: str, content: bytes, reason: str) -> None:
+    """So that it is not looked at again until it changes."""
+    record = files.record(name, content)
+    assert ("skipped", (), (), "", 0) == (record.status, record.chunks, record.terms, record.content_sha, record.tokens)
+    assert reason in record.reason
+    assert (len(content), (files.root / name).stat().st_mtime_ns) == (record.size_bytes, record.mtime_ns)
+
+
+def test_a_file_that_is_gone_is_a_record_without_times(files: Files) -> None:
+    """The next look finds it removed."""
+    record = files.index("gone.py")
+    assert ("skipped", 0, 0) == (record.status, record.size_bytes, record.mtime_ns)
+
+
+def test_a_broken_file_is_partial(files: Files) -> None:
+    """What was recovered is indexed."""
+    record = files.record("a.py", "def f(:\n    pass\n\n\ndef g(): pass\n")
+    assert ("partial", "syntax errors") == (record.status, record.reason)
+    assert "g" in {row.name for row in record.chunks}
+
+
+def test_a_file_past_its_deadline_is_indexed_as_text(files: Files, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It stays findable, and the reason is kept."""
+
+    def too_late(*_arguments: object) -> None:
+        raise ParseDeadlineError("a.py: parsing took longer than 5 s")
+
+    monkeypatch.setattr(SkeletonMapBuilder, "extract", too_late)
+    record = files.record("a.py", "def f(): pass\n")
+    assert ("failed", "a.py: parsing took longer than 5 s") == (record.status, record.reason)
+    assert ["text"] == [row.kind for row in record.chunks]
+    assert record.parse_ns > 0
+
+
+def test_lines_and_bytes_are_those_of_the_decoded_text(files: Files) -> None:
+    """Latin letters take two bytes in UTF-8, a byte order mark none, CRLF both of its own."""
+    record = files.record("a.py", "# ä\r\ndef f():\r\n    pass".encode("latin-1"))
+    assert ("latin-1", 3) == (record.encoding, record.lines)
+    utf8 = "# ä\r\ndef f():\r\n    pass".encode()
+    assert len(utf8) == record.chunks[-1].end_byte
+    assert digest_of(utf8[record.chunks[-1].start_byte :]) == record.chunks[-1].digest
+    marked = files.record("b.py", b"\xef\xbb\xbfdef f(): pass\n")
+    assert ("utf-8-sig", 0, 14) == (marked.encoding, marked.chunks[0].start_byte, marked.chunks[0].end_byte)
+    assert 17 == marked.size_bytes
+
+
+def test_names_that_are_no_text_are_indexed_by_their_shown_form(files: Files) -> None:
+    """The bytes are kept beside it."""
+    record = files.record("bad\udcff.py", "def f(): pass\n")
+    assert (b"bad\xff.py", r"bad\xff.py") == (record.os_path, record.path)
+
+
+def test_generated_files_are_marked(files: Files) -> None:
+    """By what their head says."""
+    assert files.record("a.py", "# @generated by x\n\nX = 1\n").generated
+
+
+def test_skeletons_are_measured_when_asked_for(files: Files) -> None:
+    """At the full telemetry level; printing costs."""
+    source = "def f():\n    return 1\n"
+    assert 0 == files.record("a.py", source).skeleton_bytes
+    assert len("def f():  # L1-2") == files.record("a.py", source, with_skeleton_size=True).skeleton_bytes
+
+
+def test_a_record_never_raises_over_a_file(files: Files) -> None:
+    """The adapter's word is enough."""
+    adapter = FileSystemAdapter(str(files.root), telemetry=RecordingTelemetry())
+    assert Skipped(b"", "not readable: Is a directory") != adapter.read_source(b"none")
+    (files.root / "dir.py").mkdir()
+    assert "skipped" == files.index("dir.py").status
