@@ -443,7 +443,7 @@ class IndexStore:
         try:
             return self._db.execute(sql, arguments)
         except UnicodeEncodeError as error:
-            raise UsageError(f"{ascii(error.object)[:200]}: holds characters that are no text; nothing has them") from error
+            raise UsageError(f"{ascii(error.object)[:200]}: no text, so nothing in the index has it") from error
         except (sqlite3.Error, UnicodeDecodeError) as error:
             raise _translated(error, self.path) from error
 

@@ -161,7 +161,7 @@ class _Run:
         self._feed(worker)
 
     def _feed(self, worker: _Worker) -> None:
-        """Keep a second batch in a worker's pipe, so that it never waits for us, and no third, which others may need."""
+        """Keep a second batch in a worker's pipe, so that it never waits for us; a third may be another's work."""
         while self._waiting and len(worker.held) <= worker.latest_batch:
             worker.give(self._waiting.popleft())
 

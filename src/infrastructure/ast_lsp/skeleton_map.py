@@ -247,7 +247,7 @@ def _extract(tree: Tree, query: Query, source: bytes, file_path: str, language: 
     definitions = _definitions(matches, source)
     row = row_of(language)
     words = row.import_words if row is not None else ()
-    imports = tuple(_import_statement(node, bound, source, words) for node, bound in matches.imports.values())
+    imports = tuple(_import_statement(node, bound, source, frozenset(words)) for node, bound in matches.imports.values())
     status: Status = "partial" if root.has_error else "ok"
     return SkeletonMap(file_path, language, status, definitions, imports, len(source))
 
@@ -358,7 +358,7 @@ def _definitions(matches: _Matches, source: bytes) -> tuple[Definition, ...]:
                 if body is not None and body.start_byte in docs
                 else "",
                 first_row + 1,
-                _end_line(node, own_row),
+                own_row + source.count(b"\n", start_byte, end_byte - 1) + 1,  # a node may hold its last line's end
                 first_byte,
                 end_byte,
                 own_row + source.count(b"\n", start_byte, name_start) + 1,
@@ -433,12 +433,6 @@ def _name_parts(text: str) -> list[str]:
         # `operator<`, `operator()`, `operator bool() const`: told without its own parameters
         parts.append(_one_line((operator + rest[:2] + rest[2:].partition("(")[0]).encode(), _VALUE_CHARS_MAX))
     return parts or [text.strip()]
-
-
-def _end_line(node: Node, start_row: int) -> int:
-    """Return the last line that holds a byte of the node (a node may end at column 0 of the line after it)."""
-    row, column = node.end_point
-    return max(row + (1 if column else 0), start_row + 1)
 
 
 def _declaration(source: bytes, start_byte: int, node: Node, kind: str) -> str:
@@ -553,9 +547,11 @@ def _shortened(text: str) -> str:
 
 def _import_statement(node: Node, bound: Sequence[Node], source: bytes, not_names: frozenset[str]) -> ImportStatement:
     text = _one_line(source[node.start_byte : node.end_byte], 2000)
-    start_row = node.start_point[0]
+    start_line = node.start_point[0] + 1
     if bound:
         names = tuple(dict.fromkeys(_text(source, name) for name in bound))
     else:
         names = tuple(dict.fromkeys(word for word in _IMPORTED.findall(text) if word not in not_names))
-    return ImportStatement(text, names, start_row + 1, _end_line(node, start_row))
+    return ImportStatement(
+        text, names, start_line, start_line + source.count(b"\n", node.start_byte, node.end_byte - 1)
+    )

@@ -218,7 +218,7 @@ def test_the_text_of_a_chunk_that_left_the_pack_is_not_found(segment: Packed) ->
     document = json.dumps({"chunks": [_chunk("w.md", "text")]})
     assert "text" == pack_text(document, "w.md", digest_of(b"text"))
     for path, digest in (("w.md", "00000000"), ("v.md", digest_of(b"text"))):
-        with pytest.raises(NotFoundError, match="not in _ctx/context_pack.json any more"):
+        with pytest.raises(NotFoundError, match=r"not in _ctx/context_pack\.json any more"):
             pack_text(document, path, digest)
     with pytest.raises(NotFoundError):
         load_pack(segment.files)

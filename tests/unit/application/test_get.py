@@ -307,7 +307,9 @@ def test_a_skeleton_is_the_part_asked_for(segment: Reader) -> None:
         "    def second(self, a, b=1):  # L51-54"
     )
     assert 'def load(path):  # L10-13\n    """Read a file."""' == segment.one("pkg/mod.py#load", mode="skeleton").text
-    assert "Intro.  # L1-1\nUse  # L3-5\nUse > Deeper  # L7-9" == segment.one("docs/guide.md").text.replace("guide", "Intro.")
+    assert "Intro.  # L1-1\nUse  # L3-5\nUse > Deeper  # L7-9" == segment.one("docs/guide.md").text.replace(
+        "guide", "Intro."
+    )
     assert "alpha  # L1-3" == segment.one("notes.txt").text
 
 
@@ -389,9 +391,7 @@ def test_a_file_that_changes_before_it_is_read_is_not_handed_on(segment: Reader)
     """The id's hash is checked on what was read, not on what was indexed."""
     wanted = segment.ids("pkg/mod.py")["load"]
     (segment.root / "pkg/mod.py").write_text("# Something else.\n" + _MODULE)
-    use_case = Get(
-        segment.files, segment.files, segment.store, WordCounter(), parser(SkeletonMapBuilder())
-    )
+    use_case = Get(segment.files, segment.files, segment.store, WordCounter(), parser(SkeletonMapBuilder()))
     with pytest.raises(StaleIdError, match="being changed right now"):
         use_case(GetRequest((wanted,)))
 

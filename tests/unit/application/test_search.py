@@ -183,7 +183,7 @@ def test_nothing_found_says_why_and_what_comes_close(segment: Searcher) -> None:
 def test_filters_that_leave_nothing_are_named(segment: Searcher) -> None:
     """There are matches elsewhere."""
     assert "filters" in segment.ask("load_config", path="nowhere").reason
-    assert "no indexed file" in segment.ask("unheard_of", path="src").reason
+    assert "no indexed file" in segment.ask("xyzzy", path="src").reason
 
 
 def test_an_empty_segment_says_so(segment: Searcher) -> None:

@@ -127,7 +127,8 @@ def test_a_comment_apart_from_a_function_stays_with_the_module() -> None:
 def test_a_small_class_is_one_chunk_that_names_what_is_in_it() -> None:
     """Methods, constants and what is nested deeper are found through it, each name once."""
     (chunk,) = code(
-        "class A:\n    X = 1\n    def m(self):\n        def inner(): pass\n    def m(self): pass\n    def n(self): pass\n"
+        "class A:\n    X = 1\n    def m(self):\n        def inner(): pass\n"
+        "    def m(self): pass\n    def n(self): pass\n"
     )
     assert ("class", "A", "A", 1, 6) == (chunk.kind, chunk.name, chunk.qualname, chunk.start_line, chunk.end_line)
     assert ("X", "m", "inner", "n") == chunk.names
@@ -136,9 +137,8 @@ def test_a_small_class_is_one_chunk_that_names_what_is_in_it() -> None:
 def test_a_large_class_is_its_header_and_its_methods() -> None:
     """The header has the documentation and its constants, the runs between methods belong to the class."""
     body = "        x = 1\n" * CLASS_WHOLE_LINES_MAX
-    chunks = code(
-        f'class A:\n    """Doc."""\n\n    X = 1\n\n    def m(self):\n{body}\n    Y = 2\n\n    def n(self):\n        pass\n'
-    )
+    head = 'class A:\n    """Doc."""\n\n    X = 1\n\n    def m(self):\n'
+    chunks = code(f"{head}{body}\n    Y = 2\n\n    def n(self):\n        pass\n")
     end_of_m = 6 + CLASS_WHOLE_LINES_MAX
     assert [
         ("A", 1, 4),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import time
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given, settings
@@ -12,6 +13,9 @@ from hypothesis import strategies as st
 from ctx.application.search import match_expression
 from ctx.domain.errors import UsageError
 from ctx.domain.query import QUERY_TERMS_MAX, parse_query
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 
 @pytest.mark.parametrize(
@@ -74,7 +78,7 @@ def test_a_pasted_text_is_cut_to_its_first_words() -> None:
 
 
 @settings(max_examples=300, deadline=None)
-@given(st.text() | st.text(alphabet="aB_1. \"'*:^(){}+-\\\0$#/²ßﬁǅ͏١", max_size=40))
+@given(st.text() | st.text(alphabet="aB_1. \"'*:^(){}+-\\\0$#/²ßﬁǅ͏\u0661", max_size=40))
 def test_any_text_is_refused_as_usage_or_gives_a_valid_expression(text: str) -> None:
     """FTS5 takes every expression made from a query, quotes and operators in it or not."""
     try:
@@ -103,7 +107,7 @@ _OPENED: list[sqlite3.Connection] = []
 
 
 @pytest.fixture(autouse=True, scope="module")
-def _close_database():  # noqa: ANN202 - a fixture
+def _close_database() -> Iterator[None]:
     yield
     while _OPENED:
         _OPENED.pop().close()

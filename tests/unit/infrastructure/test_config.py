@@ -116,7 +116,7 @@ def test_a_wrong_variable_is_refused_by_its_name(places: Places, value: str) -> 
 def test_a_file_that_cannot_be_read_is_refused(places: Places) -> None:
     """A directory in its place, for one."""
     (places.root / "seg/_ctx/config.toml").mkdir()
-    with pytest.raises(UsageError, match="_ctx/config.toml: cannot be read"):
+    with pytest.raises(UsageError, match=r"_ctx/config\.toml: cannot be read"):
         places.load()
 
 

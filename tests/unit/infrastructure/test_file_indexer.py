@@ -8,7 +8,6 @@ import pytest
 from tests.fakes import RecordingTelemetry, WordCounter
 
 from ctx.domain.chunk_ids import digest_of
-from ctx.domain.source_files import Skipped
 from ctx.infrastructure.ast_lsp import ParseDeadlineError, SkeletonMapBuilder
 from ctx.infrastructure.file_indexer import FileIndexer
 from ctx.infrastructure.file_system import FileSystemAdapter
@@ -58,7 +57,7 @@ def test_a_source_file_has_its_definitions_as_chunks(files: Files) -> None:
     assert (1, 0, len(source)) == (record.functions, record.classes, record.read_bytes)
     assert record.parse_ns > 0
     module, function = record.chunks
-    assert ("module", "LIMIT", 2) == (module.kind, module.names, module.snippet_tokens + 0 - 1)
+    assert ("module", "LIMIT", 3) == (module.kind, module.names, module.snippet_tokens)
     assert ("getUser", "def getUser(a)", "Find one.", 4, 6) == (
         function.name,
         function.signature,
@@ -103,7 +102,7 @@ def test_other_kinds_of_text(files: Files, name: str, content: str, language: st
     ("name", "content", "reason"),
     [
         ("a.bin", b"\0\1", "binary"),
-        ("big.txt", b"x\n" * 60_000, "too large"),
+        ("big.txt", b"x\n" * 60_000, "larger than 100000 bytes"),
         ("x.min.js", b"var a=1;" * 5000, "minified"),
         (".env", b"KEY=1", "secrets file"),
     ],
@@ -172,9 +171,8 @@ def test_skeletons_are_measured_when_asked_for(files: Files) -> None:
     assert len("def f():  # L1-2") == files.record("a.py", source, with_skeleton_size=True).skeleton_bytes
 
 
-def test_a_record_never_raises_over_a_file(files: Files) -> None:
-    """The adapter's word is enough."""
-    adapter = FileSystemAdapter(str(files.root), telemetry=RecordingTelemetry())
-    assert Skipped(b"", "not readable: Is a directory") != adapter.read_source(b"none")
+def test_a_directory_with_a_files_name_is_skipped(files: Files) -> None:
+    """It was a file when the tree was walked."""
     (files.root / "dir.py").mkdir()
-    assert "skipped" == files.index("dir.py").status
+    record = files.index("dir.py")
+    assert ("skipped", "not a regular file") == (record.status, record.reason)

@@ -280,16 +280,21 @@ def test_directories_and_facts_are_replaced(store: IndexStore) -> None:
 # --- transactions and the lock ---------------------------------------------------------------------------------------
 
 
+def _fail_halfway(store: IndexStore, error: type[BaseException], *, bulk: bool) -> None:
+    with store.transaction(bulk=bulk):
+        store.put(record("a.py", "beta"))
+        store.put(record("b.py", "beta"))
+        store.set_meta("complete", "1")
+        raise error
+
+
 @pytest.mark.parametrize("bulk", [False, True])
 def test_nothing_of_a_failed_transaction_is_kept(store: IndexStore, bulk: bool) -> None:
     """Whatever ends the block, an interrupt too; the next one works."""
     put(store, record("a.py", "alpha"))
     for error in (RuntimeError, KeyboardInterrupt):
-        with pytest.raises(error), store.transaction(bulk=bulk):
-            store.put(record("a.py", "beta"))
-            store.put(record("b.py", "beta"))
-            store.set_meta("complete", "1")
-            raise error
+        with pytest.raises(error):
+            _fail_halfway(store, error, bulk=bulk)
     assert [("a.py", "f0")] == found(store, '"alpha"')
     assert [] == found(store, '"beta"')
     assert "" == store.meta("complete")
@@ -302,9 +307,9 @@ def test_a_full_disk_is_named_and_leaves_the_index_as_it_was(store: IndexStore) 
     """SQLite rolls back by itself then; the error is about the disk and not about that."""
     put(store, record("a.py", "alpha"))
     store._execute("PRAGMA max_page_count = 40")
-    with pytest.raises(CtxError, match="the disk is full") as caught, store.transaction(bulk=True):
-        for at in range(500):
-            store.put(record(f"f{at}.py", " ".join(f"word{at}x{n}" for n in range(200))))
+    many = [record(f"f{at}.py", " ".join(f"word{at}x{n}" for n in range(200))) for at in range(500)]
+    with pytest.raises(CtxError, match="the disk is full") as caught:
+        put(store, *many)
     assert not isinstance(caught.value, IndexDamagedError)
     assert "ok" == store.check()
     assert ["a.py"] == [path for path, *_ in store.files()]
@@ -369,9 +374,13 @@ def test_the_lock_is_held_once_and_let_go_at_the_end(store: IndexStore, path: st
     """A use case may take it inside another that has it; an exception lets go of it."""
     other = IndexStore(path)
     with other:
-        with store.writing(wait_s=0), store.writing(wait_s=0):
-            with pytest.raises(IndexBusyError), other.writing(wait_s=0):
-                pass
+        with (
+            store.writing(wait_s=0),
+            store.writing(wait_s=0),
+            pytest.raises(IndexBusyError),
+            other.writing(wait_s=0),
+        ):
+            pytest.fail("two writers at once")
         with pytest.raises(RuntimeError), store.writing(wait_s=0):
             raise RuntimeError
         with other.writing(wait_s=0):
@@ -481,7 +490,7 @@ def test_damage_is_named_with_what_to_do(path: str, damage: Any) -> None:
     raw = _filled(path)
     with open(path, "wb") as file:
         file.write(damage(raw))
-    with pytest.raises(IndexDamagedError, match="index.*--rebuild"):
+    with pytest.raises(IndexDamagedError, match=r"index.*--rebuild"):
         _use(path)
     store = IndexStore(path)
     store.remove()

@@ -63,7 +63,7 @@ def test_a_deleted_current_directory_is_an_error_of_ours(tmp_path: Path, monkeyp
     gone.mkdir()
     monkeypatch.chdir(gone)
     gone.rmdir()
-    with pytest.raises(CtxError, match="was deleted.*--segment"):
+    with pytest.raises(CtxError, match=r"was deleted.*--segment"):
         find_segment()
 
 
