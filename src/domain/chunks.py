@@ -1,8 +1,10 @@
 """Chunks: the pieces of a file that are indexed, ranked and handed out. Their ids are `chunk_ids`.
 
 A chunk is a run of whole lines. Functions and methods are one chunk each (with the comment right above them);
-a small class is one chunk, a larger one its header and the runs between its methods; what is left at module level
-is a chunk a run; Markdown splits at headings; any other text at blank lines. Chunks of one file never overlap.
+a small class is one chunk, a larger one its header and the runs between its methods; namespaces are looked through;
+constants, prototypes and other declarations of a line or three stay with what is around them; what is left at module
+level is a chunk a run; Markdown splits at headings; any other text at blank lines. Chunks of one file never overlap,
+and leave out blank lines and, after a definition, lines that only close something (`}`, `end`, `#endif`).
 """
 
 from __future__ import annotations
@@ -14,7 +16,7 @@ from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from .chunk_ids import digest_of
-from .symbols import CONTAINER_KINDS, Definition, SkeletonMap
+from .symbols import CONTAINER_KINDS, FUNCTION_KINDS, VALUE_KINDS, Definition, SkeletonMap
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -27,6 +29,10 @@ CLASS_WHOLE_LINES_MAX = 30
 """A class up to this long is read at once more cheaply than in pieces."""
 CHUNK_LINES_MAX = 100
 """A longer run is cut at a blank line: a reader should not pay for 400 lines to see three."""
+MINOR_LINES_MAX = 3
+"""A prototype, type alias or property up to this long, its comment included, is told together with its neighbours."""
+NESTED_LINES_MIN = 10
+"""A function too long for one chunk is cut at the functions in it, as far as these are this long."""
 WINDOW_LINES = 40
 WINDOW_BYTES_MAX = 6_000
 
@@ -34,7 +40,16 @@ _HEADING = re.compile(rb"(#{1,6})[ \t]+(.*)")
 _FENCE = re.compile(rb"[ ]{0,3}(```+|~~~+)")
 _SETEXT = re.compile(rb"[ ]{0,3}(=+|-+)[ \t]*\r?$")
 _NOT_IN_ANCHOR = re.compile(r"[^\w\- ]+")
-_COMMENT_MARKS = (b"#", b"//", b"/*", b"*", b"--", b";")
+_COMMENT_MARKS = (b"//", b"/*", b"*", b"--", b";")
+_HASH_COMMENT_LANGUAGES = frozenset({"python", "ruby", "bash", "php"})
+"""Elsewhere a line that starts with # is a directive, an attribute or a private field."""
+_COMMENT_LINES_MAX = 200
+_SCOPE_KINDS = frozenset({"namespace", "module"})
+_MINOR_KINDS = frozenset({"type", "macro", "property"})
+_CLOSING = re.compile(
+    rb"\s*(?:(?:[)\]}][)\]};,]*(?:\([\w\s.,$]*\)+;?)?|end|fi|done|esac|\?>|#\s*endif\b.*|;)\s*(?://.*|/\*.*\*/|#.*)?)?\s*"
+)
+"""A line that only closes what was opened above, with a remark on what that was."""
 _start_line = attrgetter("start_line")
 
 
@@ -85,6 +100,10 @@ class _Lines:
     def is_blank(self, line: int) -> bool:
         return not self.rows[line - 1].strip()
 
+    def only_close(self, start_line: int, end_line: int) -> bool:
+        """Tell whether the lines do nothing but close what was opened above them."""
+        return all(_CLOSING.fullmatch(row) for row in self.rows[start_line - 1 : end_line])
+
     def trim(self, start_line: int, end_line: int) -> tuple[int, int]:
         """Return the run without blank lines at its ends; start > end when nothing is left."""
         end_line = min(end_line, len(self.rows))
@@ -104,7 +123,8 @@ class _Piece:
     qualname: str
     signature: str
     doc: str
-    names: tuple[str, ...]
+    names: tuple[tuple[str, int], ...]
+    """Names with the lines they stand on: each goes to the part that holds it."""
     start_line: int
     end_line: int
 
@@ -112,68 +132,99 @@ class _Piece:
 def chunk_code(source: bytes, skeleton: SkeletonMap) -> tuple[Chunk, ...]:
     """Return the chunks of a parsed file, in order; `source` is its UTF-8 text."""
     lines = _Lines(source)
-    children: dict[int, list[Definition]] = {}
-    index_of = {id(definition): at for at, definition in enumerate(skeleton.definitions)}
-    for definition in skeleton.definitions:
-        children.setdefault(definition.parent, []).append(definition)
+    return _finish(lines, _Cutter(lines, skeleton).region(1, len(lines), None))
 
-    def below(definition: Definition) -> Iterator[str]:
-        for child in children.get(index_of[id(definition)], ()):
-            yield child.name
-            yield from below(child)
 
-    def region(first: int, last: int, owner: Definition | None) -> Iterator[_Piece]:
+class _Cutter:
+    """Cuts one file at its definitions."""
+
+    def __init__(self, lines: _Lines, skeleton: SkeletonMap) -> None:
+        self._lines = lines
+        self._stem = _stem(skeleton.file_path)
+        self._has_hash_comments = skeleton.language in _HASH_COMMENT_LANGUAGES
+        self._has_closing_lines = skeleton.language != "python"
+        self._index_of = {id(definition): at for at, definition in enumerate(skeleton.definitions)}
+        self._children: dict[int, list[Definition]] = {}
+        for definition in skeleton.definitions:
+            self._children.setdefault(definition.parent, []).append(definition)
+
+    def region(self, first: int, last: int, owner: Definition | None) -> Iterator[_Piece]:
         """Cut the lines first..last, which belong to `owner` (None: the module), at the definitions in them."""
-        owned = children.get(index_of[id(owner)] if owner is not None else -1, ())
-        constants = [d for d in owned if d.kind == "constant"]
+        owned = list(self._seen_through(self._in(owner)))
+        starts = [_with_comment_above(self._lines, d.start_line, first, self._has_hash_comments) for d in owned]
+        is_kept = [_is_kept_around(d, start, owner) for d, start in zip(owned, starts, strict=True)]
+        kept = [d for d, stays in zip(owned, is_kept, strict=True) if stays]
         cursor = first
-        for definition in owned:
-            if definition.kind in ("constant", "type") or definition.start_line < cursor:
+        for at, definition in enumerate(owned):
+            if is_kept[at] or definition.start_line < cursor:
                 continue
-            start = _with_comment_above(lines, definition.start_line, cursor)
-            yield from remainder(cursor, start - 1, owner, constants)
+            start = max(starts[at], cursor)
+            yield from self._remainder(cursor, start - 1, owner, kept)
             end = min(definition.end_line, last)
-            is_long_class = definition.kind in CONTAINER_KINDS and end - start >= CLASS_WHOLE_LINES_MAX
-            if is_long_class and children.get(index_of[id(definition)]):
-                yield from region(start, end, definition)
+            if self._is_cut(definition, end - start + 1):
+                yield from self.region(start, end, definition)
             else:
-                yield _Piece(
-                    definition.kind,
-                    definition.name,
-                    definition.qualname,
-                    definition.signature,
-                    definition.doc,
-                    tuple(dict.fromkeys(below(definition))),
-                    start,
-                    end,
-                )
+                on_these_lines = owned[at + 1 : bisect_right(owned, end, lo=at + 1, key=_start_line)]
+                names = [*self._names_in(definition), *((d.name, d.name_line) for d in on_these_lines)]
+                yield _piece(definition, definition.doc, names, start, end)
             cursor = end + 1
-        yield from remainder(cursor, last, owner, constants)
+        yield from self._remainder(cursor, last, owner, kept)
 
-    def remainder(first: int, last: int, owner: Definition | None, constants: Sequence[Definition]) -> Iterator[_Piece]:
-        first, last = lines.trim(first, last)
-        if first > last:
+    def _in(self, definition: Definition | None) -> Sequence[Definition]:
+        return self._children.get(self._index_of[id(definition)] if definition is not None else -1, ())
+
+    def _names_in(self, definition: Definition) -> Iterator[tuple[str, int]]:
+        for child in self._in(definition):
+            yield child.name, child.name_line
+            yield from self._names_in(child)
+
+    def _seen_through(self, definitions: Sequence[Definition]) -> Iterator[Definition]:
+        """Put what a namespace holds in its place, and likewise what a module does that only holds containers.
+
+        A file's namespace is often all of the file; its two lines alone would answer every question for its name.
+        """
+        for definition in definitions:
+            inner = self._in(definition) if definition.kind in _SCOPE_KINDS else ()
+            if definition.kind == "namespace" or (inner and all(child.kind in CONTAINER_KINDS for child in inner)):
+                yield from self._seen_through(inner)
+            else:
+                yield definition
+
+    def _is_cut(self, definition: Definition, lines_count: int) -> bool:
+        """Tell whether a definition is handed out in pieces, cut at what it holds."""
+        if definition.kind in CONTAINER_KINDS:
+            return lines_count > CLASS_WHOLE_LINES_MAX and bool(self._in(definition))
+        return lines_count > CHUNK_LINES_MAX and any(
+            child.end_line - child.start_line + 1 >= NESTED_LINES_MIN for child in self._in(definition)
+        )
+
+    def _remainder(
+        self, first: int, last: int, owner: Definition | None, kept: Sequence[Definition]
+    ) -> Iterator[_Piece]:
+        first, last = self._lines.trim(first, last)
+        if first > last or (self._has_closing_lines and self._lines.only_close(first, last)):
             return
-        at = bisect_left(constants, first, key=_start_line)
-        inside = constants[at : bisect_right(constants, last, lo=at, key=_start_line)]
-        names = tuple(dict.fromkeys(d.name for d in inside))
+        at = bisect_left(kept, first, key=_start_line)
+        inside = kept[at : bisect_right(kept, last, lo=at, key=_start_line)]
+        names = [(d.name, d.name_line) for d in inside]
         if owner is not None:
-            is_header = first <= owner.name_line <= last
-            yield _Piece(
-                owner.kind,
-                owner.name,
-                owner.qualname,
-                owner.signature,
-                owner.doc if is_header else "",
-                names,
-                first,
-                last,
-            )
+            yield _piece(owner, owner.doc if first <= owner.name_line <= last else "", names, first, last)
         else:
-            title = _first_line(lines, first, last)
-            yield _Piece("module", _stem(skeleton.file_path), MODULE_QUALNAME, title, "", names, first, last)
+            title = _first_line(self._lines, first, last)
+            yield _Piece("module", self._stem, MODULE_QUALNAME, title, "", tuple(names), first, last)
 
-    return _finish(lines, region(1, len(lines), None))
+
+def _piece(definition: Definition, doc: str, names: Sequence[tuple[str, int]], start: int, end: int) -> _Piece:
+    return _Piece(
+        definition.kind,
+        definition.name,
+        definition.qualname,
+        definition.signature,
+        doc,
+        tuple(names),
+        start,
+        end,
+    )
 
 
 def chunk_markdown(source: bytes, path: str) -> tuple[Chunk, ...]:
@@ -236,7 +287,9 @@ def _finish(lines: _Lines, pieces: Iterable[_Piece]) -> tuple[Chunk, ...]:
                     piece.qualname,
                     piece.signature,
                     piece.doc if first == start else "",
-                    piece.names if first == start else (),
+                    tuple(dict.fromkeys([name for name, line in piece.names if first <= line <= last]))
+                    if piece.names
+                    else (),
                     first,
                     last,
                     start_byte,
@@ -267,12 +320,33 @@ def _windows(lines: _Lines, first: int, last: int, lines_wanted: int) -> Iterato
         start = end + 1
 
 
-def _with_comment_above(lines: _Lines, start_line: int, floor_line: int) -> int:
+def _with_comment_above(lines: _Lines, start_line: int, floor_line: int, has_hash_comments: bool) -> int:
     """Return the first line of the comment that stands directly above a definition, or the definition's own."""
     line = start_line
-    while line > floor_line and lines.rows[line - 2].lstrip().startswith(_COMMENT_MARKS):
-        line -= 1
+    while line > floor_line:
+        above = lines.rows[line - 2].strip()
+        if above.startswith(_COMMENT_MARKS) or (has_hash_comments and above.startswith(b"#")):
+            line -= 1
+        elif above.endswith(b"*/") and not has_hash_comments:
+            # A block comment whose lines carry no mark: back to where it was opened.
+            lowest = max(floor_line, line - _COMMENT_LINES_MAX)
+            opened = next((at for at in range(line - 1, lowest - 1, -1) if b"/*" in lines.rows[at - 1]), None)
+            if opened is None or not lines.rows[opened - 1].lstrip().startswith(b"/*"):
+                break
+            line = opened
+        else:
+            break
     return line
+
+
+def _is_kept_around(definition: Definition, start_line: int, owner: Definition | None) -> bool:
+    """Tell whether a definition is told by the lines around it instead of by a chunk of its own."""
+    if definition.kind in VALUE_KINDS:
+        return True
+    lines_count = definition.end_line - start_line + 1
+    if definition.kind in _MINOR_KINDS or (not definition.has_body and definition.kind in FUNCTION_KINDS):
+        return lines_count <= MINOR_LINES_MAX
+    return owner is not None and owner.kind in FUNCTION_KINDS and lines_count < NESTED_LINES_MIN
 
 
 def _headings(lines: _Lines) -> Iterator[tuple[int, int, str]]:

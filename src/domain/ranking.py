@@ -25,7 +25,7 @@ class FieldWeights:
 
     name: float = 6.0
     scope: float = 3.0
-    head: float = 2.0
+    head: float = 3.0
     body: float = 1.0
 
 
@@ -39,9 +39,9 @@ class RankingWeights:
     definition_in_sentence: float = 0.6
     definition_stem_bonus: float = 0.4
     qualified_scope: float = 0.8
-    name_coverage: float = 0.25
+    name_coverage: float = 0.33
     path_word: float = 0.35
-    coherence: float = 0.8
+    coherence: float = 0.7
     damp_test: float = 0.45
     damp_example: float = 0.7
     damp_vendored: float = 0.5

@@ -40,11 +40,11 @@ class FileIndexer:
         source = self._files.read_source(os_path)
         if isinstance(source, Skipped):
             return self.skipped(os_path, source.reason)
-        language = language_of(path)
+        utf8 = source.utf8
+        language = language_of(path, utf8)
         status, reason, parse_ns = "ok", "", 0
         functions = classes = skeleton_bytes = 0
         chunks: tuple[Chunk, ...] | None = None
-        utf8 = source.utf8
         if row_of(language) is not None:
             started_ns = time.perf_counter_ns()
             try:

@@ -246,8 +246,8 @@ def _extract(tree: Tree, query: Query, source: bytes, file_path: str, language: 
     matches = _matches(root, query, source)
     definitions = _definitions(matches, source)
     row = row_of(language)
-    words = row.import_words if row is not None else ()
-    imports = tuple(_import_statement(node, bound, source, frozenset(words)) for node, bound in matches.imports.values())
+    words = frozenset(row.import_words if row is not None else ())
+    imports = tuple(_import_statement(node, bound, source, words) for node, bound in matches.imports.values())
     status: Status = "partial" if root.has_error else "ok"
     return SkeletonMap(file_path, language, status, definitions, imports, len(source))
 
