@@ -119,9 +119,13 @@ def test_the_budget_cuts_the_list_and_says_how_many(segment: Searcher) -> None:
     everything = segment.ask("load_config settings")
     costs = [len(hit.snippet.split()) for hit in everything.hits]
     assert sum(costs) == everything.total_tokens
-    answer = segment.ask("load_config settings", budget_tokens=costs[0] + costs[1])
-    assert everything.hits[:2] == answer.hits
-    assert (costs[0] + costs[1], len(costs) - 2, True) == (answer.total_tokens, answer.omitted, answer.truncated)
+    assert costs != sorted(costs), "a later hit has to be smaller than one before it"
+    for budget in range(1, sum(costs)):
+        answer = segment.ask("load_config settings", budget_tokens=budget)
+        kept = len(answer.hits)
+        assert everything.hits[:kept] == answer.hits
+        assert sum(costs[:kept]) == answer.total_tokens <= budget < sum(costs[: kept + 1])
+        assert (len(costs) - kept, True) == (answer.omitted, answer.truncated)
     nothing = segment.ask("load_config settings", budget_tokens=1)
     assert ((), len(costs)) == (nothing.hits, nothing.omitted)
     assert "none fits --budget 1; give a larger one" in nothing.reason

@@ -426,7 +426,9 @@ def test_an_index_made_anew_by_another_process_meanwhile_is_kept(path: str) -> N
 
         @contextmanager
         def writing(self, **options: Any) -> Iterator[None]:
-            with IndexStore(path) as other:
+            other = IndexStore(path)
+            other.remove()
+            with other:
                 put(other, record("a.py", "alpha"))
             with super().writing(**options):
                 yield
