@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 COMMIT_BYTES = 96 * 1024 * 1024
 """A build commits each time it has read this much: a killed one goes on from there."""
 BULK_FILES_MIN = 200
-PASSING_REASONS = ("not readable", "the parser")
-"""Beginnings of the reasons why a file was skipped that may be over although the file is what it was."""
+PASSING_REASON = "not readable"
+"""Why a file may have been skipped that can be over although the file is what it was: permission given back."""
 WAIT_FIRST_BUILD_S = 60.0
 WAIT_UPDATE_S = 2.0
 
@@ -122,8 +122,7 @@ class RefreshIndex:
         walk = self.files.walk()
         known = {path: (size, mtime) for path, size, mtime in stats}
         present = {path for path, _size, _mtime in walk.files}
-        # Permission given back, or a parser that had no time on a busy machine, changes no mtime.
-        retried = {path for path, reason in self.index.skipped() if reason.startswith(PASSING_REASONS)}
+        retried = {path for path, reason in self.index.skipped() if reason.startswith(PASSING_REASON)}
         return _Plan(
             to_read=[
                 (path, size)

@@ -350,10 +350,11 @@ def _is_kept_around(definition: Definition, start_line: int, owner: Definition |
 
 
 def _headings(lines: _Lines) -> Iterator[tuple[int, int, str]]:
-    """Yield (line, level, text) of ATX and setext headings outside fenced code."""
+    """Yield (line, level, text) of ATX and setext headings outside front matter and fenced code."""
     fence = b""
     previous = b""
-    for line, row in enumerate(lines.rows, start=1):
+    after_front_matter = _front_matter_lines(lines)
+    for line, row in enumerate(lines.rows[after_front_matter:], start=after_front_matter + 1):
         opened = _FENCE.match(row)
         if opened is not None:
             mark = opened.group(1)
@@ -371,6 +372,13 @@ def _headings(lines: _Lines) -> Iterator[tuple[int, int, str]]:
                     level = 1 if underline.group(1).startswith(b"=") else 2
                     yield line - 1, level, previous.strip().decode("utf-8", "replace")
         previous = row if not fence and opened is None else b""
+
+
+def _front_matter_lines(lines: _Lines) -> int:
+    """Return how many lines a YAML block between two `---` takes up at the very top; 0 without one."""
+    if not lines.rows or lines.rows[0].rstrip() != b"---":
+        return 0
+    return next((at + 1 for at, row in enumerate(lines.rows[1:], start=1) if row.rstrip() in {b"---", b"..."}), 0)
 
 
 def _heading_text(raw: bytes) -> bytes:

@@ -185,9 +185,14 @@ class IndexStore:
             self._take_out(known[0])
         twin = self._row("SELECT file_id, os_path FROM files WHERE path = ?", (record.path,))
         if twin is not None:
-            if not bytes(twin[1]).startswith(PACK_PREFIX):
-                return  # two names that print alike (one holds the other's escape): the first one stands
-            self._take_out(twin[0])  # the tree beats the pack
+            if bytes(twin[1]).startswith(PACK_PREFIX):
+                self._take_out(twin[0])  # the tree beats the pack
+            else:
+                # Two names that print alike, because one holds the other's escape: the first one stands.
+                shown = f"{record.path} ({record.os_path.hex()})"
+                record = record._replace(
+                    path=shown, status="skipped", reason=f"prints as {record.path}", chunks=(), terms=()
+                )
         file_id = self._execute(
             "INSERT INTO files VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)",
             (known[0] if known is not None else None, *record[:12]),

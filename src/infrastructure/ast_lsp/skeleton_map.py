@@ -36,6 +36,8 @@ _DOC_RUN_MAX = 200
 _DIRECT_PARSE_BYTES_MAX = 64 * 1024
 """Below this a parse cannot take long, and handing the buffer over whole is faster than by callback."""
 
+_READ_BYTES = 16 * 1024
+
 _SPACES = re.compile(r"\s+")
 _STRING_PREFIX = re.compile(r"""^[A-Za-z]{0,3}("{3}|'{3}|"|')""")
 _IMPORTED = re.compile(r"\w+")
@@ -153,11 +155,12 @@ class SkeletonMapBuilder:
     def _parse(self, parser: Parser, source: bytes, file_path: str) -> Tree:
         if len(source) <= _DIRECT_PARSE_BYTES_MAX:
             return parser.parse(source)
-        view = memoryview(source)
         deadline_ns = self._perf_counter_ns() + int(self._deadline_s * 1e9)
 
-        def read(offset: int, _point: object) -> memoryview:
-            return view[offset : offset + _DIRECT_PARSE_BYTES_MAX]
+        def read(offset: int, _point: object) -> bytes:
+            # Bytes, never a view of them: the tree reads through this again for a query's predicates, and there
+            # py-tree-sitter takes what comes for bytes unseen (a memoryview ends the process).
+            return source[offset : offset + _READ_BYTES]
 
         def is_late(_offset: int, _has_error: bool) -> bool:
             return self._perf_counter_ns() >= deadline_ns

@@ -288,3 +288,9 @@ def test_the_title_of_a_window_is_its_first_line_that_says_something() -> None:
     assert "name: x" == text("-----\n{\n  name: x\n")[0].signature
     assert "-----" == text("-----\n")[0].signature
     assert "a" * 119 + "…" == text("a" * 500)[0].signature
+
+
+def test_front_matter_is_no_heading() -> None:
+    """The line before the closing `---` is not underlined by it."""
+    chunks = chunk_markdown(b"---\ntitle: A page\ntags: x\n---\n\n# Real\n\ntext\n", "a.md")
+    assert [("__module__", 1), ("real", 6)] == [(c.qualname, c.start_line) for c in chunks]

@@ -166,12 +166,13 @@ def _in_memory(store: IndexStore) -> Iterator[None]:
 
 
 def test_two_paths_that_print_alike_do_not_fight(store: IndexStore) -> None:
-    """One name holds the other's escape: the first one stands, in either order, and the index stays whole."""
+    """One name holds the other's escape: the first one stands, the other is listed as skipped, the index is whole."""
     stray, literal = record(b"a\xff.py", "alpha"), record(rb"a\xff.py", "beta")
     assert stray.path == literal.path
     put(store, stray, literal)
     put(store, literal)
-    assert [(stray.os_path, 10, 20)] == store.stats()
+    assert [(stray.os_path, 10, 20), (literal.os_path, 10, 20)] == store.stats()
+    assert [(f"{literal.path} ({literal.os_path.hex()})", f"prints as {literal.path}")] == store.skipped()
     assert [] == found(store, '"beta"')
     with store.transaction():
         store.drop(stray.os_path)
