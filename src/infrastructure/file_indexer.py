@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING
 
 from ..domain.chunk_ids import snippet_of
 from ..domain.chunks import chunk_code, chunk_markdown, chunk_text
+from ..domain.errors import CtxError
 from ..domain.identifiers import index_terms
 from ..domain.index_records import ChunkRow, ChunkTerms, FileRecord
 from ..domain.source_files import Skipped, display_path
-from .ast_lsp.skeleton_map import ParseDeadlineError, SkeletonMapBuilder, skeleton_size
+from .ast_lsp.skeleton_map import SkeletonMapBuilder, skeleton_size
 from .languages import MARKDOWN, TEXT, language_of, row_of
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ class FileIndexer:
             started_ns = time.perf_counter_ns()
             try:
                 skeleton = self._builder.extract(utf8, path, language)
-            except ParseDeadlineError as error:
+            except CtxError as error:
                 status, reason = "failed", str(error)
             else:
                 status = skeleton.status

@@ -127,7 +127,7 @@ class SkeletonMapBuilder:
         started_ns = self._perf_counter_ns()
         try:
             skeleton = self.extract(source, file_path, language)
-        except ParseDeadlineError as error:
+        except CtxError as error:
             skeleton = _nothing(file_path, language, len(source), str(error))
         self._tell_parse(skeleton, self._perf_counter_ns() - started_ns)
         if self._cache is not None and skeleton.status != "failed":
@@ -137,7 +137,8 @@ class SkeletonMapBuilder:
     def extract(self, source: bytes, file_path: str, language: str) -> SkeletonMap:
         """Parse UTF-8 bytes and return their skeleton, without cache and events (bulk indexing counts for itself).
 
-        Raises: ParseDeadlineError naming the file; KeyError for a language without a grammar.
+        Raises: ParseDeadlineError naming the file; CtxError for a grammar that is not installed; KeyError for a
+        language without a row.
         """
         parser, query = self._engine(language)
         tree = self._parse(parser, source, file_path)

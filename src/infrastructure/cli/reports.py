@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from ... import __version__
 from ...application.validate import validate
+from ...domain.errors import CtxError
 from ..languages import LANGUAGES, grammar_of, query_source
 
 if TYPE_CHECKING:
@@ -149,7 +150,7 @@ def _grammar_checks() -> list[dict[str, Any]]:
 
             Query(grammar_of(row.name), query_source(row.name))
             checks.append(_check(f"grammar {row.name}", True, f"{package} {version(package)}"))
-        except (ImportError, PackageNotFoundError, ValueError, OSError) as error:
+        except (CtxError, PackageNotFoundError, ValueError, OSError) as error:
             checks.append(_check(f"grammar {row.name}", False, str(error), f"pip install --force-reinstall {package}"))
     return checks
 

@@ -22,6 +22,8 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING
 
+from ...domain.errors import CtxError
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -214,12 +216,16 @@ def row_of(language: str) -> LanguageRow | None:
 def grammar_of(language: str) -> Language:
     """Import the grammar of a language that has a row and return it.
 
-    Raises: KeyError for a language without a row.
+    Raises: KeyError for a language without a row; CtxError when its package is missing or of another ABI.
     """
     from tree_sitter import Language
 
     row = _BY_NAME[language]
-    return Language(getattr(importlib.import_module(row.grammar_module), row.grammar_function)())
+    try:
+        return Language(getattr(importlib.import_module(row.grammar_module), row.grammar_function)())
+    except (ImportError, ValueError) as error:
+        package = row.grammar_module.replace("_", "-")
+        raise CtxError(f"the grammar of {language} cannot be loaded ({error}); pip install {package}") from error
 
 
 @cache

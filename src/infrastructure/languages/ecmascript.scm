@@ -248,6 +248,10 @@
       (generator_function body: (_) @body)
       (arrow_function body: (_) @body)])) @definition.function
 
+; return function f() {}, on("event", function f() {})
+(return_statement (function_expression name: (identifier) @name body: (_) @body) @definition.function)
+(arguments (function_expression name: (identifier) @name body: (_) @body) @definition.function)
+
 ; const X = 1 at the top level
 (program
   (export_statement

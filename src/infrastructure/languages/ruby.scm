@@ -28,11 +28,8 @@
   (#any-of? @_maker "Struct" "Class" "Data" "Module")
   (#any-of? @_new "new" "define")) @definition.class
 
-([
-  (program (assignment left: (constant) @name) @definition.constant)
-  (class body: (body_statement (assignment left: (constant) @name) @definition.constant))
-  (module body: (body_statement (assignment left: (constant) @name) @definition.constant))
-])
+(assignment left: (constant) @name) @definition.constant
+(operator_assignment left: (constant) @name) @definition.constant
 
 (comment) @comment
 

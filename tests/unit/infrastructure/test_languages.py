@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import os
+import sys
+from typing import TYPE_CHECKING
 
 import pytest
+from tests.fakes import WordCounter
 from tree_sitter import Query
 
 from ctx.infrastructure import languages
+from ctx.infrastructure.file_indexer import FileIndexer
+from ctx.infrastructure.file_system import FileSystemAdapter
 from ctx.infrastructure.languages import (
     LANGUAGES,
     MARKDOWN,
@@ -19,6 +24,10 @@ from ctx.infrastructure.languages import (
     query_source,
     row_of,
 )
+from ctx.infrastructure.null_telemetry import NullTelemetry
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 @pytest.mark.parametrize("row", LANGUAGES, ids=lambda row: row.name)
@@ -78,3 +87,17 @@ def test_the_extraction_version_names_grammar_and_query() -> None:
     assert grammar.split(".")[0].isdigit()
     assert mark
     assert 8 == len(query)
+
+
+def test_a_missing_grammar_is_named_and_its_files_become_text(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An installation that lost a wheel still indexes: the reason names the package to install."""
+    monkeypatch.setitem(sys.modules, "tree_sitter_ruby", None)
+    grammar_of.cache_clear()
+    try:
+        (tmp_path / "a.rb").write_text("def hello\n  1\nend\n", encoding="utf-8")
+        files = FileSystemAdapter(str(tmp_path), telemetry=NullTelemetry())
+        record = FileIndexer(files, WordCounter()).index(b"a.rb")
+    finally:
+        grammar_of.cache_clear()
+    assert ("failed", ["text"]) == (record.status, [chunk.kind for chunk in record.chunks])
+    assert "pip install tree-sitter-ruby" in record.reason
