@@ -50,7 +50,7 @@ class RankingWeights:
     damp_initialiser: float = 0.85
     damp_legacy: float = 0.7
     damp_internal: float = 0.85
-    same_file_decay: float = 0.55
+    same_file_decay: float = 0.75
 
 
 DEFAULT_WEIGHTS = RankingWeights()

@@ -173,6 +173,8 @@ class Sandbox:
             "XDG_CACHE_HOME": str(self.home / "cache"),
             "CTX_TEST_SANDBOX": str(self.root),
             "PYTHONWARNINGS": "error",
+            # The shell is the one a test names, not the one the tests happen to be started from (make's is `sh`).
+            "_TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION": "1",
         }
         environment |= changes or {}
         return {name: value for name, value in environment.items() if value}

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from ctx import __version__
+from ctx.infrastructure.languages import LANGUAGES
 
 if TYPE_CHECKING:
     from tests.integration.conftest import Sandbox
@@ -113,6 +114,6 @@ def test_dependencies_are_those_that_are_imported() -> None:
                 imported.add((node.module or "").partition(".")[0])
     third_party = imported - set(sys.stdlib_module_names) - {"ctx"}
     declared = {re.split(r"[<>=~!\[; ]", line)[0] for line in PROJECT["project"]["dependencies"]}
-    modules = {"ignore-python": "ignore", "tree-sitter-python": "tree_sitter_python"}  # grammars come from a table
-    expected = {modules.get(name, name.replace("-", "_")) for name in declared}
-    assert third_party | {"tree_sitter_python"} == expected | (third_party & {"rich"})
+    expected = {{"ignore-python": "ignore"}.get(name, name.replace("-", "_")) for name in declared}
+    grammars = {row.grammar_module for row in LANGUAGES}  # imported by the names in the table
+    assert third_party | grammars == expected | (third_party & {"rich"})

@@ -33,9 +33,8 @@ _VALUE_CHARS_MAX = 100
 _DOC_CHARS_MAX = 160
 _DOC_RUN_MAX = 200
 """Lines of `//` or `#` that are read as one comment."""
-_DIRECT_PARSE_BYTES_MAX = 64 * 1024
-"""Below this a parse cannot take long, and handing the buffer over whole is faster than by callback."""
-
+_DIRECT_PARSE_BYTES_MAX = 4 * 1024
+"""Below this a parse cannot take long, whatever the text (64 KiB of `a<a<a<` keep the Java grammar busy for a minute)."""
 _READ_BYTES = 16 * 1024
 
 _SPACES = re.compile(r"\s+")
