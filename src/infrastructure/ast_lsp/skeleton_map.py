@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from ...domain.errors import CtxError
 from ...domain.symbols import CLASS_KINDS, FUNCTION_KINDS, Definition, ImportStatement, SkeletonMap, Status
-from ..languages import extraction_version, grammar_of, query_source, row_of
+from ..languages import extraction_version, grammar_of, parsable, query_source, row_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -34,7 +34,7 @@ _DOC_CHARS_MAX = 160
 _DOC_RUN_MAX = 200
 """Lines of `//` or `#` that are read as one comment."""
 _DIRECT_PARSE_BYTES_MAX = 4 * 1024
-"""Below this a parse cannot take long, whatever the text (64 KiB of `a<a<a<` keep the Java grammar busy for a minute)."""
+"""Below this a parse cannot take long, whatever the text; 64 KiB of `a<a<a<` keep the Java grammar a minute."""
 _READ_BYTES = 16 * 1024
 
 _SPACES = re.compile(r"\s+")
@@ -59,7 +59,7 @@ _DOC_TAG = re.compile(
     r"</?(?:summary|remarks|para|param|typeparam|returns|value|inheritdoc|example|see|c|p|b|i|em|tt|code|pre|strong|br|ul|li)"
     r"\b[^>]*>"
 )
-_DOC_INLINE = re.compile(r"\{@\w+\s+([^}]*)\}")
+_DOC_INLINE = re.compile(r"\{@\w+\s*([^}]*)\}")
 _DOC_SUMMARY = re.compile(r"^[@\\](?:brief|summary|description|desc|short)\b\s*")
 _DIRECTIVE = re.compile(
     r"(?:eslint|tslint|jshint|jslint|istanbul|prettier|biome|c8|webpack|rubocop|shellcheck|nolint|clang-format|go:|"
@@ -140,7 +140,7 @@ class SkeletonMapBuilder:
         language without a row.
         """
         parser, query = self._engine(language)
-        tree = self._parse(parser, source, file_path)
+        tree = self._parse(parser, parsable(language, source), file_path)
         return _extract(tree, query, source, file_path, language)
 
     def _engine(self, language: str) -> tuple[Parser, Query]:
@@ -443,7 +443,7 @@ def _declaration(source: bytes, start_byte: int, node: Node, kind: str) -> str:
     if kind in _NO_SCOPES:
         return _one_line(source[start_byte : node.end_byte], _VALUE_CHARS_MAX).rstrip(" ;{,")
     raw = _without_comments(source[start_byte : node.end_byte], start_byte, node)
-    return _one_line(raw, _SIGNATURE_CHARS_MAX).rstrip(" ;{,")
+    return _tight(_one_line(raw, _SIGNATURE_CHARS_MAX).rstrip(" ;{,"))
 
 
 def _signature(source: bytes, start_byte: int, node: Node, body: Node, name_start: int) -> str:
@@ -457,7 +457,12 @@ def _signature(source: bytes, start_byte: int, node: Node, body: Node, name_star
         text = text[:-2].rstrip()
     if name_start > body_start:  # typedef struct { } name;
         text = f"{text} {_one_line(source[body.end_byte : node.end_byte], _VALUE_CHARS_MAX).rstrip(' ;')}"
-    return text if len(raw) == len(text) + 1 else text.replace("( ", "(").replace(", )", ")").replace(" )", ")")
+    return text if len(raw) == len(text) + 1 else _tight(text)
+
+
+def _tight(text: str) -> str:
+    """Return a head that stood on several lines without the blanks these left at its brackets."""
+    return text.replace("( ", "(").replace(", )", ")").replace(" )", ")")
 
 
 def _without_comments(raw: bytes, start_byte: int, node: Node) -> bytes:

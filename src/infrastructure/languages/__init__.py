@@ -35,7 +35,8 @@ class LanguageRow:
     """One language: its name, the grammar package, the file endings that are its own.
 
     `queries` are the query files' stems when they are not just the language's own name; `interpreters` are the
-    programs a script's first line may name; `import_words` are the words of an import that name nothing.
+    programs a script's first line may name; `import_words` are the words of an import that name nothing;
+    `unparsed` matches what the grammar cannot know and would stumble over: it is blanked before parsing.
     """
 
     name: str
@@ -46,6 +47,7 @@ class LanguageRow:
     queries: tuple[str, ...] = ()
     interpreters: tuple[str, ...] = ()
     import_words: tuple[str, ...] = ("import", "from", "as")
+    unparsed: re.Pattern[bytes] | None = None
 
     @property
     def query_files(self) -> tuple[str, ...]:
@@ -54,6 +56,11 @@ class LanguageRow:
         return tuple(os.path.join(folder, f"{stem}.scm") for stem in self.queries or (self.name,))
 
 
+_CPP_EXPORT_MACRO = re.compile(
+    rb"(?:(?<=\bclass)|(?<=\bstruct))[ \t]+[A-Z][A-Z0-9_]{2,}(?:\([^()\n]*\))?"
+    rb"(?=\s+\w+(?:\s*<[^<>;{}]*>)?(?:\s+final)?\s*[:{])"
+)
+"""`class LIB_EXPORT Name {`: without its definition a macro there turns the class into a function."""
 _ECMASCRIPT_IMPORT_WORDS = ("import", "export", "from", "as", "type", "const", "require")
 
 LANGUAGES: tuple[LanguageRow, ...] = (
@@ -93,13 +100,14 @@ LANGUAGES: tuple[LanguageRow, ...] = (
     LanguageRow("go", "tree_sitter_go", (".go",)),
     LanguageRow("rust", "tree_sitter_rust", (".rs",), import_words=("use", "pub", "crate", "self", "super", "as")),
     LanguageRow("java", "tree_sitter_java", (".java",), import_words=("import", "static")),
-    LanguageRow("c", "tree_sitter_c", (".c", ".h"), import_words=("include", "h")),
+    LanguageRow("c", "tree_sitter_c", (".c", ".h"), import_words=("include", "h"), unparsed=_CPP_EXPORT_MACRO),
     LanguageRow(
         "cpp",
         "tree_sitter_cpp",
         (".cpp", ".cc", ".cxx", ".c++", ".hpp", ".hh", ".hxx", ".h++", ".ipp", ".tpp", ".inl", ".cu", ".cuh", ".ino"),
         queries=("cpp", "c"),
         import_words=("include", "h", "hpp"),
+        unparsed=_CPP_EXPORT_MACRO,
     ),
     LanguageRow(
         "ruby",
@@ -210,6 +218,16 @@ as .js, Qt's translations in .ts)."""
 def row_of(language: str) -> LanguageRow | None:
     """Return the language's row, or None for one without a grammar."""
     return _BY_NAME.get(language)
+
+
+def parsable(language: str, source: bytes) -> bytes:
+    """Return the text as the grammar is to see it: of the same length, every line end in its place."""
+    unparsed = _BY_NAME[language].unparsed
+    return source if unparsed is None else unparsed.sub(_blank, source)
+
+
+def _blank(match: re.Match[bytes]) -> bytes:
+    return b" " * len(match[0])
 
 
 @cache

@@ -10,28 +10,6 @@
   (struct_specifier name: [(template_type) (qualified_identifier)] @name body: (_) @body)
 ] @definition.struct)
 
-; class EXPORT_MACRO C { };  the grammar knows no macros and recovers it as a function C that returns a class
-([
-  (template_declaration (function_definition
-    type: (class_specifier !body)
-    declarator: (identifier) @name
-    body: (_) @body))
-  (function_definition
-    type: (class_specifier !body)
-    declarator: (identifier) @name
-    body: (_) @body)
-] @definition.class)
-([
-  (template_declaration (function_definition
-    type: (struct_specifier !body)
-    declarator: (identifier) @name
-    body: (_) @body))
-  (function_definition
-    type: (struct_specifier !body)
-    declarator: (identifier) @name
-    body: (_) @body)
-] @definition.struct)
-
 (namespace_definition name: (_) @name body: (_) @body) @definition.namespace
 
 ; The body starts at the initialisers: `C() : x(1) {}` is told by its head.

@@ -32,7 +32,10 @@
   name: [
     (property_identifier) @name
     (private_property_identifier) @name
-    (computed_property_name) @name
+    (computed_property_name [
+      (identifier) @name
+      (string (string_fragment) @name)
+      (member_expression property: (property_identifier) @name)])
     (string (string_fragment) @name)]
   body: (_) @body) @definition.method
 

@@ -27,7 +27,7 @@
     arguments: (arguments . (argument (string (string_content) @name))))
   (#eq? @_define "define")) @definition.constant
 
-(attribute_list) @decorator
+(attribute_group) @decorator
 
 (comment) @comment
 

@@ -56,9 +56,9 @@
 ] @definition.function)
 
 ([
-  (method_signature name: [(property_identifier) (private_property_identifier) (computed_property_name)] @name)
-  (abstract_method_signature
-    name: [(property_identifier) (private_property_identifier) (computed_property_name)] @name)
+  (method_signature name: [(property_identifier) (private_property_identifier)] @name)
+  (method_signature name: (computed_property_name (member_expression property: (property_identifier) @name)))
+  (abstract_method_signature name: [(property_identifier) (private_property_identifier)] @name)
 ] @definition.method)
 
 (public_field_definition
