@@ -40,10 +40,11 @@ _HEADING = re.compile(rb"(#{1,6})[ \t]+(.*)")
 _FENCE = re.compile(rb"[ ]{0,3}(```+|~~~+)")
 _SETEXT = re.compile(rb"[ ]{0,3}(=+|-+)[ \t]*\r?$")
 _NOT_IN_ANCHOR = re.compile(r"[^\w\- ]+")
-_COMMENT_MARKS = (b"//", b"/*", b"*", b"--", b";")
+_COMMENT_MARKS = (b"//", b"/*", b"*")
 _HASH_COMMENT_LANGUAGES = frozenset({"python", "ruby", "bash", "php"})
 """Elsewhere a line that starts with # is a directive, an attribute or a private field."""
 _COMMENT_LINES_MAX = 200
+_OPEN_CALL = (b"(", b",")
 _SCOPE_KINDS = frozenset({"namespace", "module"})
 _MINOR_KINDS = frozenset({"type", "macro", "property"})
 _CLOSING = re.compile(
@@ -100,6 +101,10 @@ class _Lines:
     def is_blank(self, line: int) -> bool:
         return not self.rows[line - 1].strip()
 
+    def before(self, line: int, at_byte: int) -> bytes:
+        """Return what stands on a line before a byte, without the blanks at its ends."""
+        return self.rows[line - 1][: at_byte - self.starts[line - 1]].strip()
+
     def only_close(self, start_line: int, end_line: int) -> bool:
         """Tell whether the lines do nothing but close what was opened above them."""
         return all(_CLOSING.fullmatch(row) for row in self.rows[start_line - 1 : end_line])
@@ -151,14 +156,18 @@ class _Cutter:
     def region(self, first: int, last: int, owner: Definition | None) -> Iterator[_Piece]:
         """Cut the lines first..last, which belong to `owner` (None: the module), at the definitions in them."""
         owned = list(self._seen_through(self._in(owner)))
-        starts = [_with_comment_above(self._lines, d.start_line, first, self._has_hash_comments) for d in owned]
-        is_kept = [_is_kept_around(d, start, owner) for d, start in zip(owned, starts, strict=True)]
-        kept = [d for d, stays in zip(owned, is_kept, strict=True) if stays]
+        kept: list[Definition] = []  # those the lines around them tell, as far as they are known at the cursor
         cursor = first
         for at, definition in enumerate(owned):
-            if is_kept[at] or definition.start_line < cursor:
+            if definition.kind in VALUE_KINDS:
+                kept.append(definition)
                 continue
-            start = max(starts[at], cursor)
+            if definition.start_line < cursor:
+                continue
+            start = _with_comment_above(self._lines, definition.start_line, cursor, self._has_hash_comments)
+            if self._is_kept_around(definition, start, owner):
+                kept.append(definition)
+                continue
             yield from self._remainder(cursor, start - 1, owner, kept)
             end = min(definition.end_line, last)
             if self._is_cut(definition, end - start + 1):
@@ -189,6 +198,18 @@ class _Cutter:
                 yield from self._seen_through(inner)
             else:
                 yield definition
+
+    def _is_kept_around(self, definition: Definition, start_line: int, owner: Definition | None) -> bool:
+        """Tell whether a definition is told by the lines around it instead of by a chunk of its own."""
+        lines_count = definition.end_line - start_line + 1
+        if definition.kind in _MINOR_KINDS or (not definition.has_body and definition.kind in FUNCTION_KINDS):
+            return lines_count <= MINOR_LINES_MAX
+        if owner is not None and owner.kind in FUNCTION_KINDS and lines_count < NESTED_LINES_MIN:
+            return True
+        if definition.start_byte == self._lines.starts[definition.start_line - 1]:
+            return False
+        before = self._lines.before(definition.start_line, definition.start_byte)
+        return before.endswith(_OPEN_CALL) and lines_count <= CHUNK_LINES_MAX  # an argument, named for stack traces
 
     def _is_cut(self, definition: Definition, lines_count: int) -> bool:
         """Tell whether a definition is handed out in pieces, cut at what it holds."""
@@ -325,28 +346,18 @@ def _with_comment_above(lines: _Lines, start_line: int, floor_line: int, has_has
     line = start_line
     while line > floor_line:
         above = lines.rows[line - 2].strip()
-        if above.startswith(_COMMENT_MARKS) or (has_hash_comments and above.startswith(b"#")):
-            line -= 1
-        elif above.endswith(b"*/") and not has_hash_comments:
-            # A block comment whose lines carry no mark: back to where it was opened.
+        if above.endswith(b"*/") and b"/*" not in above:
+            # Back to where it was opened: not every line of a block comment carries a mark.
             lowest = max(floor_line, line - _COMMENT_LINES_MAX)
             opened = next((at for at in range(line - 1, lowest - 1, -1) if b"/*" in lines.rows[at - 1]), None)
             if opened is None or not lines.rows[opened - 1].lstrip().startswith(b"/*"):
                 break
             line = opened
+        elif above.startswith(_COMMENT_MARKS) or (has_hash_comments and above.startswith(b"#")):
+            line -= 1
         else:
             break
     return line
-
-
-def _is_kept_around(definition: Definition, start_line: int, owner: Definition | None) -> bool:
-    """Tell whether a definition is told by the lines around it instead of by a chunk of its own."""
-    if definition.kind in VALUE_KINDS:
-        return True
-    lines_count = definition.end_line - start_line + 1
-    if definition.kind in _MINOR_KINDS or (not definition.has_body and definition.kind in FUNCTION_KINDS):
-        return lines_count <= MINOR_LINES_MAX
-    return owner is not None and owner.kind in FUNCTION_KINDS and lines_count < NESTED_LINES_MIN
 
 
 def _headings(lines: _Lines) -> Iterator[tuple[int, int, str]]:

@@ -29,6 +29,10 @@ def _many(sandbox: Sandbox, count: int = FILES) -> None:
     sandbox.write({"d7/needle.py": NEEDLE})
 
 
+UNWATCHED = {"PYTHONWARNINGS": "", "COVERAGE_PROCESS_CONFIG": "", "COVERAGE_PROCESS_START": ""}
+"""No warnings as errors and no coverage: what those do when they are interrupted is not ours."""
+
+
 def _ends_within(process: subprocess.Popen[bytes], seconds: float) -> bool:
     """Wait for the end of a process, not longer than that."""
     fd = os.pidfd_open(process.pid)
@@ -51,7 +55,7 @@ def _is_whole(sandbox: Sandbox, files: int) -> None:
 
 def _killed_at(sandbox: Sandbox, seconds: float, sent: signal.Signals = signal.SIGKILL) -> Run | None:
     """Start a search, send the signal after that long and return what it did; None when it was done before."""
-    process = sandbox.start("search", "needle_function", "--json")
+    process = sandbox.start("search", "needle_function", "--json", env=UNWATCHED)
     if _ends_within(process, seconds):
         assert 0 == sandbox.finish(process).exit_code
         return None
@@ -61,7 +65,7 @@ def _killed_at(sandbox: Sandbox, seconds: float, sent: signal.Signals = signal.S
 
 def _duration_of_a_build(sandbox: Sandbox) -> float:
     started_ns = time.perf_counter_ns()
-    sandbox.ok("index", "--rebuild")
+    sandbox.ok("index", "--rebuild", env=UNWATCHED)
     return (time.perf_counter_ns() - started_ns) / 1e9
 
 
@@ -144,10 +148,6 @@ def test_interrupt(sandbox: Sandbox) -> None:
         assert [] == sandbox.leftovers()
     assert interrupted
     _is_whole(sandbox, FILES + 1)
-
-
-UNWATCHED = {"PYTHONWARNINGS": "", "COVERAGE_PROCESS_CONFIG": "", "COVERAGE_PROCESS_START": ""}
-"""No warnings as errors and no coverage: what those do when they are interrupted is not ours."""
 
 
 def test_interrupt_at_any_moment(repository: Sandbox) -> None:

@@ -58,7 +58,7 @@ class LanguageRow:
 
 _CPP_EXPORT_MACRO = re.compile(
     rb"(?:(?<=\bclass)|(?<=\bstruct))[ \t]+[A-Z][A-Z0-9_]{2,}(?:\([^()\n]*\))?"
-    rb"(?=\s+\w+(?:\s*<[^<>;{}]*>)?(?:\s+final)?\s*[:{])"
+    rb"(?=\s+(?!final\b)\w+(?:\s*<[^<>;{}]*>)?(?:\s+final)?\s*[:{])"
 )
 """`class LIB_EXPORT Name {`: without its definition a macro there turns the class into a function."""
 _ECMASCRIPT_IMPORT_WORDS = ("import", "export", "from", "as", "type", "const", "require")

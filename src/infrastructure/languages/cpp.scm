@@ -30,7 +30,9 @@
       (pointer_declarator declarator: (pointer_declarator declarator: (function_declarator declarator: (_) @name)))
       (reference_declarator (function_declarator declarator: (_) @name))
       (operator_cast) @name
-      (qualified_identifier (operator_cast)) @name]
+      (qualified_identifier (operator_cast)) @name
+      (qualified_identifier (qualified_identifier (operator_cast))) @name
+      (qualified_identifier (qualified_identifier (qualified_identifier (operator_cast)))) @name]
     body: (_) @body))
   (function_definition
     declarator: [
@@ -39,7 +41,9 @@
       (pointer_declarator declarator: (pointer_declarator declarator: (function_declarator declarator: (_) @name)))
       (reference_declarator (function_declarator declarator: (_) @name))
       (operator_cast) @name
-      (qualified_identifier (operator_cast)) @name]
+      (qualified_identifier (operator_cast)) @name
+      (qualified_identifier (qualified_identifier (operator_cast))) @name
+      (qualified_identifier (qualified_identifier (qualified_identifier (operator_cast)))) @name]
     body: (_) @body)
 ] @definition.function)
 
