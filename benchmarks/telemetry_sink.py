@@ -4,7 +4,7 @@
 
 Every cost is a ratio to a raw `os.write` of the same bytes, taken in turns in the same process, so the machine cancels
 out. Every loss is counted by reading the files back. Writes telemetry_sink.json and telemetry_sink.md into
-benchmarks/results/ and prints the Markdown; exit status 1 when a bar is missed. Uses the `ctx` that is importable.
+benchmarks/results/ and prints the Markdown, which says which bars are missed. Uses the `ctx` that is importable.
 """
 
 from __future__ import annotations
@@ -375,7 +375,7 @@ def markdown(report: dict[str, Any]) -> str:
     return "\n".join(parts) + "\n"
 
 
-def main() -> int:
+def main() -> None:
     """Measure, write both files, print the Markdown."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--quick", action="store_true", help="seconds instead of a minute; for trying out")
@@ -386,8 +386,7 @@ def main() -> int:
     (options.out / "telemetry_sink.json").write_text(json.dumps(report, indent=2) + "\n")
     (options.out / "telemetry_sink.md").write_text(markdown(report))
     print(markdown(report), end="")
-    return 0 if all(report["bars"].values()) else 1
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

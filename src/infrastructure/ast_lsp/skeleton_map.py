@@ -19,7 +19,7 @@ from ...domain.symbols import CLASS_KINDS, FUNCTION_KINDS, Definition, ImportSta
 from ..languages import extraction_version, grammar_of, parsable, query_source, row_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from tree_sitter import Node, Parser, Query, Tree
 
@@ -265,10 +265,7 @@ def _matches(root: Node, query: Query, source: bytes) -> _Matches:
     for pattern, captures in QueryCursor(query).matches(root):
         name = captures.get("name")
         if name is not None:
-            if pattern not in defined:
-                label = next(label for label in captures if label.startswith(_DEFINITION))
-                defined[pattern] = (label, label.removeprefix(_DEFINITION))
-            label, kind = defined[pattern]
+            label, kind = defined.get(pattern) or _defined(captures, pattern, defined)
             node = captures[label][0]
             body = captures.get("body")
             start, end = node.byte_range
@@ -292,6 +289,13 @@ def _matches(root: Node, query: Query, source: bytes) -> _Matches:
     found.sort(key=_BY_PLACE)
     decorators.sort(key=_BY_PLACE)
     return result
+
+
+def _defined(captures: Iterable[str], pattern: int, known: dict[int, tuple[str, str]]) -> tuple[str, str]:
+    """Note and return what a pattern defines: the capture of the whole, and its kind."""
+    label = next(label for label in captures if label.startswith(_DEFINITION))
+    known[pattern] = (label, label.removeprefix(_DEFINITION))
+    return known[pattern]
 
 
 def _definitions(matches: _Matches, source: bytes) -> tuple[Definition, ...]:
@@ -486,7 +490,7 @@ def _comments_in(node: Node, start_byte: int, end_byte: int) -> Iterator[tuple[i
 
 
 def _one_line(raw: bytes, chars_max: int) -> str:
-    text = _SPACES.sub(" ", raw[: chars_max * 8].decode("utf-8", "replace")).strip()
+    text = " ".join(raw[: chars_max * 8].decode("utf-8", "replace").split())
     return text if len(text) <= chars_max else text[: chars_max - 1].rstrip() + "…"
 
 
