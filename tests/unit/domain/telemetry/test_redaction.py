@@ -71,7 +71,7 @@ def test_ordinary_text_is_left_alone(text: str) -> None:
 
 def test_single_component_home_does_not_mangle_relative_paths() -> None:
     """With the home directory /root, `src/root/x.py` is still itself."""
-    redactor = PathRedactor(["/work/main"], ["/root"])
+    redactor = PathRedactor(["/srv/project"], ["/root"])
     assert redactor.text("src/root/x.py and my/root") == "src/root/x.py and my/root"
     assert redactor.text("open /root/x.py") == f"open {outside('/root/x.py', 'x.py')}"
     assert redactor.text("-I/root") == f"-I{outside('/root', 'home')}"
