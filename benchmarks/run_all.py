@@ -8,6 +8,7 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 SCRIPTS = ("telemetry_sink.py", "index_search.py")
+"""`languages.py` is not among them: it takes the trees to compare on as arguments."""
 
 
 def main() -> int:

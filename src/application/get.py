@@ -401,7 +401,8 @@ def _excerpt(skeleton: SkeletonMap, place: _Place, lines: Sequence[str], own: st
         around = definition.start_line < place.start_line and definition.end_line >= place.end_line
         if around and definition.qualname != place.qualname and definition.kind in CONTAINER_KINDS:
             indent = lines[definition.name_line - 1][: -len(lines[definition.name_line - 1].lstrip())]
-            heads.append(f"{indent}{definition.signature}:  # L{definition.start_line}-{definition.end_line}")
+            colon = ":" if skeleton.language == "python" else ""
+            heads.append(f"{indent}{definition.signature}{colon}  # L{definition.start_line}-{definition.end_line}")
     above = list(dict.fromkeys(imports))
     if above and heads:
         above.append("")

@@ -59,8 +59,10 @@ def _root(
 def search(
     query: Annotated[str, typer.Argument(help="A name, a qualified name, an error message or a question.")],
     limit: Annotated[int | None, typer.Option("--limit", "-n", help="At most this many hits (10).")] = None,
-    kind: Annotated[str, typer.Option(help="Only this kind: function, method, class, module, section, text.")] = "",
-    lang: Annotated[str, typer.Option(help="Only this language: python, markdown, text.")] = "",
+    kind: Annotated[
+        str, typer.Option(help="Only this kind: function, method, class, struct, module, section, text, …")
+    ] = "",
+    lang: Annotated[str, typer.Option(help="Only this language: python, typescript, go, markdown, text, …")] = "",
     path: Annotated[str, typer.Option(metavar="GLOB", help="Only paths that match, or under this folder.")] = "",
     budget: Budget = None,
     segment: Segment = "",
