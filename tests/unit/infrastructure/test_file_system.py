@@ -14,6 +14,7 @@ import ignore  # noqa: F401 - imported while every directory is readable, see `u
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.fakes import RecordingTelemetry
 
 from ctx.domain.errors import CtxError, NotFoundError, OutsideSegmentError, UsageError
 from ctx.domain.source_files import Skipped, SourceText, Walk
@@ -23,34 +24,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 _NOBODY = 65534
-
-
-class RecordingTelemetry:
-    """Keeps events and counters."""
-
-    def __init__(self) -> None:
-        self.events: list[tuple[str, dict[str, Any], dict[str, Any], dict[str, Any]]] = []
-        self.counters: dict[str, int] = {}
-
-    def event(
-        self,
-        cmd: str,
-        args: dict[str, Any],
-        result: dict[str, Any],
-        timing_ms: int,
-        warnings: list[str] | None = None,
-        **extra_fields: Any,
-    ) -> None:
-        self.events.append((cmd, args, result, {"timing_ms": timing_ms, **extra_fields}))
-
-    def observe(self, cmd: str, ms: float) -> None:
-        raise AssertionError("file.read has an event and no further sample")
-
-    def incr(self, name: str, n: int = 1) -> None:
-        self.counters[name] = self.counters.get(name, 0) + n
-
-    def timed(self, cmd: str, args: dict[str, Any], **extra: Any) -> Any:
-        raise NotImplementedError
 
 
 class Segment:
@@ -779,11 +752,11 @@ def test_read_file_at_mode_accounts_for_what_it_hands_on(segment: Segment) -> No
     assert hashlib.sha256(data).hexdigest()[:32] == raw.content_sha == short.content_sha
     assert {"skeleton": 9, "excerpt": 0, "raw": raw.bytes} == files.bytes_by_mode
     assert 9 + raw.bytes == files.total_bytes_read
-    cmd, args, result, extra = segment.telemetry.events[1]
+    cmd, args, result, timing_ms, extra = segment.telemetry.events[1]
     assert (cmd, args) == ("file.read", {"file": "a.py", "mode": "skeleton"})
     assert {"bytes": 9, "file_bytes": len(data), "status": "ok"} == result
     assert extra["duration_ns"] > 0
-    assert extra["duration_ns"] // 1_000_000 == extra["timing_ms"]
+    assert extra["duration_ns"] // 1_000_000 == timing_ms
     assert [event[1]["file"] for event in segment.telemetry.events] == ["a.py", "a.py"]
     assert segment.telemetry.counters == {}
 
@@ -813,7 +786,7 @@ def test_a_failed_reading_is_told_and_counts_nothing(
     assert error is type(caught.value)
     assert str(caught.value).isprintable()
     assert [("file.read", {"bytes": 0, "file_bytes": 0, "status": status})] == [
-        (cmd, result) for cmd, _, result, _ in segment.telemetry.events
+        (event.cmd, event.result) for event in segment.telemetry.events
     ]
     assert files.total_bytes_read == 0
 
