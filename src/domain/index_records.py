@@ -41,6 +41,41 @@ class ChunkTerms(NamedTuple):
     body: str
 
 
+class DefinitionRow(NamedTuple):
+    """One definition as stored, in source order within its file; the fields are those of `symbols.Definition`.
+
+    Every definition is kept, also those that share a chunk: symbols are looked up here, texts in the chunks.
+    """
+
+    kind: str
+    name: str
+    qualname: str
+    signature: str
+    doc: str
+    start_line: int
+    end_line: int
+    name_line: int
+    name_column: int
+    parent: int
+
+
+class ImportRow(NamedTuple):
+    """One import statement as stored: where it starts and its text on one line."""
+
+    line: int
+    text: str
+
+
+class StoredDefinition(NamedTuple):
+    """A definition with the file it was found in; `position` counts the file's definitions from 0."""
+
+    path: str
+    language: str
+    generated: bool
+    position: int
+    row: DefinitionRow
+
+
 class FileRecord(NamedTuple):
     """One file as stored; `status` is ok, partial, failed (indexed as text) or skipped (then `reason` says why)."""
 
@@ -63,6 +98,8 @@ class FileRecord(NamedTuple):
     skeleton_bytes: int
     chunks: tuple[ChunkRow, ...]
     terms: tuple[ChunkTerms, ...]
+    definitions: tuple[DefinitionRow, ...] = ()
+    imports: tuple[ImportRow, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

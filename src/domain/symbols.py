@@ -58,7 +58,8 @@ class Definition:
     `parent` is the index of the enclosing definition in its `SkeletonMap`, or -1 at the top level.
     `signature` is one line without what opens the body (a colon, a brace); `doc` is the first line that says
     something of the docstring or of the comment directly above, or "".
-    `start_line` includes decorators, not the comment; `name_line` is where the name itself stands.
+    `start_line` includes decorators, not the comment; `name_line` is where the name itself stands, `name_column` at
+    which character of that line, from 1.
     `has_body` is False for what is only declared: a prototype, an abstract method, a constant.
     """
 
@@ -75,6 +76,7 @@ class Definition:
     name_line: int
     parent: int
     has_body: bool = True
+    name_column: int = 1
 
 
 @dataclass(frozen=True, slots=True)

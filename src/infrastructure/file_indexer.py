@@ -14,7 +14,7 @@ from ..domain.chunk_ids import snippet_of
 from ..domain.chunks import chunk_code, chunk_markdown, chunk_text
 from ..domain.errors import CtxError
 from ..domain.identifiers import index_terms
-from ..domain.index_records import ChunkRow, ChunkTerms, FileRecord
+from ..domain.index_records import ChunkRow, ChunkTerms, DefinitionRow, FileRecord, ImportRow
 from ..domain.source_files import Skipped, display_path
 from .ast_lsp.skeleton_map import SkeletonMapBuilder, skeleton_size
 from .languages import MARKDOWN, TEXT, language_of, row_of
@@ -22,6 +22,7 @@ from .languages import MARKDOWN, TEXT, language_of, row_of
 if TYPE_CHECKING:
     from ..domain.chunks import Chunk
     from ..domain.ports import TokenCounter
+    from ..domain.symbols import Definition
     from .file_system import FileSystemAdapter
 
 
@@ -46,6 +47,8 @@ class FileIndexer:
         status, reason, parse_ns = "ok", "", 0
         functions = classes = skeleton_bytes = 0
         chunks: tuple[Chunk, ...] | None = None
+        definitions: tuple[DefinitionRow, ...] = ()
+        imports: tuple[ImportRow, ...] = ()
         if row_of(language) is not None:
             started_ns = time.perf_counter_ns()
             try:
@@ -58,6 +61,8 @@ class FileIndexer:
                 functions, classes = len(skeleton.functions), len(skeleton.classes)
                 skeleton_bytes = skeleton_size(skeleton)["skeleton_bytes"] if self._with_skeleton_size else 0
                 chunks = chunk_code(utf8, skeleton)
+                definitions = tuple([_definition_row(d) for d in skeleton.definitions])
+                imports = tuple([ImportRow(i.start_line, i.text) for i in skeleton.imports])
             parse_ns = time.perf_counter_ns() - started_ns
         elif language == MARKDOWN:
             chunks = chunk_markdown(utf8, path)
@@ -84,6 +89,8 @@ class FileIndexer:
             skeleton_bytes,
             rows,
             terms,
+            definitions,
+            imports,
         )
 
     def skipped(self, os_path: bytes, reason: str) -> FileRecord:
@@ -136,3 +143,18 @@ class FileIndexer:
                 )
             )
         return tuple(rows), tuple(terms)
+
+
+def _definition_row(d: Definition) -> DefinitionRow:
+    return DefinitionRow(
+        d.kind,
+        d.name,
+        d.qualname,
+        d.signature,
+        d.doc,
+        d.start_line,
+        d.end_line,
+        d.name_line,
+        d.name_column,
+        d.parent,
+    )

@@ -17,7 +17,16 @@ from typing import TYPE_CHECKING, Any
 
 from ..domain.chunk_ids import ChunkId
 from ..domain.errors import CtxError, IndexBusyError, IndexDamagedError, UsageError
-from ..domain.index_records import PACK_PREFIX, ChunkRow, ChunkTerms, FileRecord, IndexFacts
+from ..domain.index_records import (
+    PACK_PREFIX,
+    ChunkRow,
+    ChunkTerms,
+    DefinitionRow,
+    FileRecord,
+    ImportRow,
+    IndexFacts,
+    StoredDefinition,
+)
 from ..domain.ranking import Candidate
 
 if TYPE_CHECKING:
@@ -26,7 +35,7 @@ if TYPE_CHECKING:
     from ..domain.ranking import FieldWeights
     from ..domain.source_files import FileStat
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 """Raised whenever what is stored changes its meaning; an index of another version is rebuilt."""
 
 _SCHEMA = """
@@ -46,7 +55,17 @@ CREATE TABLE chunks (
   part INTEGER NOT NULL);
 CREATE INDEX chunks_by_file ON chunks (file_id);
 CREATE INDEX chunks_by_name ON chunks (name COLLATE NOCASE);
-CREATE TABLE skeletons (key TEXT PRIMARY KEY, payload BLOB NOT NULL) WITHOUT ROWID;
+CREATE TABLE definitions (
+  file_id INTEGER NOT NULL, position INTEGER NOT NULL, kind TEXT NOT NULL, name TEXT NOT NULL, qualname TEXT NOT NULL,
+  signature TEXT NOT NULL, doc TEXT NOT NULL, start_line INTEGER NOT NULL, end_line INTEGER NOT NULL,
+  name_line INTEGER NOT NULL, name_column INTEGER NOT NULL, parent INTEGER NOT NULL,
+  PRIMARY KEY (file_id, position)) WITHOUT ROWID;
+CREATE INDEX definitions_by_name ON definitions (name COLLATE NOCASE);
+CREATE TABLE imports (
+  file_id INTEGER NOT NULL, position INTEGER NOT NULL, line INTEGER NOT NULL, text TEXT NOT NULL,
+  PRIMARY KEY (file_id, position)) WITHOUT ROWID;
+CREATE TABLE words_used (file_id INTEGER PRIMARY KEY, packed BLOB NOT NULL);
+CREATE TABLE cache (key TEXT PRIMARY KEY, payload BLOB NOT NULL) WITHOUT ROWID;
 CREATE VIRTUAL TABLE chunk_terms USING fts5(
   name, scope, head, body, content='', tokenize="porter unicode61 remove_diacritics 2 tokenchars '_'");
 """
@@ -56,6 +75,9 @@ TELL_AFTER_S = 1.0
 
 _FTS_HASH_BYTES = 64 * 1024 * 1024
 """FTS5 collects this much before it writes a segment; its default of 1 MB writes and merges dozens of them."""
+
+_DEFINITION_COLUMNS = """f.path, f.language, f.generated, d.position, d.kind, d.name, d.qualname, d.signature, d.doc,
+  d.start_line, d.end_line, d.name_line, d.name_column, d.parent"""
 
 _CANDIDATE_COLUMNS = """c.chunk_id, f.path, f.language, c.kind, c.name, c.qualname, c.signature, c.doc, c.names,
   c.start_line, c.end_line, c.tokens, c.snippet_tokens, c.digest, c.twin, f.generated, c.part"""
@@ -197,6 +219,16 @@ class IndexStore:
             "INSERT INTO files VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)",
             (known[0] if known is not None else None, *record[:12]),
         ).lastrowid
+        if record.definitions:
+            self._db.executemany(
+                "INSERT INTO definitions VALUES (?,?,?,?,?,?,?,?,?,?,?,?)",
+                [(file_id, at, *row) for at, row in enumerate(record.definitions)],
+            )
+        if record.imports:
+            self._db.executemany(
+                "INSERT INTO imports VALUES (?,?,?,?)",
+                [(file_id, at, *row) for at, row in enumerate(record.imports)],
+            )
         if not record.chunks:
             return
         first = self._row("SELECT coalesce(max(chunk_id), 0) + 1 FROM chunks")[0]
@@ -241,7 +273,8 @@ class IndexStore:
             )
             self._execute("DELETE FROM chunks WHERE file_id = ?", (file_id,))
             self._execute("DELETE FROM file_terms WHERE file_id = ?", (file_id,))
-        self._execute("DELETE FROM files WHERE file_id = ?", (file_id,))
+        for table in ("definitions", "imports", "words_used", "files"):
+            self._execute(f"DELETE FROM {table} WHERE file_id = ?", (file_id,))
 
     def set_directories(self, directories: Iterable[tuple[bytes, int]]) -> None:
         """Replace the known directories and their times."""
@@ -326,7 +359,7 @@ class IndexStore:
             (row[0],),
         )
         stored = (*row[1:12], bool(row[12]), 0, 0, 0, 0, 0)
-        return FileRecord._make((*stored, tuple(ChunkRow._make(chunk) for chunk in chunks), ()))
+        return FileRecord._make((*stored, tuple(map(ChunkRow._make, chunks)), (), (), ()))
 
     def files(self) -> Iterator[tuple[str, str, str, int]]:
         """Yield (path, language, content_sha, tokens) of every indexed file by path."""
@@ -395,20 +428,103 @@ class IndexStore:
         searchable = self._row("SELECT count(*) FROM chunk_terms_docsize")[0]
         return "ok" if stored == searchable else f"{stored} chunks stored and {searchable} searchable"
 
-    # ------------------------------------------------------------------ skeleton cache
+    # ------------------------------------------------------------------ symbols
 
-    def skeleton(self, key: str) -> bytes | None:
-        """Return a cached skeleton's bytes."""
-        row = self._row("SELECT payload FROM skeletons WHERE key = ?", (key,))
+    def definitions_named(self, name: str, limit: int) -> list[StoredDefinition]:
+        """Return the definitions of that name in any case, the exact spelling first, then by path and place."""
+        rows = self._rows(
+            f"""SELECT {_DEFINITION_COLUMNS} FROM definitions d JOIN files f USING (file_id)
+            WHERE d.name = ? COLLATE NOCASE ORDER BY d.name <> ?, f.path, d.position LIMIT ?""",
+            (name, name, limit),
+        )
+        return [_stored_definition(row) for row in rows]
+
+    def definitions_starting(self, prefix: str, limit: int) -> list[StoredDefinition]:
+        """Return definitions whose name starts so in any ASCII case, the shortest names first."""
+        rows = self._rows(
+            f"""SELECT {_DEFINITION_COLUMNS} FROM definitions d JOIN files f USING (file_id)
+            WHERE d.name >= ? COLLATE NOCASE AND d.name < ? COLLATE NOCASE
+            ORDER BY length(d.name), f.path, d.position LIMIT ?""",
+            (prefix, prefix + "\U0010ffff", limit),
+        )
+        return [_stored_definition(row) for row in rows]
+
+    def definitions_of(self, path: str) -> list[DefinitionRow]:
+        """Return what a file defines, in source order; empty for an unknown file."""
+        if not _is_storable(path):
+            return []
+        rows = self._rows(
+            f"SELECT {_DEFINITION_COLUMNS} FROM files f JOIN definitions d USING (file_id) WHERE f.path = ? ORDER BY 4",
+            (path,),
+        )
+        return [DefinitionRow._make(row[4:]) for row in rows]
+
+    def definitions(self) -> Iterator[StoredDefinition]:
+        """Yield every definition, by file and place."""
+        rows = self._rows(
+            f"SELECT {_DEFINITION_COLUMNS} FROM definitions d JOIN files f USING (file_id) ORDER BY f.path, d.position"
+        )
+        return map(_stored_definition, rows)
+
+    def imports_of(self, path: str) -> list[ImportRow]:
+        """Return a file's import statements in source order; empty for an unknown file."""
+        if not _is_storable(path):
+            return []
+        rows = self._rows(
+            "SELECT i.line, i.text FROM files f JOIN imports i USING (file_id) WHERE f.path = ? ORDER BY i.position",
+            (path,),
+        )
+        return [ImportRow._make(row) for row in rows]
+
+    def imports(self) -> list[tuple[str, str, int, str]]:
+        """Return (path, language, line, text) of every import statement, by file and place."""
+        return self._rows(
+            """SELECT f.path, f.language, i.line, i.text FROM imports i JOIN files f USING (file_id)
+            ORDER BY f.path, i.position"""
+        )
+
+    def words_used(self) -> list[tuple[str, bytes | None]]:
+        """Return (path, what `put_words_used` stored or None) of every file with definitions or imports, by path."""
+        return self._rows(
+            """SELECT f.path, w.packed FROM files f LEFT JOIN words_used w USING (file_id)
+            WHERE f.status IN ('ok', 'partial') AND (EXISTS (SELECT 1 FROM definitions d WHERE d.file_id = f.file_id)
+            OR EXISTS (SELECT 1 FROM imports i WHERE i.file_id = f.file_id)) ORDER BY f.path"""
+        )
+
+    def put_words_used(self, packed_by_path: Iterable[tuple[str, bytes]]) -> None:
+        """Keep what was found out about files until they change; does nothing while another process writes."""
+
+        def write() -> None:
+            assert self._db is not None
+            self._db.executemany(
+                "INSERT OR REPLACE INTO words_used SELECT file_id, ? FROM files WHERE path = ?",
+                ((packed, path) for path, packed in packed_by_path),
+            )
+
+        self._write_if_free(write)
+
+    # ------------------------------------------------------------------ cache
+
+    def cached(self, key: str) -> bytes | None:
+        """Return what was cached under a key, or None."""
+        row = self._row("SELECT payload FROM cache WHERE key = ?", (key,))
         return bytes(row[0]) if row is not None else None
 
-    def put_skeleton(self, key: str, payload: bytes, *, keep: int = 512) -> None:
-        """Cache a skeleton, keeping a bounded number; does nothing while another process writes."""
+    def put_cached(self, key: str, payload: bytes, *, keep: int = 512) -> None:
+        """Cache what can be made again, keeping a bounded number; does nothing while another process writes."""
+
+        def write() -> None:
+            if self._row("SELECT count(*) FROM cache")[0] >= keep:
+                self._execute("DELETE FROM cache")
+            self._execute("INSERT OR REPLACE INTO cache VALUES (?,?)", (key, payload))
+
+        self._write_if_free(write)
+
+    def _write_if_free(self, write: Callable[[], None]) -> None:
+        """Run a write that may be left out: what it keeps can be made again."""
         try:
-            with self.writing(wait_s=0.0):
-                if self._row("SELECT count(*) FROM skeletons")[0] >= keep:
-                    self._execute("DELETE FROM skeletons")
-                self._execute("INSERT OR REPLACE INTO skeletons VALUES (?,?)", (key, payload))
+            with self.writing(wait_s=0.0), self.transaction():
+                write()
         except (IndexBusyError, CtxError, sqlite3.OperationalError):
             return
 
@@ -469,6 +585,10 @@ def _deflated(raw: bytes) -> bytes:
 
 def _candidate(row: Sequence[Any], bm25: float) -> Candidate:
     return Candidate._make((*row[:15], bool(row[15]), bm25, row[16]))
+
+
+def _stored_definition(row: Sequence[Any]) -> StoredDefinition:
+    return StoredDefinition(row[0], row[1], bool(row[2]), row[3], DefinitionRow._make(row[4:]))
 
 
 def _translated(error: sqlite3.Error | UnicodeDecodeError, path: str) -> Exception:

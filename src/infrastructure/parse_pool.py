@@ -17,12 +17,12 @@ from collections import deque
 from typing import TYPE_CHECKING
 
 from ..domain.errors import CtxError
-from ..domain.index_records import ChunkRow, ChunkTerms, FileRecord
-from .parse_worker import HELLO, LENGTH, write_frame
+from .parse_worker import HELLO, LENGTH, record_of, write_frame
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
+    from ..domain.index_records import FileRecord
     from .file_indexer import FileIndexer
 
 BATCH_BYTES = 256 * 1024
@@ -106,8 +106,7 @@ class _Worker:
                 continue
             self.held.popleft()
             self.silent_ns = 0
-            rows = tuple(ChunkRow._make(row) for row in values[-2])
-            yield FileRecord._make((*values[:-2], rows, tuple(ChunkTerms._make(terms) for terms in values[-1])))
+            yield record_of(values)
         del self.buffer[:at]
 
     def end(self, *, kill: bool) -> None:

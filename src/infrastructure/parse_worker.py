@@ -14,13 +14,24 @@ import struct
 import sys
 from typing import TYPE_CHECKING, Any
 
+from ..domain.index_records import ChunkRow, ChunkTerms, DefinitionRow, FileRecord, ImportRow
+
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Iterable, Sequence
     from typing import BinaryIO
 
 LENGTH = struct.Struct("<Q")
 HELLO = "ready"
 """A worker's first frame: one that ends without it could not even start."""
+
+
+ROWS: tuple[Callable[[Iterable[Any]], tuple[Any, ...]], ...] = (
+    ChunkRow._make,
+    ChunkTerms._make,
+    DefinitionRow._make,
+    ImportRow._make,
+)
+"""What makes the rows that the last fields of a `FileRecord` hold, in order."""
 
 
 def read_frame(stream: BinaryIO) -> Any:
@@ -70,11 +81,13 @@ def _serve(out: BinaryIO, root: str, encoding: str, max_file_bytes: str, with_sk
 
 def _plain(record: Any) -> tuple[Any, ...]:
     """Return a record as plain tuples, which is what `marshal` carries."""
-    return (
-        *record[:-2],
-        tuple(tuple(row) for row in record.chunks),
-        tuple(tuple(terms) for terms in record.terms),
-    )
+    return (*record[: -len(ROWS)], *(tuple([tuple(row) for row in rows]) for rows in record[-len(ROWS) :]))
+
+
+def record_of(values: Sequence[Any]) -> FileRecord:
+    """Return the record that a worker sent as plain tuples."""
+    rows = (tuple(map(make, plain)) for make, plain in zip(ROWS, values[-len(ROWS) :], strict=True))
+    return FileRecord(*values[: -len(ROWS)], *rows)
 
 
 if __name__ == "__main__":

@@ -21,12 +21,12 @@ class IndexedSkeletons:
 
     def get(self, key: str) -> SkeletonMap | None:
         """Return the skeleton stored under the key, or None."""
-        payload = self._store.skeleton(key)
+        payload = self._store.cached(key)
         return decode_skeleton(payload) if payload is not None else None
 
     def put(self, key: str, skeleton: SkeletonMap) -> None:
         """Store a skeleton, unless another process is writing."""
-        self._store.put_skeleton(key, encode_skeleton(skeleton))
+        self._store.put_cached(key, encode_skeleton(skeleton))
 
 
 def encode_skeleton(skeleton: SkeletonMap) -> bytes:

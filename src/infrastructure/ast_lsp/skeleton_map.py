@@ -371,9 +371,17 @@ def _definitions(matches: _Matches, source: bytes) -> tuple[Definition, ...]:
                 own_row + source.count(b"\n", start_byte, name_start) + 1,
                 parent[2] if parent is not None else -1,
                 body is not None,
+                _column(source, name_start),
             )
         )
     return tuple(result)
+
+
+def _column(source: bytes, at_byte: int) -> int:
+    """Return the place in its line of a character that starts at a byte, from 1."""
+    line_start = source.rfind(b"\n", 0, at_byte) + 1
+    before = source[line_start:at_byte]
+    return (len(before) if before.isascii() else len(before.decode("utf-8", "replace"))) + 1
 
 
 def _is_left_out(kind: str, parent_kind: str, is_import: bool) -> bool:

@@ -352,8 +352,8 @@ def test_a_lock_held_by_another_process_is_waited_for_and_then_given_up(store: I
             pytest.fail("two writers at once")
         assert ["waiting"] == told
         assert [("a.py", "f0")] == found(store, '"alpha"')
-        store.put_skeleton("key", b"payload")
-        assert None is store.skeleton("key")
+        store.put_cached("key", b"payload")
+        assert None is store.cached("key")
 
 
 def test_a_lock_is_free_again_when_its_holder_is_killed(store: IndexStore, path: str) -> None:
@@ -446,7 +446,7 @@ def _filled(path: str) -> bytes:
         with store.transaction():
             store.set_meta("complete", "1")
             store.set_directories([(f"d{at}".encode(), at) for at in range(50)])
-            store.put_skeleton("key", b"payload")
+            store.put_cached("key", b"payload")
     with open(path, "rb") as file:
         return file.read()
 
@@ -467,7 +467,7 @@ def _use(path: str) -> None:
         store.has_folder("sub")
         store.kinds()
         store.ids_named("A.f0", "00000000")
-        store.skeleton("key")
+        store.cached("key")
         store.check()
         for at in range(0, 120, 7):
             store.file(f"f{at}.py")
@@ -561,7 +561,7 @@ def test_a_place_that_cannot_hold_an_index_is_an_error_of_ours(tmp_path: Path) -
 def test_cached_skeletons_are_bounded(store: IndexStore) -> None:
     """A full cache starts over rather than growing."""
     for at in range(5):
-        store.put_skeleton(f"key{at}", b"%d" % at, keep=3)
-    assert [None, None, None, b"3", b"4"] == [store.skeleton(f"key{at}") for at in range(5)]
-    store.put_skeleton("key4", b"new")
-    assert b"new" == store.skeleton("key4")
+        store.put_cached(f"key{at}", b"%d" % at, keep=3)
+    assert [None, None, None, b"3", b"4"] == [store.cached(f"key{at}") for at in range(5)]
+    store.put_cached("key4", b"new")
+    assert b"new" == store.cached("key4")

@@ -46,7 +46,8 @@ while head := sys.stdin.buffer.read(8):
             sys.stdout.buffer.flush()
             os._exit(1)
         filler = "x" * 100_000 if behaviour == "large records" else str(os.getpid())
-        send((path, path.decode(), 1, 1, filler, "python", "ok", "", "utf-8", 1, 1, False, 1, 1, 0, 0, 0, (), ()))
+        rows = ((), (), (), ())
+        send((path, path.decode(), 1, 1, filler, "python", "ok", "", "utf-8", 1, 1, False, 1, 1, 0, 0, 0, *rows))
 """
 
 

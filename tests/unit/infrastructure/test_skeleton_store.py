@@ -80,5 +80,5 @@ def test_the_index_keeps_skeletons_by_key(tmp_path: Path) -> None:
     with IndexStore(path) as store:
         cache = IndexedSkeletons(store)
         assert skeleton == cache.get("key")
-        store.put_skeleton("key", b"garbage")
+        store.put_cached("key", b"garbage")
         assert cache.get("key") is None
