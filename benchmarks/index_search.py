@@ -75,14 +75,14 @@ def main() -> None:
     write_results("index_search", f"Index and search: {PACKAGE} {VERSION}", rows, machine())
 
 
-def fetch() -> Path:
-    """Return the unpacked source distribution, downloaded from the package registry once."""
-    source = CACHE / f"{PACKAGE}-{VERSION}"
+def fetch(package: str = PACKAGE, version: str = VERSION) -> Path:
+    """Return an unpacked source distribution, downloaded from the package registry once."""
+    source = CACHE / f"{package}-{version}"
     if not source.is_dir():
         CACHE.mkdir(parents=True, exist_ok=True)
         pip = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--no-binary", ":all:"]
-        subprocess.run([*pip, "--dest", str(CACHE), f"{PACKAGE}=={VERSION}"], check=True)
-        with tarfile.open(next(CACHE.glob(f"{PACKAGE}-{VERSION}.tar.gz"))) as tar:
+        subprocess.run([*pip, "--dest", str(CACHE), f"{package}=={version}"], check=True)
+        with tarfile.open(next(CACHE.glob(f"{package}-{version}.tar.gz"))) as tar:
             tar.extractall(CACHE, filter="data")
     return source
 

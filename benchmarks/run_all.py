@@ -8,7 +8,7 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 SCRIPTS = ("telemetry_sink.py", "index_search.py")
-"""`languages.py` is not among them: it takes the trees to compare on as arguments."""
+"""`languages.py` and `resolve_agreement.py` are not among them: they take trees, or a language server, as arguments."""
 
 
 def main() -> int:

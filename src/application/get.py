@@ -12,10 +12,11 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 from ..domain.budget import Fitted, check_budget, fit_lines
-from ..domain.chunk_ids import ChunkId, digest_of, format_id, parse_id
+from ..domain.chunk_ids import RUN_MARK, ChunkId, digest_of, format_id, parse_id, run_digest
 from ..domain.errors import CtxError, NotFoundError, StaleIdError, UsageError
 from ..domain.identifiers import words_of
 from ..domain.index_records import PACK_PATH, PACK_PREFIX
+from ..domain.ranking import RUN_LINES_MAX
 from ..domain.source_files import display_path
 from ..domain.symbols import CONTAINER_KINDS, Definition, SkeletonMap
 from .context_pack import pack_text
@@ -181,6 +182,7 @@ class Get:
         same_name: list[_Place] = []
         if record is not None:
             same_name = [_place_of(record, row) for row in record.chunks if row.qualname == wanted.qualname]
+            same_name = same_name or _runs(record, wanted.qualname)
             # A method of a small class is a part of the class's chunk; its id is one all the same.
             same_name = same_name or [
                 place for place in self._definitions(record, wanted.qualname) if place.qualname == wanted.qualname
@@ -416,6 +418,33 @@ def _whole(record: FileRecord) -> _Place:
     return _Place(record.path, record, 1, max(record.lines, 1), "file", "", "")
 
 
+def _runs(record: FileRecord, qualname: str) -> list[_Place]:
+    """Return the runs of neighbouring chunks that a run's name can mean, the shortest first."""
+    first, mark, last = qualname.partition(RUN_MARK)
+    if not mark:
+        return []
+    rows = record.chunks
+    spans = [
+        (start, end)
+        for start, row in enumerate(rows)
+        if row.qualname == first
+        for end in range(start, min(start + RUN_LINES_MAX, len(rows)))
+        if rows[end].qualname == last
+    ]
+    return [
+        _Place(
+            format_id(record.path, qualname, run_digest(row.digest for row in rows[start : end + 1]), 1),
+            record,
+            rows[start].start_line,
+            rows[end].end_line,
+            "run",
+            qualname,
+            "",
+        )
+        for start, end in sorted(spans, key=lambda span: span[1] - span[0])
+    ]
+
+
 def _place_of(record: FileRecord, row: ChunkRow) -> _Place:
     return _Place(_id_of(record, row), record, row.start_line, row.end_line, row.kind, row.qualname, row.digest)
 
@@ -425,7 +454,10 @@ def _id_of(record: FileRecord, row: ChunkRow) -> str:
 
 
 def _pack_digests(place: _Place) -> list[str]:
-    return [place.digest] if place.digest else [row.digest for row in place.record.chunks]
+    if place.digest:
+        return [place.digest]
+    rows = place.record.chunks
+    return [row.digest for row in rows if place.start_line <= row.start_line <= place.end_line or place.kind == "file"]
 
 
 def _may_be_path(text: str) -> bool:

@@ -10,28 +10,36 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ..domain.budget import check_budget
-from ..domain.chunk_ids import format_id, snippet_of
+from ..domain.chunk_ids import RUN_MARK, format_id, run_digest, snippet_of
 from ..domain.errors import UsageError
+from ..domain.imported_names import FILE_IMPORT_LANGUAGES, importable_name
 from ..domain.query import Query, parse_query
-from ..domain.ranking import DEFAULT_WEIGHTS, Candidate, RankingWeights, rank
+from ..domain.ranking import DEFAULT_WEIGHTS, Candidate, RankingWeights, Run, into_runs, is_test_path, rank
+from .filters import FILTERED_OUT, check_filters, check_kinds_present, read_filters
 
 if TYPE_CHECKING:
     from ..domain.ports import Clock, IndexPort, TelemetryPort
+    from .filters import Filters
 
 CANDIDATES = 200
 VISITS_MAX = 1500
 """Chunks that the terms matched anywhere may visit together: ~3 ms. A smaller index never comes near it."""
+SIMILAR_NAMES = 10
+SIMILAR_CHARS_MIN = 3
+"""A shorter word resembles and begins too many names to mean one."""
 SEARCH_LIMIT = 10
 SEARCH_LIMIT_MAX = 1000
 SEARCH_BUDGET_TOKENS = 4000
 QUERY_CHARS_MAX = 100_000
-PATTERN_CHARS_MAX = 1000
 WORD_CHARS_SHOWN = 40
 
 
 @dataclass(frozen=True, slots=True)
 class SearchRequest:
-    """What the caller wants; `budget_tokens` is over the snippets handed on."""
+    """What the caller wants; `budget_tokens` is over the snippets handed on.
+
+    `kind`, `lang` and `path` are lists with commas (see `filters`).
+    """
 
     query: str
     limit: int = SEARCH_LIMIT
@@ -43,7 +51,10 @@ class SearchRequest:
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """One place that answers; `tokens` is what its raw text costs, lines are 1-based and inclusive."""
+    """One place that answers; `tokens` is what its raw text costs, lines are 1-based and inclusive.
+
+    A run of neighbours is one place: kind, names and signature are its best chunk's, the snippet tells all of them.
+    """
 
     id: str
     path: str
@@ -64,7 +75,7 @@ class SearchAnswer:
     """The hits, best first, and what was left out.
 
     `total_tokens` is the sum over the snippets; `omitted` counts hits that the budget cut off; `reason` and
-    `nearest` say why there are none and what comes close.
+    `nearest` say why there are none and what comes close, or that the hits are a guess at a misspelt name.
     """
 
     query: str
@@ -80,21 +91,28 @@ class SearchAnswer:
         return self.omitted > 0
 
 
+def check_limit(limit: int) -> None:
+    """See that a number of hits is one.
+
+    Raises: UsageError.
+    """
+    if not 1 <= limit <= SEARCH_LIMIT_MAX:
+        raise UsageError(f"--limit must be from 1 to {SEARCH_LIMIT_MAX}, found {limit}")
+
+
 def check_request(request: SearchRequest) -> Query:
     """Take the request's query apart.
 
     Raises: UsageError for a query without a word or too long, a limit out of range or a budget below 1.
     """
-    if not 1 <= request.limit <= SEARCH_LIMIT_MAX:
-        raise UsageError(f"--limit must be from 1 to {SEARCH_LIMIT_MAX}, found {request.limit}")
+    check_limit(request.limit)
     check_budget(request.budget_tokens)
     if len(request.query) > QUERY_CHARS_MAX:
         raise UsageError(
             f"query is {len(request.query)} characters long, at most {QUERY_CHARS_MAX} are taken; "
             "ask for what it is about"
         )
-    if len(request.path) > PATTERN_CHARS_MAX:
-        raise UsageError(f"--path is {len(request.path)} characters long, at most {PATTERN_CHARS_MAX} are taken")
+    read_filters(request.kind, request.lang, request.path)
     return parse_query(request.query)
 
 
@@ -104,25 +122,30 @@ def search(
     telemetry: TelemetryPort,
     clock: Clock,
     weights: RankingWeights = DEFAULT_WEIGHTS,
+    *,
+    without: frozenset[str] = frozenset(),
 ) -> SearchAnswer:
-    """Answer from the index as it stands.
+    """Answer from the index as it stands; `without` names ranking stages to leave out.
 
-    Raises: UsageError as `check_request`.
+    Raises: UsageError as `check_request`, and for a kind or language that there is none of.
     """
     query = check_request(request)
     marks = _Marks(clock)
-    where, arguments = _filters(request)
+    filters = read_filters(request.kind, request.lang, request.path)
+    check_filters(filters, index)
+    where, arguments = filters.of_chunks()
     candidates = _candidates(query, index, weights, where, arguments)
     marks.mark("candidates")
-    ranked = rank(query, candidates, weights, on_stage=marks.mark)
+    ranked = rank(query, candidates, weights, without=without, on_stage=marks.mark)
     hits: list[Hit] = []
     total_tokens = omitted = 0
-    for score, c in ranked[: request.limit]:
-        if omitted or total_tokens + c.snippet_tokens > request.budget_tokens:
+    for run in into_runs(query, ranked, request.limit):
+        snippet_tokens = sum(c.snippet_tokens for c in run.chunks) + len(run.chunks) - 1  # the line ends between them
+        if omitted or total_tokens + snippet_tokens > request.budget_tokens:
             omitted += 1  # the order is the answer: nothing after the first that does not fit
             continue
-        total_tokens += c.snippet_tokens
-        hits.append(_hit(score, c))
+        total_tokens += snippet_tokens
+        hits.append(_hit(run))
     telemetry.event(
         "index.search",
         {"query": request.query},
@@ -132,8 +155,8 @@ def search(
         stages_ms=marks.stages_ms,
     )
     if hits:
-        return SearchAnswer(request.query, tuple(hits), total_tokens, omitted)
-    reason, nearest = _why_nothing(query, request, index, bool(where), omitted)
+        return SearchAnswer(request.query, tuple(hits), total_tokens, omitted, _why_others(query, index))
+    reason, nearest = _why_nothing(query, request, index, filters, omitted)
     return SearchAnswer(request.query, (), 0, omitted, reason, nearest)
 
 
@@ -149,7 +172,31 @@ def _candidates(
             if c.chunk_id not in have:
                 have.add(c.chunk_id)
                 found.append(c)
+    if query.shape == "sentence":
+        return _with_imports(found, index)
+    for similar in _similar_names(query.identifiers[0], index):
+        found += [c for c in index.by_name(similar, SIMILAR_NAMES, where or "1", arguments) if c.chunk_id not in have]
     return found
+
+
+def _similar_names(name: str, index: IndexPort) -> tuple[str, ...]:
+    """Return the defined names that a name nobody defines may stand for: those it begins, else those it resembles."""
+    if len(name) < SIMILAR_CHARS_MIN or index.definitions_named(name, 1):
+        return ()
+    begun = dict.fromkeys(d.row.name for d in index.definitions_starting(name, 5 * SIMILAR_NAMES))
+    return tuple(begun)[:SIMILAR_NAMES] or nearest_names(name, index)
+
+
+def _with_imports(candidates: list[Candidate], index: IndexPort) -> list[Candidate]:
+    """Mark the candidates in files that no file imports; a test or a text is not meant to be imported."""
+    names = {
+        c.path: importable_name(c.path)
+        for c in candidates
+        if c.language in FILE_IMPORT_LANGUAGES and not is_test_path(c.path)
+    }
+    imported = index.are_imported(names.values())
+    alone = {path for path, name in names.items() if name not in imported}
+    return [c._replace(is_imported=False) if c.path in alone else c for c in candidates] if alone else candidates
 
 
 def match_expression(terms: tuple[str, ...]) -> str:
@@ -186,60 +233,60 @@ def frugal_expression(terms: tuple[str, ...], index: IndexPort) -> str:
     return " OR ".join(parts) or match_expression(terms)
 
 
-def _filters(request: SearchRequest) -> tuple[str, tuple[Any, ...]]:
-    conditions, arguments = [], []
-    if request.kind:
-        conditions.append("c.kind = ?")
-        arguments.append(request.kind)
-    if request.lang:
-        conditions.append("f.language = ?")
-        arguments.append(request.lang.lower())
-    if request.path:
-        # GLOB's * also crosses folders, which is what `--path 'src/*.py'` means to most people who type it.
-        pattern = request.path.removeprefix("./").rstrip("/")
-        has_wildcard = any(mark in pattern for mark in "*?[")
-        conditions.append("(f.path GLOB ? OR f.path GLOB ?)")
-        arguments += [pattern.replace("**/", "*").replace("**", "*"), pattern if has_wildcard else pattern + "/*"]
-    return " AND ".join(conditions), tuple(arguments)
-
-
-def _hit(score: float, c: Candidate) -> Hit:
+def _hit(run: Run) -> Hit:
+    best, first, last = run.best, run.chunks[0], run.chunks[-1]
+    hit_id = format_id(best.path, best.qualname, best.digest, best.twin)
+    if len(run.chunks) > 1:
+        hit_id = format_id(
+            best.path, f"{first.qualname}{RUN_MARK}{last.qualname}", run_digest(c.digest for c in run.chunks), 1
+        )
     return Hit(
-        id=format_id(c.path, c.qualname, c.digest, c.twin),
-        path=c.path,
-        start_line=c.start_line,
-        end_line=c.end_line,
-        kind=c.kind,
-        name=c.name,
-        qualname=c.qualname,
-        lang=c.language,
-        score=round(score, 4),
-        tokens=c.tokens,
-        signature=c.signature,
-        snippet=snippet_of(c.signature, c.doc),
+        id=hit_id,
+        path=best.path,
+        start_line=first.start_line,
+        end_line=last.end_line,
+        kind=best.kind,
+        name=best.name,
+        qualname=best.qualname,
+        lang=best.language,
+        score=round(run.score, 4),
+        tokens=sum(c.tokens for c in run.chunks),
+        signature=best.signature,
+        snippet="\n".join(dict.fromkeys(snippet_of(c.signature, c.doc) for c in run.chunks)),
     )
 
 
+def _why_others(query: Query, index: IndexPort) -> str:
+    """Say that a name is nowhere in the index although there are hits; "" when it is."""
+    if query.shape == "sentence" or index.count_matches(match_expression((query.identifiers[0],)), at_most=1):
+        return ""
+    return f"nothing is called {query.identifiers[0][:WORD_CHARS_SHOWN]}; these come close"
+
+
 def _why_nothing(
-    query: Query, request: SearchRequest, index: IndexPort, filtered: bool, omitted: int
+    query: Query, request: SearchRequest, index: IndexPort, filters: Filters, omitted: int
 ) -> tuple[str, tuple[str, ...]]:
     """Say why there are no hits, in the order a person would check, and name what comes close."""
     if omitted:
         return f"{omitted} hits and none fits --budget {request.budget_tokens}; give a larger one", ()
-    facts = index.facts()
-    if not facts.files:
-        if facts.skipped:
-            return f"nothing is indexed: {facts.skipped} files were skipped; `ctx stats` says why", ()
-        return "nothing is indexed: the segment holds no readable text file", ()
-    if request.kind and request.kind not in (kinds := index.kinds()):
-        raise UsageError(f"--kind must be one of {', '.join(kinds)}, found {request.kind!r}")
-    if request.lang and request.lang.lower() not in (languages := dict(facts.languages)):
-        raise UsageError(f"--lang must be one of {', '.join(sorted(languages))}, found {request.lang!r}")
-    if filtered and index.count_matches(match_expression(query.terms)):
-        return "there are matches, and the filters (--kind, --lang, --path) leave none of them", ()
+    if reason := why_nothing_indexed(index):
+        return reason, ()
+    check_kinds_present(filters, index)
+    if filters and index.count_matches(match_expression(query.terms)):
+        return FILTERED_OUT, ()
     word = query.identifiers[0] if query.identifiers else max(query.words, key=len)
     words = ", ".join(word[:WORD_CHARS_SHOWN] for word in query.words[:8])
     return f"no indexed file has any of these words: {words}", nearest_names(word, index)
+
+
+def why_nothing_indexed(index: IndexPort) -> str:
+    """Return why the index holds no file, or "" when it does hold one."""
+    facts = index.facts()
+    if facts.files:
+        return ""
+    if facts.skipped:
+        return f"nothing is indexed: {facts.skipped} files were skipped; `ctx stats` says why"
+    return "nothing is indexed: the segment holds no readable text file"
 
 
 def nearest_names(word: str, index: IndexPort, count: int = 5) -> tuple[str, ...]:

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 _ID = re.compile(r"(?P<path>.+)#(?P<qualname>[^#]*)@(?P<digest>[0-9a-f]{8})(?:~(?P<twin>[1-9][0-9]{0,8}))?", re.DOTALL)
 
@@ -39,6 +43,15 @@ def digest_of(text: bytes) -> str:
     import hashlib  # late: a search formats ids and hashes nothing
 
     return hashlib.sha256(text).hexdigest()[:8]
+
+
+RUN_MARK = ".."
+"""Between the first and the last qualified name of a run of neighbouring chunks: `path#A.f..A.h@1a2b3c4d`."""
+
+
+def run_digest(digests: Iterable[str]) -> str:
+    """Return the digest of a run: the hash of its chunks' digests in line order, so that no text has to be read."""
+    return digest_of("".join(digests).encode("ascii"))
 
 
 def snippet_of(signature: str, doc: str) -> str:

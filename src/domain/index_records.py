@@ -60,10 +60,11 @@ class DefinitionRow(NamedTuple):
 
 
 class ImportRow(NamedTuple):
-    """One import statement as stored: where it starts and its text on one line."""
+    """One import statement as stored: where it starts, its text on one line, and the words that may name a file."""
 
     line: int
     text: str
+    names: tuple[str, ...] = ()
 
 
 class StoredDefinition(NamedTuple):

@@ -10,9 +10,12 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from .chunk_ids import ChunkId
+    from .evaluation import Commit, FileChange, LineRun
+    from .file_events import FileEvents
     from .index_records import DefinitionRow, FileRecord, ImportRow, IndexFacts, StoredDefinition
     from .ranking import Candidate, FieldWeights
     from .source_files import Changes, FileStat, FileView, Walk
+    from .text_match import LineMatch, TextFile, TextPattern
 
 
 class Clock(Protocol):
@@ -103,6 +106,7 @@ class IndexPort(Protocol):
     def count_matches(self, match: str, at_most: int = -1) -> int: ...
     def file(self, path: str) -> FileRecord | None: ...
     def files(self) -> Iterator[tuple[str, str, str, int]]: ...
+    def text_files(self, where: str = "", arguments: Sequence[Any] = ()) -> list[TextFile]: ...
     def ids_named(self, qualname: str, digest: str) -> list[ChunkId]: ...
     def skipped(self) -> list[tuple[str, str]]: ...
     def partial(self) -> list[tuple[str, str]]: ...
@@ -112,6 +116,7 @@ class IndexPort(Protocol):
     def definitions(self) -> Iterator[StoredDefinition]: ...
     def imports_of(self, path: str) -> list[ImportRow]: ...
     def imports(self) -> list[tuple[str, str, int, str]]: ...
+    def are_imported(self, names: Iterable[str]) -> set[str]: ...
     def words_used(self) -> list[tuple[str, bytes | None]]: ...
     def put_words_used(self, packed_by_path: Iterable[tuple[str, bytes]]) -> None: ...
     def cached(self, key: str) -> bytes | None: ...
@@ -121,3 +126,56 @@ class IndexPort(Protocol):
     def facts(self) -> IndexFacts: ...
     def file_count(self) -> int: ...
     def check(self) -> str: ...
+
+
+class CommitHistory(Protocol):
+    """The commits of the segment's repository, read only; `ctx.infrastructure.git_history.GitHistory` is the adapter.
+
+    Every method raises CtxError when the repository cannot be read.
+    """
+
+    is_shallow: bool
+
+    def commits(self, since: str, until: str, limit: int) -> list[Commit]:
+        """Return the commits from `until` ("": what is checked out) back to `since` (excluded), the newest first."""
+        ...
+
+    def changes(self, shas: Sequence[str]) -> Iterator[tuple[FileChange, ...]]:
+        """Yield what each commit changed against its one parent inside the segment, in the order given."""
+        ...
+
+    def line_runs(self, parent: str, sha: str, os_path: bytes) -> tuple[LineRun, ...]:
+        """Return which lines of the parent's side of a file the commit replaces."""
+        ...
+
+    def blob(self, oid: str, max_bytes: int) -> bytes | None:
+        """Return a file's content by its object id; None when it is larger or not in the repository."""
+        ...
+
+
+class TextScanner(Protocol):
+    """Looks through the text of files as it is on disk now."""
+
+    def scan(
+        self, pattern: TextPattern, files: Sequence[TextFile], left_s: Callable[[], float]
+    ) -> Iterator[tuple[TextFile, LineMatch]]:
+        """Yield the first match of every matching line, file by file in the order given, while `left_s()` is above 0.
+
+        Files that are gone or unreadable have no matches. Raises: UsageError for a pattern too large for the engine.
+        """
+        ...
+
+
+class FileWatcher(Protocol):
+    """Tells when something in a set of folders changes."""
+
+    def watch(self, folders: Iterable[bytes]) -> str:
+        """Watch these folders (segment-relative, not what is below them) in place of those before.
+
+        Returns a note when changes can only be found by looking now and then, else "".
+        """
+        ...
+
+    def wait(self, timeout_s: float) -> FileEvents:
+        """Wait for changes, for no longer than the timeout; what came since the last call counts."""
+        ...

@@ -38,11 +38,13 @@ class RankingWeights:
     definition_exact: float = 1.5
     definition_in_sentence: float = 0.6
     definition_stem_bonus: float = 0.4
+    similar_name: float = 0.7
     qualified_scope: float = 0.8
     name_coverage: float = 0.33
     path_word: float = 0.35
     coherence: float = 0.7
-    damp_test: float = 0.45
+    damp_test: float = 0.3
+    damp_prose: float = 0.4
     damp_example: float = 0.7
     damp_vendored: float = 0.5
     damp_generated: float = 0.5
@@ -50,7 +52,10 @@ class RankingWeights:
     damp_initialiser: float = 0.85
     damp_legacy: float = 0.7
     damp_internal: float = 0.85
-    same_file_decay: float = 0.75
+    damp_unimported: float = 0.8
+    same_file: float = 0.6
+    broad_places: int = 7
+    file_strength: float = 0.5
 
 
 DEFAULT_WEIGHTS = RankingWeights()
@@ -80,6 +85,15 @@ class Candidate(NamedTuple):
     generated: bool
     bm25: float
     part: int = 1
+    is_imported: bool = True
+
+
+class Run(NamedTuple):
+    """Neighbouring chunks of a file shown as one place; `best` scored highest, `chunks` stand in line order."""
+
+    score: float
+    best: Candidate
+    chunks: tuple[Candidate, ...]
 
 
 Scored = list[tuple[float, Candidate]]
@@ -94,13 +108,21 @@ _INITIALISER = re.compile(r"(^|/)(__init__\.pyi?|index\.[jt]sx?|mod\.rs)$|\.pyi$
 _LEGACY = re.compile(r"(^|/)(_?legacy|_?deprecated|_?compat|experimental|old)(/|\.\w+$)")
 _INTERNAL = re.compile(r"(^|/)(_(?!_)[^/]*|internals?)(/|\.\w+$)")
 """Private by its name: a question in words is about what a reader meets first."""
+_PROSE_LANGUAGES = frozenset({"markdown", "text"})
+_LIKENESS_MIN = 0.6
 _DATA_LANGUAGES = frozenset({"text"})
+_RUN_OF_LINES_KINDS = frozenset({"module", "section", "text"})
+"""Kinds of chunks that are no definition: lines between definitions, headings' texts, windows."""
 _DATA_FILE = re.compile(
     r"\.(po|pot|json|csv|tsv|lock|svg|xml|ya?ml|toml|txt|cfg|ini|log|sql|snap)$|(^|/)(changelog|changes|history|news)[^/]*$",
     re.IGNORECASE,
 )
 
 _ASKS_FOR_TESTS = frozenset({"test", "tests", "testing", "spec", "specs", "fixture", "fixtures", "pytest", "unittest"})
+_ASKS_FOR_PROSE = frozenset(
+    """changelog changes doc docs documentation documented faq guide guides howto installation license manual readme
+    release tutorial tutorials wiki""".split()
+)
 _ASKS_FOR_EXAMPLES = frozenset({"example", "examples", "sample", "demo", "tutorial", "docs", "documentation"})
 
 
@@ -117,11 +139,15 @@ def boost_definitions(query: Query, scored: Scored, weights: RankingWeights) -> 
     wanted = {name.lower(): name for name in query.identifiers}
     full = weights.definition_exact if query.shape != "sentence" else weights.definition_in_sentence
     scope = query.qualified_parts[:-1]
+    asked = query.identifiers[0].lower()
+    is_undefined = query.shape != "sentence" and not any(
+        asked == c.name.lower() or (c.names and asked in c.names.lower().split()) for _score, c in scored
+    )
     result = []
     for score, c in scored:
         lifted = score
         name = c.name.lower()
-        if c.kind not in ("section", "text", "module") and name in wanted:
+        if c.kind not in _RUN_OF_LINES_KINDS and name in wanted:
             lift = full if wanted[name] == c.name else 0.8 * full
             lifted += lift if c.part == 1 else lift * weights.later_part
             if "".join(split_identifier(_stem(c.path))) == "".join(split_identifier(c.name)):
@@ -129,6 +155,8 @@ def boost_definitions(query: Query, scored: Scored, weights: RankingWeights) -> 
             lifted += weights.qualified_scope * _share_in_order(scope, c)
         elif c.names and any(inner.lower() in wanted for inner in c.names.split()):
             lifted += 0.5 * full + weights.qualified_scope * _share_in_order(scope, c)
+        elif is_undefined and c.kind not in _RUN_OF_LINES_KINDS:
+            lifted += full * weights.similar_name * _likeness(name, asked)
         result.append((lifted, c))
     return result
 
@@ -180,42 +208,64 @@ def damp_secondary(query: Query, scored: Scored, weights: RankingWeights) -> Sco
     said = set(query.terms)
     tests_wanted = bool(said & _ASKS_FOR_TESTS)
     examples_wanted = bool(said & _ASKS_FOR_EXAMPLES)
+    prose_wanted = bool(said & _ASKS_FOR_PROSE)
     factors: dict[str, float] = {}
     result = []
     for score, c in scored:
         factor = factors.get(c.path)
         if factor is None:
-            factor = 1.0
-            if not tests_wanted and is_test_path(c.path):
-                factor *= weights.damp_test
-            if not examples_wanted and _EXAMPLE.search(c.path):
-                factor *= weights.damp_example
-            if _VENDORED.search(c.path):
-                factor *= weights.damp_vendored
-            if c.generated:
-                factor *= weights.damp_generated
+            factor = path_damping(
+                c.path,
+                generated=c.generated,
+                weights=weights,
+                tests_wanted=tests_wanted,
+                examples_wanted=examples_wanted,
+            )
             if c.language in _DATA_LANGUAGES and _DATA_FILE.search(c.path) and _stem(c.path).lower() not in said:
                 factor *= weights.damp_data
-            if _INITIALISER.search(c.path):
-                factor *= weights.damp_initialiser
-            if _LEGACY.search(c.path):
-                factor *= weights.damp_legacy
-            if query.shape == "sentence" and _INTERNAL.search(c.path):
-                factor *= weights.damp_internal
+            if query.shape == "sentence":
+                if _INTERNAL.search(c.path):
+                    factor *= weights.damp_internal
+                if c.language in _PROSE_LANGUAGES and not prose_wanted:
+                    factor *= weights.damp_prose
             factors[c.path] = factor
         result.append((score * factor, c))
     return result
 
 
-def decay_same_file(_query: Query, scored: Scored, weights: RankingWeights) -> Scored:
-    """Let each further chunk of one file count less, so that ten results are not one file."""
-    seen: dict[str, int] = {}
-    result = []
+def damp_unimported(query: Query, scored: Scored, weights: RankingWeights) -> Scored:
+    """Damp files that no other file of the segment imports: scripts, plug-ins and leftovers, not what is built on.
+
+    How often a file is imported says nothing more about the answer (docs/ranking.md has the numbers).
+    """
+    if query.shape != "sentence":
+        return scored
+    return [(score if c.is_imported else score * weights.damp_unimported, c) for score, c in scored]
+
+
+def spread_over_files(query: Query, scored: Scored, weights: RankingWeights) -> Scored:
+    """Order the first places broadly and the rest deeply.
+
+    First a further chunk of a file counts less, so that a reader sees where the answer may be; from `broad_places` on
+    the files that answer best show what else they hold, because a task seldom touches one function. Names are looked
+    up broadly only.
+    """
+    broad: Scored = []
+    best: dict[str, float] = {}
     for score, c in sorted(scored, key=_order):
-        before = seen.get(c.path, 0)
-        seen[c.path] = before + 1
-        result.append((score * weights.same_file_decay**before, c))
-    return result
+        broad.append((score * weights.same_file if c.path in best else score, c))
+        best.setdefault(c.path, score)
+    broad.sort(key=_order)
+    if query.shape != "sentence" or len(broad) <= weights.broad_places:
+        return broad
+    first = broad[: weights.broad_places]
+    placed = {c.chunk_id for _score, c in first}
+    deep = sorted(
+        ((s + weights.file_strength * best[c.path], c) for s, c in scored if c.chunk_id not in placed), key=_order
+    )
+    # Scores only say the order from here on: they go down from the last broad place's.
+    scale = first[-1][0] / deep[0][0] if deep[0][0] > 0 else 0.0
+    return first + [(score * scale, c) for score, c in deep]
 
 
 STAGES: Mapping[str, Callable[[Query, Scored, RankingWeights], Scored]] = {
@@ -224,7 +274,8 @@ STAGES: Mapping[str, Callable[[Query, Scored, RankingWeights], Scored]] = {
     "paths": boost_paths,
     "coherence": lift_coherent_files,
     "damping": damp_secondary,
-    "same_file": decay_same_file,
+    "centrality": damp_unimported,
+    "spread": spread_over_files,
 }
 
 
@@ -246,6 +297,68 @@ def rank(
             scored = stage(query, scored, weights)
             on_stage(name)
     return sorted(scored, key=_order)
+
+
+def path_damping(
+    path: str,
+    *,
+    generated: bool,
+    weights: RankingWeights = DEFAULT_WEIGHTS,
+    tests_wanted: bool = False,
+    examples_wanted: bool = False,
+) -> float:
+    """Return what a file's path and origin take off what is in it: 1 for nothing, less for secondary code."""
+    factor = 1.0
+    if not tests_wanted and is_test_path(path):
+        factor *= weights.damp_test
+    if not examples_wanted and _EXAMPLE.search(path):
+        factor *= weights.damp_example
+    if _VENDORED.search(path):
+        factor *= weights.damp_vendored
+    if generated:
+        factor *= weights.damp_generated
+    if _INITIALISER.search(path):
+        factor *= weights.damp_initialiser
+    if _LEGACY.search(path):
+        factor *= weights.damp_legacy
+    return factor
+
+
+RUN_LINES_MAX = 40
+_RUN_RANKS = 60
+"""Only what ranks this high joins a neighbour: below, it matched by chance."""
+
+
+def into_runs(query: Query, ranked: Sequence[tuple[float, Candidate]], limit: int) -> list[Run]:
+    """Return at most `limit` places: definitions that stand next to each other and both answer become one.
+
+    The first place stays as small as it is (it is read first, and mostly alone), and a name asks for places one by
+    one. Neighbours follow each other in the index, so nothing lies between them.
+    """
+    runs: list[Run] = []
+    at_edge: dict[int, int] = {}  # the chunk before and the chunk behind each run -> the run
+    for rank_from_0, (score, c) in enumerate(ranked):
+        near = at_edge.get(c.chunk_id, 0) if query.shape == "sentence" and rank_from_0 < _RUN_RANKS else 0
+        if near > 0 and _may_join(runs[near], c):
+            run = runs[near]
+            is_before = c.chunk_id < run.chunks[0].chunk_id
+            chunks = (c, *run.chunks) if is_before else (*run.chunks, c)
+            runs[near] = run._replace(chunks=chunks)
+        elif len(runs) < limit:
+            near = len(runs)
+            runs.append(Run(score, c, (c,)))
+        else:
+            if rank_from_0 >= _RUN_RANKS:
+                break
+            continue
+        at_edge[runs[near].chunks[0].chunk_id - 1] = at_edge[runs[near].chunks[-1].chunk_id + 1] = near
+    return runs
+
+
+def _may_join(run: Run, c: Candidate) -> bool:
+    lines = max(run.chunks[-1].end_line, c.end_line) - min(run.chunks[0].start_line, c.start_line)
+    kinds = {run.best.kind, c.kind}
+    return run.best.path == c.path and lines < RUN_LINES_MAX and not kinds & _RUN_OF_LINES_KINDS
 
 
 def is_test_path(path: str) -> bool:
@@ -279,6 +392,20 @@ def _singular(word: str) -> str:
         if word.endswith(ending) and len(word) - len(ending) >= 4:
             return word[: -len(ending)].rstrip("e")
     return word.rstrip("e") if len(word) > 4 else word
+
+
+def _likeness(name: str, asked: str) -> float:
+    """Return how much a name is like the one asked for, from 0 to 1; one that begins with it is most like it.
+
+    Below a likeness of 0.6 (the share of letters in common, in order) it is another name: 0.
+    """
+    import difflib  # late: only names that nobody defines get here
+
+    if name.startswith(asked):
+        return 1.0 - 0.2 * (len(name) - len(asked)) / len(name)
+    matcher = difflib.SequenceMatcher(None, name, asked)
+    ratio = matcher.ratio() if matcher.real_quick_ratio() >= _LIKENESS_MIN <= matcher.quick_ratio() else 0.0
+    return 0.8 * ratio if ratio >= _LIKENESS_MIN else 0.0
 
 
 def _share_in_order(scope: Sequence[str], c: Candidate) -> float:

@@ -87,6 +87,7 @@ class SourceText:
     mtime_ns: int
     generated: bool
     utf8: bytes
+    flaw: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,11 +111,15 @@ class FileView:
 
 @dataclass(frozen=True, slots=True)
 class DecodedText:
-    """A file's text, the codec it was read with, and the text as UTF-8."""
+    """A file's text, the codec it was read with, and the text as UTF-8.
+
+    A notebook's text is its cells (see `notebooks`); `flaw` says why that of a broken one is as it stands in the file.
+    """
 
     text: str
     encoding: str
     utf8: bytes
+    flaw: str = ""
 
 
 # --- display paths ---------------------------------------------------------------------------------------------------
@@ -215,6 +220,21 @@ def decode_source(data: bytes, os_path: OsPath) -> DecodedText | None:
     holds NUL, a UTF-16/32 mark before something else, or bytes that are neither UTF-8 nor free of control codes.
     Line ends stay as they are.
     """
+    decoded = _decoded_by_marks(data, os_path)
+    if decoded is None or not os_path.endswith(b".ipynb"):
+        return decoded
+    from .notebooks import NotebookError, notebook_view  # late: no search gets here
+
+    try:
+        view = notebook_view(decoded.text)
+    except NotebookError as error:
+        return DecodedText(decoded.text, decoded.encoding, decoded.utf8, f"not a notebook: {error}; indexed as text")
+    # JSON may spell half of a surrogate pair, which is no text.
+    utf8 = view.encode("utf-8", "replace")
+    return DecodedText(utf8.decode("utf-8"), decoded.encoding, utf8)
+
+
+def _decoded_by_marks(data: bytes, os_path: OsPath) -> DecodedText | None:
     for mark, encoding in _WIDE_MARKS:
         if data.startswith(mark):
             wide = _decoded(data[len(mark) :], encoding)

@@ -43,6 +43,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("search", "limit", 10, minimum=1),
     Setting("search", "budget", 4000, minimum=1),
     Setting("get", "budget", 8000, minimum=1),
+    Setting("map", "budget", 2048, minimum=1),
     Setting("index", "max_file_bytes", 2 * 1024 * 1024, minimum=1),
     Setting("index", "workers", 0),
     Setting("index", "ignore", ()),

@@ -14,7 +14,9 @@ from ..domain.chunk_ids import snippet_of
 from ..domain.chunks import chunk_code, chunk_markdown, chunk_text
 from ..domain.errors import CtxError
 from ..domain.identifiers import index_terms
+from ..domain.imported_names import imported_names
 from ..domain.index_records import ChunkRow, ChunkTerms, DefinitionRow, FileRecord, ImportRow
+from ..domain.notebooks import NOTEBOOK, NOTEBOOK_SUFFIX, notebook_outline, python_of
 from ..domain.source_files import Skipped, display_path
 from .ast_lsp.skeleton_map import SkeletonMapBuilder, skeleton_size
 from .languages import MARKDOWN, TEXT, language_of, row_of
@@ -38,18 +40,27 @@ class FileIndexer:
 
     def index(self, os_path: bytes) -> FileRecord:
         """Return the record of one file; a file that cannot be indexed gives one with status `skipped`."""
+        return self._index(os_path, "")
+
+    def index_as_text(self, os_path: bytes, reason: str) -> FileRecord:
+        """Return the record of a file that must not be parsed: its words without its definitions, status `failed`."""
+        return self._index(os_path, reason)
+
+    def _index(self, os_path: bytes, unparsed_because: str) -> FileRecord:
         path = display_path(os_path)
         source = self._files.read_source(os_path)
         if isinstance(source, Skipped):
             return self.skipped(os_path, source.reason)
         utf8 = source.utf8
         language = language_of(path, utf8)
-        status, reason, parse_ns = "ok", "", 0
+        if path.endswith(NOTEBOOK_SUFFIX):
+            language, unparsed_because = NOTEBOOK, unparsed_because or source.flaw
+        status, reason, parse_ns = ("failed" if unparsed_because else "ok"), unparsed_because, 0
         functions = classes = skeleton_bytes = 0
         chunks: tuple[Chunk, ...] | None = None
         definitions: tuple[DefinitionRow, ...] = ()
         imports: tuple[ImportRow, ...] = ()
-        if row_of(language) is not None:
+        if row_of(language) is not None and not unparsed_because:
             started_ns = time.perf_counter_ns()
             try:
                 skeleton = self._builder.extract(utf8, path, language)
@@ -62,9 +73,13 @@ class FileIndexer:
                 skeleton_bytes = skeleton_size(skeleton)["skeleton_bytes"] if self._with_skeleton_size else 0
                 chunks = chunk_code(utf8, skeleton)
                 definitions = tuple([_definition_row(d) for d in skeleton.definitions])
-                imports = tuple([ImportRow(i.start_line, i.text) for i in skeleton.imports])
+                imports = tuple(
+                    [ImportRow(i.start_line, i.text, imported_names(language, i.text)) for i in skeleton.imports]
+                )
             parse_ns = time.perf_counter_ns() - started_ns
-        elif language == MARKDOWN:
+        elif language == NOTEBOOK and not unparsed_because:
+            chunks = chunk_code(utf8, notebook_outline(source.text, path, self._declared(source.text, path)))
+        elif language == MARKDOWN and not unparsed_because:
             chunks = chunk_markdown(utf8, path)
         if chunks is None:
             chunks = chunk_text(utf8, path)
@@ -92,6 +107,13 @@ class FileIndexer:
             definitions,
             imports,
         )
+
+    def _declared(self, view: str, path: str) -> tuple[Definition, ...]:
+        """Return what the Python cells of a notebook declare; nothing when they take too long to parse."""
+        try:
+            return self._builder.extract(python_of(view).encode("utf-8", "replace"), path, "python").definitions
+        except CtxError:
+            return ()
 
     def skipped(self, os_path: bytes, reason: str) -> FileRecord:
         """Return the record that keeps a file from being looked at again until it changes."""

@@ -244,6 +244,7 @@ class FileSystemAdapter:
             mtime_ns=found.st_mtime_ns,
             generated=is_generated(os_path, decoded.text),
             utf8=decoded.utf8,
+            flaw=decoded.flaw,
         )
 
     def _read_regular(self, os_path: OsPath) -> tuple[bytes, os.stat_result] | str:

@@ -34,8 +34,9 @@ if TYPE_CHECKING:
 
     from ..domain.ranking import FieldWeights
     from ..domain.source_files import FileStat
+    from ..domain.text_match import TextFile
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 4
 """Raised whenever what is stored changes its meaning; an index of another version is rebuilt."""
 
 _SCHEMA = """
@@ -64,6 +65,9 @@ CREATE INDEX definitions_by_name ON definitions (name COLLATE NOCASE);
 CREATE TABLE imports (
   file_id INTEGER NOT NULL, position INTEGER NOT NULL, line INTEGER NOT NULL, text TEXT NOT NULL,
   PRIMARY KEY (file_id, position)) WITHOUT ROWID;
+CREATE TABLE imported_names (
+  name TEXT NOT NULL, file_id INTEGER NOT NULL, PRIMARY KEY (name, file_id)) WITHOUT ROWID;
+CREATE INDEX imported_names_by_file ON imported_names (file_id);
 CREATE TABLE words_used (file_id INTEGER PRIMARY KEY, packed BLOB NOT NULL);
 CREATE TABLE cache (key TEXT PRIMARY KEY, payload BLOB NOT NULL) WITHOUT ROWID;
 CREATE VIRTUAL TABLE chunk_terms USING fts5(
@@ -73,8 +77,12 @@ CREATE VIRTUAL TABLE chunk_terms USING fts5(
 TELL_AFTER_S = 1.0
 """A shorter wait is none to a person, and several agents at once would hear of nothing else."""
 
-_FTS_HASH_BYTES = 64 * 1024 * 1024
-"""FTS5 collects this much before it writes a segment; its default of 1 MB writes and merges dozens of them."""
+_FTS_HASH_BYTES = 16 * 1024 * 1024
+"""FTS5 collects this much before it writes a segment; its default of 1 MB writes and merges dozens of them.
+
+On django 8 to 64 MB take the same time within 10 %, and 64 MB twice the memory.
+"""
+_BULK_CACHE_KIB = 16 * 1024
 
 _DEFINITION_COLUMNS = """f.path, f.language, f.generated, d.position, d.kind, d.name, d.qualname, d.signature, d.doc,
   d.start_line, d.end_line, d.name_line, d.name_column, d.parent"""
@@ -188,7 +196,7 @@ class IndexStore:
         with self._guarded():
             if bulk:
                 self._execute(f"INSERT INTO chunk_terms(chunk_terms, rank) VALUES ('hashsize', {_FTS_HASH_BYTES})")
-                self._execute("PRAGMA cache_size = -65536")
+                self._execute(f"PRAGMA cache_size = -{_BULK_CACHE_KIB}")
             self._execute("BEGIN IMMEDIATE")
             try:
                 yield
@@ -227,7 +235,11 @@ class IndexStore:
         if record.imports:
             self._db.executemany(
                 "INSERT INTO imports VALUES (?,?,?,?)",
-                [(file_id, at, *row) for at, row in enumerate(record.imports)],
+                [(file_id, at, row.line, row.text) for at, row in enumerate(record.imports)],
+            )
+            self._db.executemany(
+                "INSERT OR IGNORE INTO imported_names VALUES (?,?)",
+                [(name, file_id) for name in {name for row in record.imports for name in row.names}],
             )
         if not record.chunks:
             return
@@ -273,7 +285,7 @@ class IndexStore:
             )
             self._execute("DELETE FROM chunks WHERE file_id = ?", (file_id,))
             self._execute("DELETE FROM file_terms WHERE file_id = ?", (file_id,))
-        for table in ("definitions", "imports", "words_used", "files"):
+        for table in ("definitions", "imports", "imported_names", "words_used", "files"):
             self._execute(f"DELETE FROM {table} WHERE file_id = ?", (file_id,))
 
     def set_directories(self, directories: Iterable[tuple[bytes, int]]) -> None:
@@ -366,6 +378,17 @@ class IndexStore:
         yield from self._rows(
             "SELECT path, language, content_sha, tokens FROM files WHERE status <> 'skipped' ORDER BY path"
         )
+
+    def text_files(self, where: str = "", arguments: Sequence[Any] = ()) -> list[TextFile]:
+        """Return the indexed files that are on disk, by path; `where` may restrict them by columns of `f` (files)."""
+        from ..domain.text_match import TextFile  # late: only a search by pattern gets here
+
+        rows = self._rows(
+            f"""SELECT f.os_path, f.path, f.encoding FROM files f
+            WHERE f.status <> 'skipped' AND f.content_sha <> '' AND ({where or "1"}) ORDER BY f.path""",
+            arguments,
+        )
+        return [TextFile._make(row) for row in rows]
 
     def ids_named(self, qualname: str, digest: str) -> list[ChunkId]:
         """Return the ids, in any file, of chunks with that qualified name and hash (a file that was moved)."""
@@ -474,7 +497,7 @@ class IndexStore:
             "SELECT i.line, i.text FROM files f JOIN imports i USING (file_id) WHERE f.path = ? ORDER BY i.position",
             (path,),
         )
-        return [ImportRow._make(row) for row in rows]
+        return [ImportRow(*row) for row in rows]
 
     def imports(self) -> list[tuple[str, str, int, str]]:
         """Return (path, language, line, text) of every import statement, by file and place."""
@@ -482,6 +505,17 @@ class IndexStore:
             """SELECT f.path, f.language, i.line, i.text FROM imports i JOIN files f USING (file_id)
             ORDER BY f.path, i.position"""
         )
+
+    def are_imported(self, names: Iterable[str]) -> set[str]:
+        """Return those of the names that an import statement of any file holds (see `domain.imported_names`)."""
+        wanted = [name for name in set(names) if _is_storable(name)]
+        found: set[str] = set()
+        for at in range(0, len(wanted), 500):
+            some = wanted[at : at + 500]
+            marks = ",".join("?" * len(some))
+            rows = self._rows(f"SELECT DISTINCT name FROM imported_names WHERE name IN ({marks})", some)
+            found.update(row[0] for row in rows)
+        return found
 
     def words_used(self) -> list[tuple[str, bytes | None]]:
         """Return (path, what `put_words_used` stored or None) of every file with definitions or imports, by path."""
@@ -546,7 +580,8 @@ class IndexStore:
         self._execute("PRAGMA journal_mode = WAL")
         # With WAL this is safe against kill -9; only a power cut may lose the last commits, never the file.
         self._execute("PRAGMA synchronous = NORMAL")
-        self._execute("PRAGMA mmap_size = 268435456")
+        # No memory map: it saves nothing measurable, counts as this process's memory, and a file that another program
+        # truncates would then end the process with SIGBUS instead of an error.
 
     def _rows(self, sql: str, arguments: Sequence[Any] = ()) -> list[Any]:
         """Return all rows: damage may show at any of them, and has to show here."""
@@ -584,7 +619,7 @@ def _deflated(raw: bytes) -> bytes:
 
 
 def _candidate(row: Sequence[Any], bm25: float) -> Candidate:
-    return Candidate._make((*row[:15], bool(row[15]), bm25, row[16]))
+    return Candidate._make((*row[:15], bool(row[15]), bm25, row[16], True))
 
 
 def _stored_definition(row: Sequence[Any]) -> StoredDefinition:

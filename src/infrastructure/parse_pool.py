@@ -1,7 +1,9 @@
-"""Indexing many files on all cores: a pool of parsing processes that never outlives, hangs or fails the command.
+"""Indexing files in processes of their own: a pool that never outlives, hangs, fails or fills the command.
 
-Each worker holds a few paths at a time. A worker that dies on a file (a crash in a grammar) or takes longer than the
-limit is replaced; the file it held first is recorded as skipped with the reason, the rest are given out again.
+A grammar is C code that a crafted file of 64 KiB can drive into a crash, an endless loop or gigabytes of memory, so
+every file that is not tiny is parsed under a memory limit in a process that may be lost. Each worker holds a few paths
+at a time. One that dies on a file or takes longer than the limit is replaced; the file it held first is indexed as
+text with the reason, the rest are given out again. Which limits and why: docs/decisions/009-hostile-input.md.
 """
 
 from __future__ import annotations
@@ -10,17 +12,28 @@ import contextlib
 import marshal
 import os
 import selectors
-import subprocess
+import signal
 import sys
 import time
 from collections import deque
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from ..domain.errors import CtxError
-from .parse_worker import HELLO, LENGTH, record_of, write_frame
+from .file_system import MAX_FILE_BYTES
+from .parse_worker import (
+    HELLO,
+    LENGTH,
+    MEMORY_EXIT_CODE,
+    limit_memory,
+    memory_limit_bytes,
+    record_of,
+    serve,
+    write_frame,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
+    from typing import BinaryIO
 
     from ..domain.index_records import FileRecord
     from .file_indexer import FileIndexer
@@ -29,8 +42,12 @@ BATCH_BYTES = 256 * 1024
 BATCH_FILES_MAX = 32
 BATCH_PATH_BYTES_MAX = 16 * 1024
 """What is handed out has to fit into a pipe (64 KiB) unread: a worker that writes a record does not read paths."""
-IN_PROCESS_BYTES_MAX = 1_500_000
-"""Below this, one process is done before workers have started (each takes ~0.1 s to import)."""
+ONE_PROCESS_BYTES_MAX = 1_500_000
+ONE_PROCESS_FILES_MAX = 400
+"""Below these, one process is done before more have started (each takes ~0.1 s to import)."""
+TRUSTED_BYTES_MAX = 4 * 1024
+"""No text of this size costs any grammar more than 0.2 s and 100 MB (twelve grammars, fourteen kinds of nesting)."""
+_LAST_WORDS_CHARS_MAX = 120
 FILE_LIMIT_S = 30.0
 """The parser has its own deadline; this one is for what hangs inside a library and cannot be asked to stop."""
 
@@ -45,22 +62,50 @@ class ParsePool:
         *,
         workers: int = 0,
         file_limit_s: float = FILE_LIMIT_S,
+        max_file_bytes: int = MAX_FILE_BYTES,
         worker_command: Sequence[str] = (sys.executable, "-P", "-m", "ctx.infrastructure.parse_worker"),
     ) -> None:
-        """Take a maker of the in-process indexer and a worker's arguments; 0 workers means one per usable core."""
+        """Take a maker of the in-process indexer and a worker's arguments; 0 workers means one per usable core.
+
+        `max_file_bytes` is the size up to which the indexer reads files: workers get memory in proportion to it.
+        """
         self._indexer = indexer
         self._command = [*worker_command, *worker_arguments]
         self._workers = workers or usable_cores()
         self._file_limit_s = file_limit_s
+        self._memory_bytes_max = memory_limit_bytes(max_file_bytes)
 
     def index(self, files: Sequence[tuple[bytes, int]]) -> Iterator[FileRecord]:
         """Yield one record for each (path, size in bytes)."""
-        if sum(size for _path, size in files) <= IN_PROCESS_BYTES_MAX and len(files) <= 400:
+        is_little = sum(size for _path, size in files) <= ONE_PROCESS_BYTES_MAX and len(files) <= ONE_PROCESS_FILES_MAX
+        if is_little and all(size <= TRUSTED_BYTES_MAX for _path, size in files):
             for path, _size in files:
                 yield self._indexer().index(path)
             return
-        skipped = self._indexer().skipped
-        yield from _Run(self._command, self._workers, self._file_limit_s, files, skipped).records()
+        # A copy of this process has its imports and starts in 5 ms, a new one takes 100 ms or more.
+        start = self._fork if is_little and can_fork() else self._spawn
+        run = _Run(
+            start,
+            files,
+            self._indexer().index_as_text,
+            workers=1 if is_little else self._workers,
+            file_limit_s=self._file_limit_s,
+            memory_bytes_max=self._memory_bytes_max,
+        )
+        yield from run.records()
+
+    def _spawn(self) -> _Worker:
+        return _Worker(_spawned(self._command))
+
+    def _fork(self) -> _Worker:
+        return _Worker(_forked(self._indexer, self._memory_bytes_max))
+
+
+def can_fork() -> bool:
+    """Tell whether this process may be copied: another thread's locks would stay locked for ever in the copy."""
+    if not hasattr(os, "fork") or not sys.platform.startswith("linux"):  # macOS's own libraries do not survive it
+        return False
+    return len(os.listdir("/proc/self/task")) == 1  # also those that no Python code started
 
 
 def usable_cores() -> int:
@@ -68,17 +113,123 @@ def usable_cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-class _Worker:
-    """One child process, its pipes and the paths it holds."""
+class _Process:
+    """A child process with its ends of two pipes, unbuffered, and the file that holds what it wrote to stderr."""
 
-    def __init__(self, command: Sequence[str]) -> None:
+    def __init__(self, pid: int, to_child: BinaryIO, from_child: BinaryIO, stderr: BinaryIO | None) -> None:
+        self.pid = pid
+        self.to_child = to_child
+        self.from_child = from_child
+        self.stderr = stderr
+        self.exit_code: int | None = None
+        self.peak_bytes = 0
+        self.last_words = ""
+
+    def wait(self) -> int:
+        """Return how it ended, as `subprocess` gives it: minus the signal that killed it."""
+        if self.exit_code is None:
+            _pid, status, usage = os.wait4(self.pid, 0)
+            self.exit_code = os.waitstatus_to_exitcode(status)
+            self.peak_bytes = usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+        return self.exit_code
+
+    def kill(self) -> None:
+        """Kill it, unless its end is known: its number may be another's by then."""
+        if self.exit_code is None:
+            os.kill(self.pid, signal.SIGKILL)
+
+    def close_stderr(self) -> None:
+        """Keep the last line it wrote there and let go of the rest."""
+        if self.stderr is not None:
+            with self.stderr as file:
+                file.seek(max(0, file.seek(0, os.SEEK_END) - 2_000))
+                lines = file.read().decode("utf-8", "replace").split("\n")
+            self.stderr = None
+            said = (line.strip() for line in reversed(lines))
+            self.last_words = next((line[:_LAST_WORDS_CHARS_MAX] for line in said if line), "")
+
+
+def _spawned(command: Sequence[str]) -> _Process:
+    """Start a new interpreter."""
+    import subprocess  # 6 ms that a copy of this process does without
+
+    stderr = _scratch_file()
+    try:
         # A group of its own: a terminal's Ctrl-C is the parent's to handle, which then ends its workers.
-        self.process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0, process_group=0
+        process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=stderr, bufsize=0, process_group=0
         )
-        assert self.process.stdout is not None
-        assert self.process.stdin is not None
-        self.fd = self.process.stdout.fileno()
+    except OSError:
+        if stderr is not None:
+            stderr.close()
+        raise
+    # Its end is waited for here, for the memory it took; told that it is over, `subprocess` leaves it alone.
+    process.returncode = 0
+    assert process.stdin is not None
+    assert process.stdout is not None
+    return _Process(process.pid, process.stdin, process.stdout, stderr)  # type: ignore[arg-type]  # IO[bytes] is one
+
+
+def _forked(indexer: Callable[[], FileIndexer], memory_bytes_max: int) -> _Process:
+    """Start a copy of this process that does nothing but index."""
+    stderr = _scratch_file()
+    paths_fd, to_child_fd = os.pipe()
+    from_child_fd, records_fd = os.pipe()
+    pid = os.fork()
+    if pid:
+        os.close(paths_fd)
+        os.close(records_fd)
+        return _Process(pid, open(to_child_fd, "wb", 0), open(from_child_fd, "rb", 0), stderr)
+    code = 1
+    try:
+        _become_worker(paths_fd, records_fd, stderr)
+        limit_memory(memory_bytes_max)
+        with open(0, "rb") as paths, open(1, "wb") as records:
+            serve(indexer(), paths, records)
+        code = 0
+    except BaseException:  # noqa: BLE001 - the rim of a process; its parent tells what was said
+        # The copy holds the caller's whole stack; nothing of that may run a second time.
+        import traceback
+
+        with contextlib.suppress(Exception):
+            os.write(2, traceback.format_exc().encode("utf-8", "replace"))
+    finally:
+        os._exit(code)
+
+
+def _become_worker(paths_fd: int, records_fd: int, stderr: BinaryIO | None) -> None:
+    os.setpgid(0, 0)
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
+    os.dup2(paths_fd, 0)
+    os.dup2(records_fd, 1)
+    if stderr is not None:
+        os.dup2(stderr.fileno(), 2)
+    # The index, its lock and the pipes' other ends are the parent's: a lock or a pipe must not outlive it in here.
+    for name in os.listdir("/proc/self/fd"):
+        if int(name) > 2:
+            with contextlib.suppress(OSError):  # the listing's own is gone by now
+                os.close(int(name))
+
+
+def _scratch_file() -> BinaryIO | None:
+    """Return a file without a name; None where there is no place for one (then a worker's stderr is the command's)."""
+    try:
+        if hasattr(os, "memfd_create"):
+            return open(os.memfd_create("ctx-worker"), "r+b", 0)
+        import tempfile
+
+        return cast("BinaryIO", tempfile.TemporaryFile(buffering=0))
+    except OSError:
+        return None
+
+
+class _Worker:
+    """One child process and the paths it holds."""
+
+    def __init__(self, process: _Process) -> None:
+        self.process = process
+        self.fd = process.from_child.fileno()
         self.held: deque[bytes] = deque()
         self.latest_batch = 0
         self.silent_ns = 0
@@ -89,7 +240,7 @@ class _Worker:
         self.held.extend(paths)
         self.latest_batch = len(paths)
         with contextlib.suppress(BrokenPipeError):  # its death is noticed at the other pipe
-            write_frame(self.process.stdin, list(paths))  # type: ignore[arg-type]  # raw pipe: write() is whole
+            write_frame(self.process.to_child, list(paths))
 
     def frames(self) -> Iterator[FileRecord]:
         """Yield the records that have arrived whole."""
@@ -110,14 +261,18 @@ class _Worker:
         del self.buffer[:at]
 
     def end(self, *, kill: bool) -> None:
-        assert self.process.stdout is not None
-        assert self.process.stdin is not None
         if kill:
             self.process.kill()
         with contextlib.suppress(BrokenPipeError):
-            self.process.stdin.close()
-        self.process.stdout.close()
+            self.process.to_child.close()
+        self.process.from_child.close()
         self.process.wait()
+        self.process.close_stderr()
+
+    def ending(self) -> str:
+        """Return how it ended and the last line it left, the name of an exception for one; only after `end`."""
+        code, said = self.process.wait(), self.process.last_words
+        return (f"signal {-code}" if code < 0 else f"exit code {code}") + (f": {said}" if said else "")
 
 
 class _Run:
@@ -125,15 +280,18 @@ class _Run:
 
     def __init__(
         self,
-        command: Sequence[str],
+        start: Callable[[], _Worker],
+        files: Sequence[tuple[bytes, int]],
+        index_as_text: Callable[[bytes, str], FileRecord],
+        *,
         workers: int,
         file_limit_s: float,
-        files: Sequence[tuple[bytes, int]],
-        skipped: Callable[[bytes, str], FileRecord],
+        memory_bytes_max: int,
     ) -> None:
-        self._command = command
+        self._start_worker = start
         self._file_limit_s = file_limit_s
-        self._skipped = skipped
+        self._memory_bytes_max = memory_bytes_max
+        self._index_as_text = index_as_text
         self._waiting = deque(_batches(files))
         self._count = min(workers, len(self._waiting))
         self._workers: dict[int, _Worker] = {}
@@ -152,7 +310,7 @@ class _Run:
 
     def _start(self) -> None:
         try:
-            worker = _Worker(self._command)
+            worker = self._start_worker()
         except OSError as error:
             raise CtxError(f"a parsing process could not be started ({error.strerror}); run `ctx doctor`") from error
         self._workers[worker.fd] = worker
@@ -177,7 +335,7 @@ class _Run:
             worker = self._workers[key.fd]
             data = os.read(key.fd, 1 << 20)
             if not data:
-                yield from self._bury(worker, f"the parser crashed on it ({_ending(worker)})", kill=False)
+                yield from self._bury(worker, "", kill=False)
                 continue
             worker.buffer += data
             yield from worker.frames()
@@ -187,7 +345,8 @@ class _Run:
                 worker.end(kill=False)
         limit_ns = int(self._file_limit_s * 1e9)
         for worker in [w for w in self._workers.values() if w.silent_ns >= limit_ns]:
-            yield from self._bury(worker, f"the parser hung on it for {self._file_limit_s:g} s", kill=True)
+            reason = f"the parser hung on it for {self._file_limit_s:g} s; indexed as text"
+            yield from self._bury(worker, reason, kill=True)
 
     def _retire(self, worker: _Worker) -> None:
         self._selector.unregister(worker.fd)
@@ -198,18 +357,21 @@ class _Run:
         self._retire(worker)
         worker.end(kill=kill)
         if not worker.has_started:
-            raise CtxError(f"a parsing process did not start ({_ending(worker)}); run `ctx doctor`")
+            raise CtxError(f"a parsing process did not start ({worker.ending()}); run `ctx doctor`")
         if worker.held:
-            yield self._skipped(worker.held.popleft(), reason)
+            yield self._index_as_text(worker.held.popleft(), reason or self._cause(worker))
         if worker.held:
             self._waiting.extendleft(_batches([(path, 0) for path in worker.held]))
         if self._waiting:
             self._start()
 
-
-def _ending(worker: _Worker) -> str:
-    code = worker.process.wait()
-    return f"signal {-code}" if code < 0 else f"exit code {code}"
+    def _cause(self, worker: _Worker) -> str:
+        """Return why a worker died: an allocation that is refused leaves a null pointer, and that a signal."""
+        code = worker.process.wait()
+        # The last, refused one may have asked for as much again as there was.
+        if code == MEMORY_EXIT_CODE or (code < 0 and worker.process.peak_bytes > self._memory_bytes_max // 2):
+            return f"parsing it takes more than {self._memory_bytes_max // 2**20} MiB of memory; indexed as text"
+        return f"the parser crashed on it ({worker.ending()}); indexed as text"
 
 
 def _batches(files: Sequence[tuple[bytes, int]]) -> Iterator[list[bytes]]:

@@ -7,6 +7,7 @@ The end of standard input is the order to stop, so a killed parent leaves no pro
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import marshal
 import os
@@ -15,15 +16,21 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from ..domain.index_records import ChunkRow, ChunkTerms, DefinitionRow, FileRecord, ImportRow
+from .file_system import MAX_FILE_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
     from typing import BinaryIO
 
+    from .file_indexer import FileIndexer
+
 LENGTH = struct.Struct("<Q")
 HELLO = "ready"
 """A worker's first frame: one that ends without it could not even start."""
-
+MEMORY_PER_FILE_BYTE = 384
+"""What no honest file needs: 2 MiB of C, Java, Python or C++ that is all tokens take up to 380 MB, 180 to a byte."""
+MEMORY_EXIT_CODE = 71
+"""How a worker ends when Python is refused memory; a grammar that is ends with a signal."""
 
 ROWS: tuple[Callable[[Iterable[Any]], tuple[Any, ...]], ...] = (
     ChunkRow._make,
@@ -51,32 +58,63 @@ def write_frame(stream: BinaryIO, value: Any) -> None:
     stream.flush()
 
 
+def memory_limit_bytes(max_file_bytes: int) -> int:
+    """Return how much memory a process may take that reads files up to that size."""
+    return MEMORY_PER_FILE_BYTE * max(max_file_bytes, MAX_FILE_BYTES)
+
+
+def limit_memory(limit_bytes: int) -> None:
+    """Have the system refuse this process more data than that, where it can (Linux); a lower limit stays.
+
+    Data and not address space: a copy of a process that has the index mapped starts with much of the latter.
+    """
+    import resource
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_DATA)
+    lowest = min((limit for limit in (soft, hard) if limit != resource.RLIM_INFINITY), default=limit_bytes)
+    with contextlib.suppress(OSError, ValueError):
+        resource.setrlimit(resource.RLIMIT_DATA, (min(lowest, limit_bytes), hard))
+
+
 def main(arguments: Sequence[str]) -> int:
     """Serve one parent: the arguments are root, tokenizer, the size limit in bytes and 1 to measure skeletons."""
     with os.fdopen(os.dup(1), "wb") as out:
         # A stray print in a library must not land between frames.
         os.dup2(2, 1)
         try:
-            _serve(out, *arguments)
+            serve(_indexer(*arguments), sys.stdin.buffer, out)
         except BrokenPipeError:
             out.raw.close()  # what is left in the buffer has nowhere to go
     return 0
 
 
-def _serve(out: BinaryIO, root: str, encoding: str, max_file_bytes: str, with_skeleton_size: str) -> None:
+def _indexer(root: str, encoding: str, max_file_bytes: str, with_skeleton_size: str) -> FileIndexer:
     from .file_indexer import FileIndexer
     from .file_system import FileSystemAdapter
     from .null_telemetry import NullTelemetry
     from .tokenizer import BpeTokenCounter
 
+    limit_memory(memory_limit_bytes(int(max_file_bytes)))
     files = FileSystemAdapter(root, telemetry=NullTelemetry(), max_file_bytes=int(max_file_bytes))
-    indexer = FileIndexer(files, BpeTokenCounter(encoding), with_skeleton_size=with_skeleton_size == "1")
+    return FileIndexer(files, BpeTokenCounter(encoding), with_skeleton_size=with_skeleton_size == "1")
+
+
+def serve(indexer: FileIndexer, paths: BinaryIO, out: BinaryIO) -> None:
+    """Answer each frame of paths with a frame for each record, until the end of the stream.
+
+    Ends the process with `MEMORY_EXIT_CODE` when Python is refused memory.
+
+    Raises: BrokenPipeError when the parent is gone.
+    """
     # Records hold no cycles, and looking for some in ten thousands of tuples costs 5 % of the whole.
     gc.disable()
     write_frame(out, HELLO)
-    while (paths := read_frame(sys.stdin.buffer)) is not None:
-        for path in paths:
-            write_frame(out, _plain(indexer.index(path)))
+    while (batch := read_frame(paths)) is not None:
+        for path in batch:
+            try:
+                write_frame(out, _plain(indexer.index(path)))
+            except MemoryError:
+                os._exit(MEMORY_EXIT_CODE)  # there may be too little even to end in the usual way
 
 
 def _plain(record: Any) -> tuple[Any, ...]:

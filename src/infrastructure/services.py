@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from ..application.refresh_index import RefreshIndex, RefreshReport
 from ..domain.errors import IndexBusyError, IndexDamagedError
 from ..domain.index_records import PACK_META, PACK_PATH
-from ..domain.source_files import display_path
+from ..domain.source_files import SourceText, display_path, os_path_of
 from .clock import SystemClock
 from .config import Config, load_config
 from .file_system import FileSystemAdapter
@@ -24,10 +24,17 @@ if TYPE_CHECKING:
 
     from ..application.context_pack import PackState
     from ..application.get import Get
+    from ..application.refs import FindReferences
+    from ..application.repo_map import RepoMapper
+    from ..application.resolve import Resolve
+    from ..application.watch_index import WatchIndex
     from ..domain.index_records import FileRecord
     from ..domain.symbols import SkeletonMap
     from .ast_lsp import SkeletonMapBuilder
+    from .ast_lsp.segment_trees import SegmentTrees
     from .file_indexer import FileIndexer
+    from .file_watcher import NotifyWatcher
+    from .text_scanner import Re2Scanner, RipgrepScanner
     from .tokenizer import BpeTokenCounter
 
 INDEX_FILE = "index.db"
@@ -59,11 +66,15 @@ class Services:
         if self.is_elsewhere:
             self.warn(f"{CTX_FOLDER}/ cannot be written in this segment; index and telemetry go to the user's cache")
         self._store: IndexStore | None = None
+        self._watcher: NotifyWatcher | None = None
+        self._index_file: tuple[int, int] | None = None
 
     def __enter__(self) -> Services:
         return self
 
     def __exit__(self, *_exc: object) -> None:
+        if self._watcher is not None:
+            self._watcher.close()
         if self._store is not None:
             self._store.close()
 
@@ -253,11 +264,84 @@ class Services:
 
         return SkeletonMapBuilder(self.telemetry, cache=IndexedSkeletons(self.store))
 
+    @cached_property
+    def text_scanner(self) -> Re2Scanner | RipgrepScanner:
+        """What reads and matches for a search by pattern."""
+        from .text_scanner import scanner_of
+
+        return scanner_of(self.files)
+
+    @cached_property
+    def trees(self) -> SegmentTrees:
+        """The names in the segment's files, as Tree-sitter reads them."""
+        from .ast_lsp.segment_trees import SegmentTrees
+
+        return SegmentTrees(self.files)
+
+    def resolve(self) -> Resolve:
+        """Return the use case behind `ctx resolve`."""
+        from ..application.resolve import Resolve
+
+        return Resolve(self.store, self.files, self.trees, self.clock, self.segment_name)
+
+    def refs(self) -> FindReferences:
+        """Return the use case behind `ctx refs`."""
+        from ..application.refs import FindReferences
+
+        trees = self.trees
+        return FindReferences(self.resolve(), self.store, trees.source, trees.parse, self.counter, self.clock)
+
+    def watch_index(self) -> WatchIndex:
+        """Return the use case behind `ctx index --watch`."""
+        from ..application.watch_index import WatchIndex
+        from .file_watcher import NotifyWatcher
+
+        self._watcher = self._watcher or NotifyWatcher(self.files.root)
+        return WatchIndex(self._refresh_again, lambda: self.store, self._watcher, self.clock)
+
+    def _refresh_again(self) -> RefreshReport:
+        """Refresh in a process that lives on; an index file that was deleted or replaced meanwhile is opened anew."""
+        found = _identity(self.index_path)
+        if found is None:
+            self.files.resolve_inside(
+                "."
+            )  # raises when the whole segment is gone: opening an index would make it again
+        if self._store is not None and (found is None or found != self._index_file):
+            # `git clean -dfx` takes _ctx/ away and would leave us writing to a file that nobody else can open.
+            self._store.close()
+            self._store = None
+            _state_folder(self.segment)
+        report = self.refresh()
+        self._index_file = _identity(self.index_path)
+        return report
+
     def get(self) -> Get:
         """Return the use case behind `ctx get`."""
         from ..application.get import Get
 
         return Get(self.files, self.pack_files, self.store, self.counter, self.skeleton_of)
+
+    def repo_mapper(self) -> RepoMapper:
+        """Return the use case behind `ctx map`."""
+        from ..application.repo_map import RepoMapper
+
+        return RepoMapper(
+            self.files, self.store, self.counter, self.telemetry, self.clock, self._text_of, self.segment_name
+        )
+
+    def _text_of(self, path: str) -> str | None:
+        """Return an indexed file's text by its printed path, None when it cannot be read any more."""
+        source = self.files.read_source(os_path_of(path))
+        return source.text if isinstance(source, SourceText) else None
+
+
+def _identity(path: str) -> tuple[int, int] | None:
+    """Return what tells a file from another one of the same path; None when there is none."""
+    try:
+        found = os.stat(path)
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def _state_folder(segment: str) -> tuple[str, bool]:

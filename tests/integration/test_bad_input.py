@@ -649,6 +649,9 @@ def test_nothing_found_still_prints_its_object(repository: Sandbox) -> None:
     assert [] == run.document["hits"]
     assert "filters" in run.document["reason"]
     run = repository.run("search", "loadcokie", "--json")
+    assert (0, "load_cookie") == (run.exit_code, run.document["hits"][0]["name"])
+    assert "nothing is called loadcokie; these come close" == run.document["reason"]
+    run = repository.run("search", "where is loadcokie", "--json")
     assert 1 == run.exit_code
     assert "load_cookie" in run.document["nearest"]
     assert "load_cookie" in run.complaint

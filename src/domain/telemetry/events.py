@@ -96,6 +96,7 @@ EVENTS: dict[str, EventKind] = {
         EventKind("lsp.exit", frozenset({"server"})),
         EventKind("file.read", frozenset({"file", "mode"})),
         EventKind("index.update", frozenset({"segment", "files"})),
+        EventKind("map.rank", frozenset({"files"})),
         EventKind("index.search", frozenset({"query", "limit", "segment", "mode"})),
     )
 }

@@ -57,13 +57,28 @@ def _root(
 
 @app.command()
 def search(
-    query: Annotated[str, typer.Argument(help="A name, a qualified name, an error message or a question.")],
+    query: Annotated[
+        str, typer.Argument(help="A name, a qualified name, an error message or a question; with -e or -F a pattern.")
+    ],
     limit: Annotated[int | None, typer.Option("--limit", "-n", help="At most this many hits (10).")] = None,
     kind: Annotated[
-        str, typer.Option(help="Only this kind: function, method, class, struct, module, section, text, …")
-    ] = "",
-    lang: Annotated[str, typer.Option(help="Only this language: python, typescript, go, markdown, text, …")] = "",
-    path: Annotated[str, typer.Option(metavar="GLOB", help="Only paths that match, or under this folder.")] = "",
+        list[str] | None,
+        typer.Option(help="Only these kinds: function, method, class, struct, module, section, text, … (a,b)"),
+    ] = None,
+    lang: Annotated[
+        list[str] | None, typer.Option(help="Only these languages: python, typescript, go, markdown, text, … (a,b)")
+    ] = None,
+    path: Annotated[
+        list[str] | None,
+        typer.Option(metavar="GLOB", help="Only paths that match, or under this folder; with ! in front: not those."),
+    ] = None,
+    regex: Annotated[
+        bool, typer.Option("--regex", "-e", help="Every line that the regular expression QUERY matches.")
+    ] = False,
+    literal: Annotated[bool, typer.Option("--literal", "-F", help="Every line that holds the text QUERY.")] = False,
+    ignore_case: Annotated[
+        bool, typer.Option("--ignore-case", "-i", help="With -e or -F: upper and lower case are alike.")
+    ] = False,
     budget: Budget = None,
     segment: Segment = "",
     as_json: AsJson = False,
@@ -71,11 +86,22 @@ def search(
     """Find the places that answer a question, best first.
 
     Each hit is an id for `ctx get`, its lines, what its text costs in tokens, its signature and first line of
-    documentation. Exit code 1 means nothing was found.
+    documentation. --regex and --literal find the lines that match a pattern, by the function or section they are in,
+    definitions first. --kind, --lang and --path take lists and may be repeated. Exit code 1 means nothing was found.
     """
     raise typer.Exit(
         commands.run_search(
-            query, segment=segment, as_json=as_json, limit=limit, kind=kind, lang=lang, path=path, budget=budget
+            query,
+            segment=segment,
+            as_json=as_json,
+            limit=limit,
+            kind=",".join(kind or ()),
+            lang=",".join(lang or ()),
+            path=",".join(path or ()),
+            budget=budget,
+            regex=regex,
+            literal=literal,
+            ignore_case=ignore_case,
         )
     )
 
@@ -115,16 +141,100 @@ def get(
 
 
 @app.command()
+def resolve(
+    selector: Annotated[
+        str,
+        typer.Argument(
+            metavar="SYMBOL|PATH:LINE:COL",
+            help="A name, a qualified name, PATH#name, a position, or sym://<language>/<module>/<name>.",
+        ),
+    ],
+    limit: Annotated[int | None, typer.Option("--limit", "-n", help="At most this many candidates (20).")] = None,
+    segment: Segment = "",
+    as_json: AsJson = False,
+) -> None:
+    """Find where a symbol is defined; of an ambiguous one all candidates, ranked.
+
+    A position is read off its file: a local variable, an imported name, a member of what its receiver is. Exit code 1
+    means nothing was found.
+    """
+    from . import navigation
+
+    raise typer.Exit(navigation.run_resolve(selector, segment=segment, as_json=as_json, limit=limit))
+
+
+@app.command()
+def refs(
+    selector: Annotated[
+        str, typer.Argument(metavar="SYMBOL|PATH:LINE:COL", help="The symbol, spelled as for `ctx resolve`.")
+    ],
+    callers: Annotated[bool, typer.Option("--callers", help="The functions that call it, not every use.")] = False,
+    callees: Annotated[bool, typer.Option("--callees", help="What it calls, each resolved.")] = False,
+    limit: Annotated[int | None, typer.Option("--limit", "-n", help="At most this many (100).")] = None,
+    budget: Budget = None,
+    deadline: Annotated[
+        float | None, typer.Option("--deadline", metavar="SECONDS", help="Answer with what was found by then (5).")
+    ] = None,
+    segment: Segment = "",
+    as_json: AsJson = False,
+) -> None:
+    """Find who uses a symbol; those that certainly do first.
+
+    A question mark stands where the name fits and what it is asked of is not known. Exit code 1 means nothing was
+    found.
+    """
+    from . import navigation
+
+    raise typer.Exit(
+        navigation.run_refs(
+            selector,
+            segment=segment,
+            as_json=as_json,
+            callers=callers,
+            callees=callees,
+            limit=limit,
+            budget=budget,
+            deadline_s=deadline,
+        )
+    )
+
+
+@app.command("map")
+def map_(
+    paths: Annotated[list[str] | None, typer.Argument(metavar="[PATH]...", show_default=False)] = None,
+    budget: Budget = None,
+    focus: Annotated[
+        list[str] | None,
+        typer.Option(metavar="PATH", help="Draw the map around this file: what it imports and what imports it."),
+    ] = None,
+    segment: Segment = "",
+    as_json: AsJson = False,
+) -> None:
+    """Show what the rest of the repository leans on: its most important files and signatures, within a budget.
+
+    A line is where the definition starts, its signature, and how many more there are in it (+N). Exit code 1 means
+    that there was nothing to show.
+    """
+    from .map_command import run_map
+
+    raise typer.Exit(run_map(paths or [], segment=segment, as_json=as_json, budget=budget, focus=focus or []))
+
+
+@app.command()
 def index(
     rebuild: Annotated[bool, typer.Option("--rebuild", help="Throw the index away and build it anew.")] = False,
+    watch: Annotated[
+        bool, typer.Option("--watch", help="Stay, and take changes in as they happen, until Ctrl-C.")
+    ] = False,
     segment: Segment = "",
     as_json: AsJson = False,
 ) -> None:
     """Look at every file; bring the index up to date.
 
-    A search does it, too, for what its look at sizes and times finds changed.
+    A search does it, too, for what its look at sizes and times finds changed. With --watch each update is a line (with
+    --json an object a line).
     """
-    raise typer.Exit(commands.run_index(segment=segment, as_json=as_json, rebuild=rebuild))
+    raise typer.Exit(commands.run_index(segment=segment, as_json=as_json, rebuild=rebuild, watch=watch))
 
 
 @app.command()
@@ -155,6 +265,38 @@ def stats(segment: Segment = "", as_json: AsJson = False) -> None:
 def doctor(segment: Segment = "", as_json: AsJson = False) -> None:
     """Check versions, grammars, disk, index and telemetry, and say what to do; exit code 1 when something is wrong."""
     raise typer.Exit(commands.run_doctor(segment=segment, as_json=as_json))
+
+
+@app.command("eval")
+def evaluate(
+    commits: Annotated[
+        int | None, typer.Option("--commits", "-n", help="How many commits to ask (50).", show_default=False)
+    ] = None,
+    seed: Annotated[int | None, typer.Option(help="Which sample is drawn (0).", show_default=False)] = None,
+    since: Annotated[str, typer.Option(metavar="REV", help="Only commits after this one.", show_default=False)] = "",
+    until: Annotated[str, typer.Option(metavar="REV", help="Only commits up to this one (HEAD).")] = "",
+    compare: Annotated[
+        list[str] | None, typer.Option(metavar="KEY=VALUE", help="Compare with this setting; may be given again.")
+    ] = None,
+    without: Annotated[
+        list[str] | None, typer.Option(metavar="STAGE", help="Compare with this stage of the ranking left out.")
+    ] = None,
+    baseline: Annotated[
+        str, typer.Option(metavar="FILE", help="Ask the commits of an earlier answer again and compare.")
+    ] = "",
+    save: Annotated[str, typer.Option(metavar="FILE", help="Also write the JSON object to a file.")] = "",
+    segment: Segment = "",
+    as_json: AsJson = False,
+) -> None:
+    """Measure search on the repository's own history: commit subjects are asked, what they changed is the answer.
+
+    Works in a temporary folder; the working tree, git's index and HEAD stay as they are. Exit code 1 means that no
+    commit can be asked.
+    """
+    from .eval_command import EvalOptions, run_eval
+
+    options = EvalOptions(commits, seed, since, until, tuple(compare or ()), tuple(without or ()), baseline, save)
+    raise typer.Exit(run_eval(options, segment=segment, as_json=as_json))
 
 
 def run(arguments: list[str]) -> int:

@@ -17,13 +17,20 @@ COMMON: dict[str, tuple[str, type]] = {
 SEARCH: dict[str, tuple[str, type]] = COMMON | {
     "--limit": ("limit", int),
     "-n": ("limit", int),
-    "--kind": ("kind", str),
-    "--lang": ("lang", str),
-    "--path": ("path", str),
+    "--kind": ("kind", list),
+    "--lang": ("lang", list),
+    "--path": ("path", list),
     "--budget": ("budget", int),
     "-b": ("budget", int),
     "--budget-token-est": ("budget", int),
+    "--regex": ("regex", bool),
+    "-e": ("regex", bool),
+    "--literal": ("literal", bool),
+    "-F": ("literal", bool),
+    "--ignore-case": ("ignore_case", bool),
+    "-i": ("ignore_case", bool),
 }
+"""An option of type `list` may be given several times; its values are joined by commas, as they may be written."""
 
 GET: dict[str, tuple[str, type]] = COMMON | {
     "--ids": ("ids", str),
@@ -43,6 +50,9 @@ SEARCH_DEFAULTS: dict[str, Any] = {
     "lang": "",
     "path": "",
     "budget": None,
+    "regex": False,
+    "literal": False,
+    "ignore_case": False,
 }
 GET_DEFAULTS: dict[str, Any] = {
     "segment": "",
@@ -84,12 +94,21 @@ def parse(arguments: list[str], table: dict[str, tuple[str, type]], defaults: di
             value = arguments[at]
             at += 1
         if kind is int:
-            if not value.isascii():
-                return None  # int() reads digits of any script, the full command line does not
-            try:
-                options[name] = int(value)
-            except ValueError:
+            number = _whole_number(value)
+            if number is None:
                 return None
+            options[name] = number
+        elif kind is list and options[name]:
+            options[name] += f",{value}"
         else:
             options[name] = value
     return options, words
+
+
+def _whole_number(text: str) -> int | None:
+    if not text.isascii():
+        return None  # int() reads digits of any script, the full command line does not
+    try:
+        return int(text)
+    except ValueError:
+        return None

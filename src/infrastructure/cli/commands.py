@@ -6,14 +6,17 @@ import os
 from time import perf_counter_ns
 from typing import TYPE_CHECKING, Any
 
-from ...domain.errors import CtxError
+from ...domain.errors import CtxError, UsageError
 from ...domain.source_files import display_path
-from .runner import EXIT_NOTHING, EXIT_OK, Outcome, progress, run_command
+from ..services import say
+from .runner import EXIT_NOTHING, EXIT_OK, Outcome, _show, progress, run_command
 
 if TYPE_CHECKING:
     from ...application.get import Item
     from ...application.refresh_index import RefreshReport
     from ...application.search import Hit
+    from ...application.text_search import TextHit
+    from ...application.watch_index import Update
     from ..services import Services
     from .paint import Painter
 
@@ -30,9 +33,26 @@ def run_search(
     lang: str = "",
     path: str = "",
     budget: int | None = None,
+    regex: bool = False,
+    literal: bool = False,
+    ignore_case: bool = False,
 ) -> int:
-    """`ctx search`: the places that answer a question, best first."""
+    """`ctx search`: the places that answer a question, best first; with `regex` or `literal` every matching line."""
     query, kind, lang, path = _printable(query), _printable(kind), _printable(lang), _spelled(path)
+    if regex or literal or ignore_case:
+        return _run_text_search(
+            query,
+            segment=segment,
+            as_json=as_json,
+            limit=limit,
+            kind=kind,
+            lang=lang,
+            path=path,
+            budget=budget,
+            regex=regex,
+            literal=literal,
+            ignore_case=ignore_case,
+        )
     started_ns = perf_counter_ns()
     args = {"query": query, "limit": limit, "mode": "search"}
 
@@ -70,15 +90,15 @@ def run_search(
         notes = []
         if not answer.hits:
             document["reason"], document["nearest"] = answer.reason, list(answer.nearest)
-            nearest = f"; nearest names: {', '.join(answer.nearest)}" if answer.nearest else ""
-            asked = query if len(query) <= QUERY_CHARS_SHOWN else query[: QUERY_CHARS_SHOWN - 1] + "…"
-            notes.append(f"no hits for {asked!r}: {answer.reason}{nearest}")
-        elif answer.truncated:
+            notes.append(_nothing_note(query, answer.reason, answer.nearest))
+        elif answer.reason:
+            document["reason"] = answer.reason
+            notes.append(answer.reason)
+        if answer.hits and answer.truncated:
             notes.append(
                 f"{answer.omitted} more hits did not fit the budget of {request.budget_tokens} tokens (--budget)"
             )
-        if report.stale:
-            notes.append(f"{len(report.stale)} changed files are being indexed by another ctx; they answer as before")
+        notes += _stale_notes(report)
         return Outcome(
             document,
             lambda paint: "\n".join(_hit_text(hit, paint) for hit in answer.hits),
@@ -100,6 +120,110 @@ def run_search(
                 "total_tokens": answer.total_tokens,
             },
             extra={"disclosure_mode": "search", "index_files": index_files},
+            notes=notes,
+        )
+
+    return run_command("search", body, segment=segment, as_json=as_json, args=args)
+
+
+def _run_text_search(
+    query: str,
+    *,
+    segment: str,
+    as_json: bool,
+    limit: int | None,
+    kind: str,
+    lang: str,
+    path: str,
+    budget: int | None,
+    regex: bool,
+    literal: bool,
+    ignore_case: bool,
+) -> int:
+    """`ctx search --regex` and `--literal`: every line that a pattern matches, by the chunk it is in."""
+    started_ns = perf_counter_ns()
+    mode = "regex" if regex else "literal"
+    args = {"query": query, "limit": limit, "mode": mode}
+
+    def body(services: Services) -> Outcome:
+        from ...application.text_search import TextSearchRequest, check_text_request, text_search
+
+        if regex and literal:
+            raise UsageError("--regex and --literal exclude each other; give one of them")
+        if not regex and not literal:
+            raise UsageError("--ignore-case belongs to --regex or --literal; a search by words ignores case anyway")
+        request = TextSearchRequest(
+            query,
+            regex,
+            ignore_case,
+            services.config.number("search.limit") if limit is None else limit,
+            kind,
+            lang,
+            path,
+            services.config.number("search.budget") if budget is None else budget,
+        )
+        check_text_request(request)
+        report = _refresh(services)
+        scanner = services.text_scanner
+        answer = text_search(
+            request,
+            services.store,
+            scanner,
+            counter=services.counter,
+            telemetry=services.telemetry,
+            clock=services.clock,
+        )
+        index_files = services.store.file_count()
+        document = {
+            "schema": "ctx.search/1",
+            "query": query,
+            "mode": mode,
+            "segment": services.segment_name,
+            "hits": [_text_hit_document(found) for found in answer.hits],
+            "total_matches": answer.total_matches,
+            "total_tokens": answer.total_tokens,
+            "took_ms": round((perf_counter_ns() - started_ns) / 1e6, 3),
+            "index": {"files": index_files, "as_of": services.store.meta("as_of"), "stale": list(report.stale)},
+            "resolved_by": "text",
+            "complete": not report.stale and not answer.is_late,
+            "truncated": answer.truncated,
+        }
+        notes = []
+        if not answer.hits:
+            document["reason"], document["nearest"] = answer.reason, list(answer.nearest)
+            notes.append(_nothing_note(query, answer.reason, answer.nearest))
+        elif answer.omitted:
+            notes.append(
+                f"{answer.omitted} more hits did not fit the budget of {request.budget_tokens} tokens (--budget)"
+            )
+        if answer.is_cut:
+            notes.append(
+                f"ended after {answer.total_matches} matching lines; a narrower pattern or --path shows the rest"
+            )
+        if answer.hits and answer.is_late:
+            notes.append(f"ended after {request.deadline_s:g} s, there may be more; narrow it with --path or --lang")
+        notes += _stale_notes(report)
+        return Outcome(
+            document,
+            lambda paint: "\n".join(_text_hit_text(found, paint) for found in answer.hits),
+            EXIT_OK if answer.hits else EXIT_NOTHING,
+            args={
+                **args,
+                "limit": request.limit,
+                "budget_token_est": request.budget_tokens,
+                "kind": kind,
+                "lang": lang,
+                "path": path,
+            },
+            result={
+                "hits": len(answer.hits),
+                "returned_ids": [found.hit.id for found in answer.hits[:10]],
+                "status": "ok" if answer.hits else "nothing",
+                "retrieved_tokens": answer.total_tokens,
+                "output_tokens": answer.total_tokens,
+                "total_tokens": answer.total_tokens,
+            },
+            extra={"disclosure_mode": "search", "index_files": index_files, "engine": scanner.engine},
             notes=notes,
         )
 
@@ -169,8 +293,8 @@ def run_get(
     return run_command("get", body, segment=segment, as_json=as_json, args=args)
 
 
-def run_index(*, segment: str = "", as_json: bool = False, rebuild: bool = False) -> int:
-    """`ctx index`: look at every file and bring the index up to date."""
+def run_index(*, segment: str = "", as_json: bool = False, rebuild: bool = False, watch: bool = False) -> int:
+    """`ctx index`: look at every file and bring the index up to date; with `watch` stay and go on doing so."""
 
     def body(services: Services) -> Outcome:
         started_ns = perf_counter_ns()
@@ -179,7 +303,25 @@ def run_index(*, segment: str = "", as_json: bool = False, rebuild: bool = False
         report = _refresh(services, whole=True)
         return _index_outcome(services, report, perf_counter_ns() - started_ns)
 
-    return run_command("index", body, segment=segment, as_json=as_json)
+    def watching_body(services: Services) -> Outcome:
+        from ..signals import terminable
+
+        updates = 0
+        with terminable() as is_terminated:
+            try:
+                _show(body(services), as_json=as_json)
+                for update in services.watch_index().updates(say):
+                    updates += 1
+                    _show(_update_outcome(services, update), as_json=as_json)
+                    while services.warnings:
+                        say(services.warnings.pop(0))
+            except KeyboardInterrupt:
+                if not is_terminated():
+                    raise
+        document = {"schema": "ctx.index/1", "segment": services.segment_name, "watching": False, "updates": updates}
+        return Outcome(document, lambda _paint: f"ended after {updates} updates", result={"status": "ok"})
+
+    return run_command("index", watching_body if watch else body, segment=segment, as_json=as_json)
 
 
 def run_build(*, segment: str = "", as_json: bool = False) -> int:
@@ -282,6 +424,23 @@ def _index_outcome(services: Services, report: RefreshReport, duration_ns: int) 
     return Outcome(document, text, result={"status": "ok", "files": facts.files})
 
 
+def _update_outcome(services: Services, update: Update) -> Outcome:
+    at = services.clock.now()
+    report = update.report
+    files = report.files_added + report.files_changed + report.files_removed
+    outcome = _index_outcome(services, report, update.duration_ns)
+    document = outcome.document | {"watching": True, "at": at.isoformat(timespec="milliseconds")}
+
+    def text(paint: Painter) -> str:
+        return (
+            f"{at.astimezone():%H:%M:%S}  {paint('number', files)} {'file' if files == 1 else 'files'} "
+            f"(+{report.files_added} ~{report.files_changed} -{report.files_removed}) "
+            f"in {update.duration_ns / 1e6:.0f} ms"
+        )
+
+    return Outcome(document, text, result=outcome.result)
+
+
 def _build(services: Services) -> Outcome:
     from ...application.context_pack import build_pack
     from ...domain.index_records import PACK_PATH
@@ -330,6 +489,24 @@ def _validate(services: Services) -> Outcome:
     )
 
 
+def _hit_head(hit: Hit, paint: Painter) -> str:
+    head, _, tail = hit.id.partition("#")
+    lines = f"L{hit.start_line}-{hit.end_line}"
+    return f"{paint('path', head)}#{paint('name', tail)} {lines} {paint('number', f'{hit.tokens}t')}"
+
+
+def _nothing_note(query: str, reason: str, nearest: tuple[str, ...]) -> str:
+    asked = query if len(query) <= QUERY_CHARS_SHOWN else query[: QUERY_CHARS_SHOWN - 1] + "…"
+    names = f"; nearest names: {', '.join(nearest)}" if nearest else ""
+    return f"no hits for {asked!r}: {reason}{names}"
+
+
+def _stale_notes(report: RefreshReport) -> list[str]:
+    if not report.stale:
+        return []
+    return [f"{len(report.stale)} changed files are being indexed by another ctx; they answer as before"]
+
+
 def _hit_document(hit: Hit) -> dict[str, Any]:
     return {
         "id": hit.id,
@@ -348,10 +525,26 @@ def _hit_document(hit: Hit) -> dict[str, Any]:
 
 
 def _hit_text(hit: Hit, paint: Painter) -> str:
-    head, _, tail = hit.id.partition("#")
-    lines = f"L{hit.start_line}-{hit.end_line}"
-    first = f"{paint('path', head)}#{paint('name', tail)} {lines} {paint('number', f'{hit.tokens}t')}"
-    return first + "".join(f"\n  {paint.safe(line.strip())}" for line in hit.snippet.split("\n"))
+    return _hit_head(hit, paint) + "".join(f"\n  {paint.safe(line.strip())}" for line in hit.snippet.split("\n"))
+
+
+def _text_hit_document(found: TextHit) -> dict[str, Any]:
+    return _hit_document(found.hit) | {
+        "matches": [{"line": m.line, "column": m.column, "text": m.text} for m in found.matches],
+        "more_matches": found.more_matches,
+    }
+
+
+def _text_hit_text(found: TextHit, paint: Painter) -> str:
+    lines = [_hit_head(found.hit, paint)]
+    for match in found.matches:
+        text = match.text
+        before, within, after = text[: match.start], text[match.start : match.end], text[match.end :]
+        shown = paint.safe(before.lstrip()) + (paint("bad", within) if within else "") + paint.safe(after)
+        lines.append(f"  {paint('quiet', f'{match.line}:')} {shown}")
+    if found.more_matches:
+        lines.append(f"  {paint('quiet', f'and {found.more_matches} more lines')}")
+    return "\n".join(lines)
 
 
 def _item_document(item: Item) -> dict[str, Any]:

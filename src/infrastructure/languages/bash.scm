@@ -15,6 +15,7 @@
 
 (comment) @comment
 
+; load is the word of Bats, whose files are Bash.
 (command
   name: (command_name (word) @_source)
-  (#any-of? @_source "source" ".")) @import
+  (#any-of? @_source "source" "." "load")) @import

@@ -307,3 +307,44 @@
         (member_expression object: (call_expression function: (identifier) @_require))]))
 ] @import
   (#eq? @_require "require"))
+
+; const x = await import("x"), { y } = await import("y")
+([
+  (lexical_declaration
+    (variable_declarator
+      name: [
+        (identifier) @bound
+        (object_pattern [
+          (shorthand_property_identifier_pattern) @bound
+          (pair_pattern value: (identifier) @bound)])]
+      value: (await_expression (call_expression function: (import)))))
+  (variable_declaration
+    (variable_declarator
+      name: [
+        (identifier) @bound
+        (object_pattern [
+          (shorthand_property_identifier_pattern) @bound
+          (pair_pattern value: (identifier) @bound)])]
+      value: (await_expression (call_expression function: (import)))))
+] @import)
+
+; module.exports = require("x"); exports.y = require("y").y; require("z")
+((expression_statement [
+  (assignment_expression
+    left: (member_expression object: [(identifier) @_exports (member_expression object: (identifier) @_exports)])
+    right: [
+      (call_expression function: (identifier) @_require arguments: (arguments . (string)))
+      (member_expression object: (call_expression function: (identifier) @_require arguments: (arguments . (string))))])]) @import
+  (#any-of? @_exports "module" "exports")
+  (#eq? @_require "require"))
+((expression_statement (call_expression function: (identifier) @_require arguments: (arguments . (string)))) @import
+  (#eq? @_require "require"))
+
+; use(require("x"))
+((arguments (call_expression function: (identifier) @_require arguments: (arguments . (string))) @import)
+  (#eq? @_require "require"))
+
+; import("x").then(...), () => import("y"), await import("z")
+(member_expression object: (call_expression function: (import)) @import)
+(arrow_function body: (call_expression function: (import)) @import)
+(expression_statement (await_expression (call_expression function: (import)) @import))

@@ -44,3 +44,13 @@
   (include_once_expression)
   (require_expression)
   (require_once_expression)]) @import
+(assignment_expression right: [
+  (include_expression)
+  (include_once_expression)
+  (require_expression)
+  (require_once_expression)] @import)
+(return_statement [
+  (include_expression)
+  (include_once_expression)
+  (require_expression)
+  (require_once_expression)] @import)

@@ -177,11 +177,20 @@ def test_a_request_that_makes_no_sense_is_refused(options: dict[str, Any], messa
 
 
 def test_nothing_found_says_why_and_what_comes_close(segment: Searcher) -> None:
-    """A word no file has, with the names that look like it."""
-    answer = segment.ask("laod_confg")
+    """A word no file has, with the names that look like it where a question holds it."""
+    answer = segment.ask("where is laod_confg")
     assert ((), 0) == (answer.hits, answer.total_tokens)
     assert "no indexed file has any of these words: laod_confg" == answer.reason
     assert "load_config" in answer.nearest
+
+
+@pytest.mark.parametrize("asked", ["laod_confg", "load_con"])
+def test_a_name_nobody_defines_finds_those_like_it(segment: Searcher, asked: str) -> None:
+    """A slip, or the beginning of a name; and it is said that this is a guess."""
+    answer = segment.ask(asked)
+    assert "load_config" == answer.hits[0].name
+    assert f"nothing is called {asked}; these come close" == answer.reason
+    assert "" == segment.ask("load_config").reason
 
 
 def test_filters_that_leave_nothing_are_named(segment: Searcher) -> None:
@@ -231,4 +240,4 @@ def test_a_search_tells_what_it_did(segment: Searcher) -> None:
     assert {"query": "load_config"} == event.args
     assert (len(answer.hits), "identifier") == (event.result["hits"], event.result["shape"])
     assert event.result["candidates"] >= event.result["hits"]
-    assert {"candidates", "definition", "same_file"} <= set(event.extra["stages_ms"])
+    assert {"candidates", "definition", "spread"} <= set(event.extra["stages_ms"])

@@ -17,11 +17,13 @@ from ctx.domain.ranking import (
     boost_names,
     boost_paths,
     damp_secondary,
-    decay_same_file,
+    damp_unimported,
+    into_runs,
     is_test_path,
     lift_coherent_files,
     rank,
     score_bm25,
+    spread_over_files,
 )
 
 
@@ -173,11 +175,106 @@ def test_what_is_asked_for_is_not_damped() -> None:
     assert [1.0] == scores(damp_secondary, "parser", candidate("pkg/parser.py"))
 
 
-def test_further_chunks_of_one_file_decay() -> None:
-    """Each counts less than the one before, other files not."""
+def test_prose_is_damped_unless_asked_for() -> None:
+    """A question about code is answered by code; one about the manual, or a name, is not held against a manual."""
+    page = candidate("guide.md", language="markdown", kind="section")
+    assert scores(damp_secondary, "load the config", page)[0] < 1.0
+    assert [1.0] == scores(damp_secondary, "readme of the parser", page)
+    assert [1.0] == scores(damp_secondary, "parser", page)
+
+
+def test_files_nobody_imports_are_damped() -> None:
+    """Only for questions: who gives a name wants that name wherever it is."""
+    script, module = candidate("run.py", is_imported=False), candidate("core.py")
+    damped, kept = scores(damp_unimported, "load the config", script, module)
+    assert kept == 1.0 > damped > 0
+    assert [1.0, 1.0] == scores(damp_unimported, "load_config", script, module)
+
+
+def test_further_chunks_of_one_file_count_less() -> None:
+    """All of them alike, and other files not."""
     chunks = [candidate("a.py", name, start_line=at) for at, name in enumerate("fgh", start=1)]
-    first, second, third, other = scores(decay_same_file, "x", *chunks, candidate("b.py"))
-    assert first == other == 1.0 > second > third > 0
+    first, second, third, other = scores(spread_over_files, "x", *chunks, candidate("b.py"))
+    assert first == other == 1.0 > second == third > 0
+
+
+def _spread(text: str, per_file: int, files: int) -> list[str]:
+    """Return the order of chunks whose files are one better than the other, and whose chunks are alike."""
+    scored = [
+        (1.0 - 0.01 * file - 0.001 * at, candidate(f"{file}.py", f"f{at}", chunk_id=100 * file + at, start_line=at))
+        for file in range(files)
+        for at in range(per_file)
+    ]
+    ranked = spread_over_files(parse_query(text), scored, DEFAULT_WEIGHTS)
+    return [f"{c.path[:-3]}{c.name}" for _score, c in sorted(ranked, key=lambda item: -item[0])]
+
+
+def test_places_are_broad_first_and_then_deep() -> None:
+    """Seven files show their best, then the best file shows what else it has; a name stays broad throughout."""
+    order = _spread("how does it work", per_file=3, files=12)
+    broad = [f"{file}f0" for file in range(12)]
+    assert broad[:7] == order[:7]
+    assert ["0f1", "0f2"] == order[7:9]
+    assert broad == _spread("work", per_file=3, files=12)[:12]
+
+
+def test_scores_go_down_from_the_broad_places_to_the_deep_ones() -> None:
+    """What is shown beside a hit never contradicts its place."""
+    scored = [(3.0 - 0.1 * at, candidate(f"{at % 5}.py", f"f{at}", start_line=at)) for at in range(30)]
+    shown = [s for s, _c in spread_over_files(parse_query("how does it work"), scored, DEFAULT_WEIGHTS)]
+    assert sorted(shown, reverse=True) == shown
+
+
+def _runs(text: str, *chunks: Candidate, limit: int = 10) -> list[str]:
+    ranked = [(1.0 / (at + 1), c) for at, c in enumerate(chunks)]
+    return ["+".join(c.name for c in run.chunks) for run in into_runs(parse_query(text), ranked, limit)]
+
+
+def _neighbour(name: str, at: int, *, path: str = "a.py", kind: str = "method", lines: int = 5) -> Candidate:
+    return candidate(path, name, chunk_id=at, start_line=at * 10, end_line=at * 10 + lines - 1, kind=kind)
+
+
+def test_neighbours_that_both_answer_are_one_place() -> None:
+    """In line order whatever their ranks, from both sides, and the freed place goes to the next."""
+    top, f, g, h, other = (_neighbour(name, at) for name, at in (("top", 1), ("f", 5), ("g", 6), ("h", 7), ("z", 9)))
+    assert ["top", "f+g+h", "z"] == _runs("how does it work", top, g, h, f, other, limit=3)
+    assert ["top", "g+h"] == _runs("how does it work", top, h, g, other, limit=2)
+
+
+def test_the_first_place_and_names_are_not_joined() -> None:
+    """The first is read first and mostly alone; a name asks for each place by itself."""
+    f, g, h = (_neighbour(name, at) for name, at in (("f", 5), ("g", 6), ("h", 7)))
+    assert ["f", "g+h"] == _runs("how does it work", f, g, h)
+    assert ["f", "g", "h"] == _runs("work", f, g, h)
+
+
+@pytest.mark.parametrize(
+    "second",
+    [
+        _neighbour("g", 6, path="b.py"),
+        _neighbour("g", 7),
+        _neighbour("g", 6, kind="module"),
+        _neighbour("g", 6, lines=38),
+    ],
+)
+def test_what_is_no_neighbour_stays_apart(second: Candidate) -> None:
+    """Another file, a chunk between, lines that define nothing, and what would be too long together."""
+    assert ["top", "f", "g"] == _runs("how does it work", _neighbour("top", 1), _neighbour("f", 5), second)
+
+
+def test_what_ranks_low_joins_nothing() -> None:
+    """There it matched by chance; and it takes no free place before its turn either."""
+    low = [_neighbour(f"x{at}", 1000 + 2 * at) for at in range(60)]
+    found = _runs("how does it work", _neighbour("top", 1), _neighbour("f", 5), *low, _neighbour("g", 6), limit=5)
+    assert ["top", "f", "x0", "x1", "x2"] == found
+
+
+def test_names_like_the_one_asked_for_follow_their_likeness() -> None:
+    """What it begins comes before what it resembles; where the name itself is defined, nothing else is lifted."""
+    begun, resembled, other = (candidate(name=name) for name in ("QuerySet", "Queries", "other"))
+    lifted = scores(boost_definitions, "QuerySe", begun, resembled, other)
+    assert lifted[0] > lifted[1] > lifted[2] == 1.0
+    assert [1.0, 1.0] == scores(boost_definitions, "QuerySe", resembled, other, candidate(name="QuerySe"))[:2]
 
 
 _chunks = st.builds(
@@ -193,7 +290,9 @@ _queries = st.sampled_from(["f", "Session.get_user", "how do sessions get a user
 
 
 @settings(max_examples=50, deadline=None)
-@given(_queries, st.lists(_chunks, max_size=12), st.sets(st.sampled_from(sorted(STAGES))))
+@given(
+    _queries, st.lists(_chunks, max_size=12, unique_by=lambda c: c.chunk_id), st.sets(st.sampled_from(sorted(STAGES)))
+)
 def test_ranking_orders_all_candidates_and_invents_none(
     query: Query, candidates: list[Candidate], without: set[str]
 ) -> None:
@@ -215,16 +314,17 @@ def test_ranking_orders_all_candidates_and_invents_none(
         ("path_word", "paths"),
         ("coherence", "coherence"),
         ("damp_test", "damping"),
-        ("same_file_decay", "same_file"),
+        ("damp_unimported", "centrality"),
+        ("same_file", "spread"),
     ],
 )
 def test_a_stage_left_out_takes_its_weight_along(weight: str, stage: str) -> None:
     """Without its stage, a weight changes nothing; with it, it does."""
-    query = parse_query("sessions user" if stage in ("names", "paths") else "Session")
+    query = parse_query("sessions user" if stage in ("names", "paths", "centrality") else "Session")
     candidates = [
         candidate("tests/session.py", "Session", 3.0, kind="class"),
         candidate("tests/session.py", "g", 2.0, start_line=9),
-        candidate("b.py", "h", 1.0),
+        candidate("b.py", "h", 1.0, is_imported=False),
     ]
     changed = replace(DEFAULT_WEIGHTS, **{weight: 0.123})
 

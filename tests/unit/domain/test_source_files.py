@@ -205,6 +205,22 @@ def test_any_coding_line_is_survived(name: bytes) -> None:
     assert decoded is None or decoded.text.startswith("# coding: ")
 
 
+def test_a_notebook_is_decoded_to_its_cells() -> None:
+    """Half a surrogate pair, which JSON may spell, becomes a replacement character; a broken notebook says so."""
+    data = b'{"cells": [\n{"cell_type": "code",\n"source": [\n"x = \'\\ud800\'\\n"\n]}]}'
+    decoded = decode_source(data, b"a.ipynb")
+    assert decoded is not None
+    assert ("\n\n# %% [python]\nx = '?'\n", "utf-8", "") == (decoded.text, decoded.encoding, decoded.flaw)
+    assert decoded.text.encode() == decoded.utf8
+    torn = decode_source(data[:-3], b"a.ipynb")
+    assert torn is not None
+    assert data[:-3] == torn.utf8
+    assert torn.flaw.startswith("not a notebook: no JSON")
+    plain = decode_source(data, b"a.json")
+    assert plain is not None
+    assert data == plain.utf8
+
+
 # --- minified and generated ------------------------------------------------------------------------------------------
 
 _PARAGRAPH = b"All of this is one paragraph that a person wrote without a single line end. "

@@ -124,7 +124,10 @@ def test_a_file_that_cannot_be_read_is_refused(places: Places) -> None:
     ("text", "warning"),
     [
         ("[serach]\nlimit = 1\n", "_ctx/config.toml: [serach] is no section of ctx's; did you mean search?"),
-        ("[zzz]\n", "_ctx/config.toml: [zzz] is no section of ctx's; known are get, index, search, telemetry, tokens"),
+        (
+            "[zzz]\n",
+            "_ctx/config.toml: [zzz] is no section of ctx's; known are get, index, map, search, telemetry, tokens",
+        ),
         ("search = 3\n", "_ctx/config.toml: [search] is no section of ctx's; did you mean search?"),
         ("[search]\nlimits = 1\n", "_ctx/config.toml: [search] limits is no setting of ctx's; did you mean limit?"),
         ("[get]\nq = 1\n", "_ctx/config.toml: [get] q is no setting of ctx's; known are budget"),

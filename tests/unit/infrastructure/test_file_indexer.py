@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -176,3 +177,63 @@ def test_a_directory_with_a_files_name_is_skipped(files: Files) -> None:
     (files.root / "dir.py").mkdir()
     record = files.index("dir.py")
     assert ("skipped", "not a regular file") == (record.status, record.reason)
+
+
+def test_a_file_that_must_not_be_parsed_is_indexed_by_its_words(files: Files) -> None:
+    """Text, with why; what it is written in is known all the same."""
+    (files.root / "a.py").write_text("def alpha():\n    return beta\n")
+    adapter = FileSystemAdapter(str(files.root), telemetry=RecordingTelemetry())
+    record = FileIndexer(adapter, WordCounter()).index_as_text(b"a.py", "the parser crashed on it")
+    assert ("python", "failed", "the parser crashed on it", 0) == (
+        record.language,
+        record.status,
+        record.reason,
+        record.functions,
+    )
+    assert ["text"] == [chunk.kind for chunk in record.chunks]
+    assert "alpha" in record.terms[0].body
+    assert () == record.definitions
+    gone = FileIndexer(adapter, WordCounter()).index_as_text(b"gone.py", "the parser crashed on it")
+    assert ("skipped", "gone") == (gone.status, gone.reason)
+
+
+def _notebook(*sources: str) -> str:
+    figure = {"output_type": "display_data", "data": {"image/png": "iVBOR" * 4_000}}
+    cells = [
+        {"cell_type": "code", "outputs": [figure], "source": source.splitlines(keepends=True)} for source in sources
+    ]
+    return json.dumps({"cells": cells, "metadata": {}, "nbformat": 4}, indent=1) + "\n"
+
+
+def test_a_notebook_is_a_chunk_a_cell(files: Files) -> None:
+    """A cell goes by what it declares; outputs are not among the terms, however long their lines."""
+    text = _notebook("import os\n", "%time\nclass Model:\n    def fit(self):\n        pass\n\nLIMIT = 3\n")
+    record = files.record("study.ipynb", text)
+    assert ("notebook", "ok", "", text.count("\n")) == (record.language, record.status, record.reason, record.lines)
+    assert [("section", "cell", "import os"), ("section", "Model", "class Model")] == [
+        (chunk.kind, chunk.qualname, chunk.signature) for chunk in record.chunks
+    ]
+    assert "Model LIMIT" == record.chunks[1].names
+    rows = text.split("\n")
+    assert '"source": [' in rows[record.chunks[1].start_line - 1]
+    assert "LIMIT = 3" in rows[record.chunks[1].end_line - 1]
+    assert not any("iVBOR" in " ".join(terms) for terms in record.terms)
+
+
+def test_a_notebook_that_cannot_be_parsed_keeps_its_cells(files: Files, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A parser that gives up costs the names."""
+
+    def late(*_arguments: object) -> None:
+        raise ParseDeadlineError("too long")
+
+    monkeypatch.setattr(SkeletonMapBuilder, "extract", late)
+    record = files.record("study.ipynb", _notebook("def alpha():\n    pass\n"))
+    assert ("ok", ["cell"]) == (record.status, [chunk.qualname for chunk in record.chunks])
+
+
+def test_a_broken_notebook_is_text_with_the_reason(files: Files) -> None:
+    """As it stands in the file."""
+    record = files.record("torn.ipynb", '{"cells": [{"source": ["alpha = 1"')
+    assert ("notebook", "failed", ["text"]) == (record.language, record.status, [c.kind for c in record.chunks])
+    assert record.reason.startswith("not a notebook: no JSON (")
+    assert "alpha" in record.terms[0].body

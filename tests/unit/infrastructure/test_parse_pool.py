@@ -14,7 +14,13 @@ from ctx.domain.index_records import FileRecord
 from ctx.infrastructure.file_indexer import FileIndexer
 from ctx.infrastructure.file_system import FileSystemAdapter
 from ctx.infrastructure.null_telemetry import NullTelemetry
-from ctx.infrastructure.parse_pool import IN_PROCESS_BYTES_MAX, ParsePool, usable_cores
+from ctx.infrastructure.parse_pool import (
+    ONE_PROCESS_BYTES_MAX,
+    TRUSTED_BYTES_MAX,
+    ParsePool,
+    can_fork,
+    usable_cores,
+)
 from ctx.infrastructure.tokenizer import BpeTokenCounter
 
 if TYPE_CHECKING:
@@ -41,6 +47,11 @@ while head := sys.stdin.buffer.read(8):
             os.kill(os.getpid(), signal.SIGKILL)
         if b"hang" in path:
             signal.pause()
+        if b"tells" in path:
+            sys.exit("Error: out of luck")
+        if b"hog" in path:
+            hog = b"x" * 500_000_000
+            os.kill(os.getpid(), signal.SIGSEGV)
         if b"half" in path:
             sys.stdout.buffer.write(b"\x09")
             sys.stdout.buffer.flush()
@@ -55,10 +66,14 @@ class ScriptedIndexer:
     """Stands in for the indexer of the command's own process."""
 
     def index(self, os_path: bytes) -> FileRecord:
-        return self._record(os_path, "ok", "in process")
+        if b"raises" in os_path:
+            raise LookupError("no such thing")
+        if b"greedy" in os_path:
+            raise MemoryError
+        return self._record(os_path, "ok", f"in process {os.getpid()}")
 
-    def skipped(self, os_path: bytes, reason: str) -> FileRecord:
-        return self._record(os_path, "skipped", reason)
+    def index_as_text(self, os_path: bytes, reason: str) -> FileRecord:
+        return self._record(os_path, "failed", reason)
 
     def _record(self, os_path: bytes, status: str, reason: str) -> FileRecord:
         shown = os_path.decode()
@@ -102,7 +117,7 @@ def files(*names: str, count: int = 100, size: int = 50_000) -> list[tuple[bytes
     found = [(f"dir/f{at:03}.py".encode(), size) for at in range(count)]
     for at, name in enumerate(names, start=1):
         found.insert(at * count // (len(names) + 1), (name.encode(), size))
-    assert sum(size for _path, size in found) > IN_PROCESS_BYTES_MAX
+    assert sum(size for _path, size in found) > ONE_PROCESS_BYTES_MAX
     return found
 
 
@@ -115,12 +130,64 @@ def outcomes(records: Any) -> dict[str, str]:
     return found
 
 
-def test_little_work_is_done_without_processes(workers: Workers) -> None:
-    """A few small files are done before a process would have started."""
-    few = [(b"a.py", 10), (b"b.py", IN_PROCESS_BYTES_MAX - 10)]
-    assert {"a.py": "in process", "b.py": "in process"} == outcomes(workers.pool().index(few))
+def test_tiny_files_are_done_without_processes(workers: Workers) -> None:
+    """A few files that cannot harm are done before a process would have started."""
+    few = [(b"a.py", 10), (b"b.py", TRUSTED_BYTES_MAX)]
+    here = f"in process {os.getpid()}"
+    assert {"a.py": here, "b.py": here} == outcomes(workers.pool().index(few))
     assert [] == list(workers.pool().index([]))
     assert [] == workers.pids
+
+
+def test_a_few_files_are_done_in_a_copy_of_the_process(workers: Workers) -> None:
+    """One larger file among them is enough; the copy is one, is not this process, and is gone at the end."""
+    few = [(b"a.py", 10), (b"b.py", TRUSTED_BYTES_MAX + 1)]
+    found = outcomes(workers.pool().index(few))
+    assert {"a.py", "b.py"} == set(found)
+    assert 1 == len(set(found.values()))
+    assert f"in process {os.getpid()}" not in found.values()
+    assert [] == workers.pids
+    with pytest.raises(ChildProcessError):
+        os.waitpid(-1, os.WNOHANG)
+
+
+def test_beside_other_threads_a_new_process_takes_the_place_of_a_copy(workers: Workers) -> None:
+    """A copy would hold the locks of threads that are not in it."""
+    leave = threading.Event()
+    other = threading.Thread(target=leave.wait)
+    other.start()
+    try:
+        assert not can_fork()
+        assert {"a.py": ""} == outcomes(workers.pool().index([(b"a.py", TRUSTED_BYTES_MAX + 1)]))
+    finally:
+        leave.set()
+        other.join()
+    assert 1 == len(workers.pids)
+
+
+def test_a_copy_that_fails_costs_the_file_it_was_at(workers: Workers) -> None:
+    """An error is named by its last line, memory that Python is refused by the limit; the other files are indexed."""
+    few = [(b"raises.py", 9_000), (b"greedy.py", 8_000), (b"good.py", 7_000)]
+    found = {record.path: (record.status, record.reason) for record in workers.pool().index(few)}
+    crashed = "the parser crashed on it (exit code 1: LookupError: no such thing); indexed as text"
+    assert ("failed", crashed) == found["raises.py"]
+    assert ("failed", "parsing it takes more than 768 MiB of memory; indexed as text") == found["greedy.py"]
+    assert "ok" == found["good.py"][0]
+
+
+def test_a_copy_keeps_no_lock_of_its_parent(workers: Workers, tmp_path: Path) -> None:
+    """What the parent has open is closed in the copy: a lock must not outlive a parent that is killed."""
+
+    class Lister(ScriptedIndexer):
+        def index(self, os_path: bytes) -> FileRecord:
+            open_files = [os.readlink(f"/proc/self/fd/{name}") for name in ("0", "1", "2")]
+            extra = [name for name in os.listdir("/proc/self/fd") if int(name) > 2]
+            return self._record(os_path, "ok", f"{len(open_files)} {len(extra)}")
+
+    with (tmp_path / "lock").open("w"):
+        pool = ParsePool(Lister, [])  # type: ignore[arg-type]  # as far as the pool needs one
+        found = outcomes(pool.index([(b"a.py", TRUSTED_BYTES_MAX + 1)]))
+    assert {"a.py": "3 1"} == found  # the one more is the listing's own
 
 
 def test_every_file_gets_one_record(workers: Workers) -> None:
@@ -154,9 +221,10 @@ def test_more_small_files_than_one_process_is_for_go_to_workers(workers: Workers
 @pytest.mark.parametrize(
     ("name", "reason"),
     [
-        ("exit.py", "the parser crashed on it (exit code 7)"),
-        ("kill.py", "the parser crashed on it (signal 9)"),
-        ("half.py", "the parser crashed on it (exit code 1)"),
+        ("exit.py", "the parser crashed on it (exit code 7); indexed as text"),
+        ("kill.py", "the parser crashed on it (signal 9); indexed as text"),
+        ("tells.py", "the parser crashed on it (exit code 1: Error: out of luck); indexed as text"),
+        ("half.py", "the parser crashed on it (exit code 1); indexed as text"),
     ],
 )
 def test_a_crash_costs_the_file_it_was_at_and_nothing_else(workers: Workers, name: str, reason: str) -> None:
@@ -168,10 +236,19 @@ def test_a_crash_costs_the_file_it_was_at_and_nothing_else(workers: Workers, nam
     workers.assert_all_are_gone()
 
 
+def test_a_crash_with_much_memory_taken_is_told_as_that(workers: Workers) -> None:
+    """A grammar that is refused memory dies of a null pointer; what it held by then says why."""
+    found = outcomes(workers.pool().index(files("hog.py")))
+    assert "parsing it takes more than 768 MiB of memory; indexed as text" == found["hog.py"]
+    assert 100 == [*found.values()].count("")
+
+
 def test_every_file_may_crash(workers: Workers) -> None:
     """Each is recorded; the pool comes to an end."""
     asked = [(f"exit{at}.py".encode(), 500_000) for at in range(5)]
-    assert {"the parser crashed on it (exit code 7)"} == set(outcomes(workers.pool().index(asked)).values())
+    assert {"the parser crashed on it (exit code 7); indexed as text"} == set(
+        outcomes(workers.pool().index(asked)).values()
+    )
     assert 5 <= len(workers.pids)
     workers.assert_all_are_gone()
 
@@ -181,7 +258,9 @@ def test_a_worker_that_hangs_is_killed_and_its_file_named(workers: Workers) -> N
     asked = files("hang.py")
     found = outcomes(workers.pool(file_limit_s=1.5).index(asked))
     assert {path.decode() for path, _size in asked} == set(found)
-    assert {"hang.py": "the parser hung on it for 1.5 s"} == {path: why for path, why in found.items() if why}
+    assert {"hang.py": "the parser hung on it for 1.5 s; indexed as text"} == {
+        path: why for path, why in found.items() if why
+    }
     workers.assert_all_are_gone()
 
 

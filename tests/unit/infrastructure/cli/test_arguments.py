@@ -76,7 +76,16 @@ def test_both_parsers_know_the_same_options(command: str) -> None:
     assert {name for name, _kind in table.values()} == set(defaults)
     for parameter in full.params:
         if parameter.param_type_name == "option" and parameter.name != "help":
-            assert defaults[parameter.name] == parameter.default, parameter.name
+            assert defaults[parameter.name] == ("" if parameter.multiple else parameter.default), parameter.name
+            kinds = {kind for name, kind in table.values() if name == parameter.name}
+            assert parameter.multiple == (kinds == {list}), parameter.name
+
+
+def test_a_list_grows_with_each_repetition() -> None:
+    """As if it had been written with commas."""
+    given = ["x", "--lang", "go,c", "--lang=rust", "--path", "", "--path", "!a", "--path", "b"]
+    options, words = parse(given, SEARCH, SEARCH_DEFAULTS)
+    assert (["x"], "go,c,rust", "!a,b", "") == (words, options["lang"], options["path"], options["kind"])
 
 
 @pytest.mark.parametrize("command", _OF_COMMAND)

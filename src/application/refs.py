@@ -1,0 +1,399 @@
+"""Refs: who uses a symbol, who calls it, what it calls.
+
+The full-text index tells which files hold the word, Tree-sitter which of its places there are names, and
+`definition_finder` what each one means: a use that leads to the symbol is certain, one whose receiver is not known is
+kept and said to be uncertain, one that leads elsewhere is left out.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Literal
+
+from ..domain.budget import check_budget
+from ..domain.errors import UsageError
+from ..domain.identifiers import words_of
+from ..domain.ranking import DEFAULT_WEIGHTS, is_test_path
+from ..domain.selectors import parse_selector
+from ..domain.symbol_answer import (
+    TREE_SITTER,
+    Callee,
+    Caller,
+    Reference,
+    ReferencesAnswer,
+    definition_id,
+)
+from ..domain.symbols import CLASS_KINDS, CONTAINER_KINDS, FUNCTION_KINDS
+from .resolve import family_of
+from .search import match_expression, nearest_names
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from ..domain.ports import Clock, IndexPort, TokenCounter
+    from ..domain.symbol_answer import SymbolCandidate, UseKind
+    from ..domain.syntax import NameTree, NameUse, Role
+    from .definition_finder import DefinitionFinder, Meaning
+    from .resolve import Resolution, Resolve
+
+REFS_LIMIT = 100
+REFS_LIMIT_MAX = 10_000
+REFS_BUDGET_TOKENS = 4000
+REFS_DEADLINE_S = 5.0
+REFS_DEADLINE_S_MAX = 600.0
+
+_INFERENCE_SHARE = 0.7
+"""Of the time there is: what receivers are may not keep the rest of the files from being looked at."""
+_CHUNKS_MAX = 1_000_000
+_LINE_CHARS_MAX = 240
+_INDEXED_CHARS_MAX = 64
+_CALLEES_MAX = 400
+_CANDIDATES_PER_CALLEE = 3
+_UNFIT = frozenset({"prefix", "fuzzy"})
+_DECLARING: frozenset[Role] = frozenset({"definition", "variable", "parameter", "write"})
+_SEES_MEMBERS = frozenset({"java", "csharp", "cpp", "ruby"})
+
+_KINDS: dict[Role, UseKind] = {
+    "definition": "definition",
+    "parameter": "definition",
+    "variable": "write",
+    "write": "write",
+    "import": "import",
+    "call": "call",
+    "attribute": "attribute",
+    "type": "type",
+    "keyword": "other",
+    "outer": "other",
+    "other": "other",
+}
+
+View = Literal["uses", "callers", "callees"]
+
+
+@dataclass(frozen=True, slots=True)
+class RefsRequest:
+    """What the caller wants; `budget_tokens` is over the lines handed on."""
+
+    query: str
+    view: View = "uses"
+    limit: int = REFS_LIMIT
+    budget_tokens: int = REFS_BUDGET_TOKENS
+    deadline_s: float = REFS_DEADLINE_S
+
+
+@dataclass(frozen=True, slots=True)
+class _Targets:
+    """What uses have to lead to: (path, line, name) of each definition, and whether they are members of something."""
+
+    places: frozenset[tuple[str, int, str]]
+    are_members: bool
+
+
+@dataclass(slots=True)
+class _Found:
+    """What the search of the files gave."""
+
+    uses: list[Reference] = field(default_factory=list)
+    files_searched: int = 0
+    files_with_name: int = 0
+    is_whole: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class FindReferences:
+    """The use case; `source` gives an indexed file's text as UTF-8, `parse` its names at once."""
+
+    resolve: Resolve
+    index: IndexPort
+    source: Callable[[str], bytes | None]
+    parse: Callable[[str, bytes], NameTree | None]
+    counter: TokenCounter
+    clock: Clock
+
+    def __call__(self, request: RefsRequest) -> ReferencesAnswer:
+        """Answer from the index as it stands.
+
+        Raises: UsageError and NotFoundError as `Resolve`; UsageError for a limit, budget or deadline out of range.
+        """
+        _check(request)
+        started_ns = self.clock.perf_counter_ns()
+        finder = self.resolve.finder(deadline_s=request.deadline_s * _INFERENCE_SHARE)
+        resolution = self.resolve.resolution_of(parse_selector(request.query), finder)
+        meanings = [meaning for meaning in resolution.meanings if meaning.reason not in _UNFIT]
+        if not meanings:
+            return self._nothing(request, resolution)
+        targets = tuple(self.resolve.candidate(meaning) for meaning in meanings[: request.limit])
+        if request.view == "callees":
+            return self._with_callees(request, resolution, meanings, targets, finder)
+        end_ns = started_ns + int(request.deadline_s * 1e9)
+        found = self._search(meanings, resolution.word, finder, end_ns)
+        found.uses.sort(key=lambda use: (not use.certain, is_test_path(use.path), use.path, use.line, use.column))
+        complete = found.is_whole and not finder.was_late and all(use.certain for use in found.uses)
+        answer = ReferencesAnswer(
+            request.query,
+            targets,
+            (),
+            (),
+            (),
+            total=len(found.uses),
+            certain=sum(use.certain for use in found.uses),
+            omitted=0,
+            total_tokens=0,
+            files_searched=found.files_searched,
+            files_with_name=found.files_with_name,
+            resolved_by=TREE_SITTER,
+            complete=complete,
+            as_of=self.index.meta("as_of"),
+            reason=self._why(found, finder, request),
+        )
+        return (
+            self._cut_callers(answer, found.uses, request)
+            if request.view == "callers"
+            else self._cut(answer, found.uses, request)
+        )
+
+    def _nothing(self, request: RefsRequest, resolution: Resolution) -> ReferencesAnswer:
+        near = tuple(dict.fromkeys(meaning.row.name for meaning in resolution.meanings))[:5]
+        return ReferencesAnswer(
+            request.query, (), (), (), (), 0, 0, 0, 0, 0, 0, resolution.resolved_by, resolution.complete,
+            self.index.meta("as_of"), resolution.reason, near or nearest_names(resolution.word, self.index),
+        )  # fmt: skip
+
+    def _why(self, found: _Found, finder: DefinitionFinder, request: RefsRequest) -> str:
+        if not found.is_whole:
+            return f"{found.files_searched} files in {request.deadline_s:g} s and more hold the name (--deadline)"
+        if finder.was_late:
+            return f"not every receiver was looked into in {request.deadline_s:g} s (--deadline)"
+        if not found.uses:
+            return "no name in the segment leads to it"
+        return "" if all(use.certain for use in found.uses) else "uses whose receiver is not known are among these"
+
+    # ------------------------------------------------------------------ searching
+
+    def _search(self, targets: list[Meaning], word: str, finder: DefinitionFinder, end_ns: int) -> _Found:
+        found = _Found()
+        wanted = _Targets(
+            frozenset((m.path, m.row.name_line, m.row.name) for m in targets),
+            any(_is_member(meaning, finder) for meaning in targets),
+        )
+        word = targets[0].row.name or word
+        raw = word.encode("utf-8", "replace")
+        whole = re.compile(rb"(?<![A-Za-z0-9_\x80-\xff])" + re.escape(raw) + rb"(?![A-Za-z0-9_\x80-\xff])")
+        for path in self._files(targets, word, finder):
+            if self.clock.perf_counter_ns() >= end_ns:
+                found.is_whole = False
+                break
+            source = self.source(path)
+            if source is None or whole.search(source) is None:
+                continue
+            found.files_with_name += 1
+            tree = self.parse(path, source)
+            if tree is None:
+                continue
+            found.files_searched += 1
+            names = dict.fromkeys((word, *(t.alias for t in finder.imports(path) if t.name == word and t.alias)))
+            for use in (use for name in names for use in tree.uses_of(name)):
+                certain = self._leads(tree, path, use, wanted, finder)
+                if certain is not None:
+                    found.uses.append(self._reference(tree, path, use, finder, certain=certain))
+        return found
+
+    def _files(self, targets: list[Meaning], word: str, finder: DefinitionFinder) -> Iterator[str]:
+        """Yield the files that may use a symbol: its own, then those near it, tests last."""
+        own = dict.fromkeys(meaning.path for meaning in targets)
+        yield from own
+        if all(meaning.reason == "local scope" for meaning in targets):
+            return
+        families = {family_of(finder.modules.language_of(path)) for path in own}
+        terms = words_of(word)
+        if terms and len(word) <= _INDEXED_CHARS_MAX:
+            expression = f"body : ({match_expression(tuple(terms)).replace(' OR ', ' AND ')})"
+            hits: Iterable[str] = (
+                c.path for c in self.index.candidates(expression, DEFAULT_WEIGHTS.fields, _CHUNKS_MAX)
+            )
+        else:
+            hits = (path for path, _language, _sha, _tokens in self.index.files())
+        near = {path.rpartition("/")[0] for path in own}
+        paths = [
+            path
+            for path in dict.fromkeys(hits)
+            if path not in own and family_of(finder.modules.language_of(path)) in families
+        ]
+        yield from sorted(paths, key=lambda path: (is_test_path(path), path.rpartition("/")[0] not in near, path))
+
+    def _leads(
+        self, tree: NameTree, path: str, use: NameUse, targets: _Targets, finder: DefinitionFinder
+    ) -> bool | None:
+        """Return True when a use leads to a target, False when it may, None when it does not."""
+        if (path, use.line, use.name) in targets.places and use.role in _DECLARING:
+            return True
+        meanings = finder.of_use(tree, path, use)
+        if any((m.path, m.row.name_line, m.row.name) in targets.places for m in meanings):
+            return True
+        if meanings or use.role in ("definition", "parameter", "keyword", "import"):
+            return None
+        if tree.language == "python" or not targets.are_members:
+            return False if targets.are_members and use.is_member else None
+        return False if use.is_member or tree.language in _SEES_MEMBERS else None
+
+    def _reference(
+        self, tree: NameTree, path: str, use: NameUse, finder: DefinitionFinder, *, certain: bool
+    ) -> Reference:
+        around = finder.around(path, use.line, FUNCTION_KINDS | CONTAINER_KINDS)
+        is_own = around is not None and around.name_line == use.line and around.name == use.name
+        if is_own and around is not None:
+            rows = finder.rows(path)
+            around = rows[around.parent] if around.parent >= 0 else None
+        text = tree.line_text(use.line).strip()[:_LINE_CHARS_MAX]
+        return Reference(
+            path,
+            use.line,
+            use.column,
+            _KINDS[use.role],
+            certain,
+            around.qualname if around is not None else "",
+            text,
+            0,
+        )
+
+    # ------------------------------------------------------------------ cutting
+
+    def _cut(self, answer: ReferencesAnswer, uses: list[Reference], request: RefsRequest) -> ReferencesAnswer:
+        kept: list[Reference] = []
+        tokens = 0
+        for use in uses[: request.limit]:
+            cost = self.counter.count(use.text)
+            if tokens + cost > request.budget_tokens:
+                break
+            tokens += cost
+            kept.append(replace(use, tokens=cost))
+        return replace(answer, references=tuple(kept), omitted=len(uses) - len(kept), total_tokens=tokens)
+
+    def _cut_callers(self, answer: ReferencesAnswer, uses: list[Reference], request: RefsRequest) -> ReferencesAnswer:
+        groups: dict[tuple[str, str], list[Reference]] = {}
+        for use in uses:
+            if use.kind == "call":
+                groups.setdefault((use.path, use.within), []).append(use)
+        kept: list[Caller] = []
+        tokens = 0
+        for (path, qualname), calls in list(groups.items())[: request.limit]:
+            cost = self.counter.count(calls[0].text)
+            if tokens + cost > request.budget_tokens:
+                break
+            tokens += cost
+            kept.append(self._caller(path, qualname, calls, cost))
+        total = len(groups)
+        return replace(
+            answer,
+            callers=tuple(kept),
+            total=total,
+            certain=sum(any(call.certain for call in calls) for calls in groups.values()),
+            omitted=total - len(kept),
+            total_tokens=tokens,
+            reason=answer.reason or ("" if total else "nothing calls it"),
+        )
+
+    def _caller(self, path: str, qualname: str, calls: list[Reference], tokens: int) -> Caller:
+        record = self.index.file(path)
+        line = calls[0].line
+        row = next(
+            (
+                row
+                for row in self.index.definitions_of(path)
+                if row.qualname == qualname and row.start_line <= line <= row.end_line
+            ),
+            None,
+        )
+        return Caller(
+            path,
+            qualname,
+            row.name_line if row is not None else line,
+            definition_id(record, row) if record is not None and row is not None else path,
+            tuple(sorted({call.line for call in calls})),
+            any(call.certain for call in calls),
+            calls[0].text,
+            tokens,
+        )
+
+    # ------------------------------------------------------------------ callees
+
+    def _with_callees(
+        self,
+        request: RefsRequest,
+        resolution: Resolution,
+        meanings: list[Meaning],
+        targets: tuple[SymbolCandidate, ...],
+        finder: DefinitionFinder,
+    ) -> ReferencesAnswer:
+        target = next((m for m in meanings if m.row.kind in FUNCTION_KINDS | CLASS_KINDS), meanings[0])
+        tree = self.resolve.read_tree(target.path)
+        callees: list[Callee] = []
+        uses = tree.calls_in(target.row.start_line, target.row.end_line) if tree is not None else ()
+        if tree is not None:
+            callees = self._callees(tree, target.path, uses, finder)
+        kept: list[Callee] = []
+        tokens = 0
+        for callee in callees[: request.limit]:
+            cost = sum(self.counter.count(one.signature) for one in callee.found)
+            if tokens + cost > request.budget_tokens:
+                break
+            tokens += cost
+            kept.append(callee)
+        return ReferencesAnswer(
+            request.query,
+            targets,
+            (),
+            (),
+            tuple(kept),
+            total=len(callees),
+            certain=sum(callee.complete for callee in callees),
+            omitted=len(callees) - len(kept),
+            total_tokens=tokens,
+            files_searched=1,
+            files_with_name=1,
+            resolved_by=TREE_SITTER,
+            complete=len(meanings) == 1 and not finder.was_late and all(callee.complete for callee in callees),
+            as_of=self.index.meta("as_of"),
+            reason=resolution.reason if callees else "it calls nothing",
+        )
+
+    def _callees(self, tree: NameTree, path: str, uses: tuple[NameUse, ...], finder: DefinitionFinder) -> list[Callee]:
+        """Return what is called, in the order of the first call; calls that mean the same are one."""
+        groups: dict[tuple[object, ...], tuple[NameUse, int, Resolution]] = {}
+        for use in uses[:_CALLEES_MAX]:
+            found = self.resolve.of_use(tree, path, use, finder)
+            key = (use.name, tuple((m.path, m.row.name_line) for m in found.meanings))
+            first, count, _known = groups.get(key, (use, 0, found))
+            groups[key] = (first, count + 1, found)
+        return [
+            Callee(
+                use.name,
+                use.line,
+                use.column,
+                count,
+                tuple(self.resolve.candidate(m) for m in found.meanings[:_CANDIDATES_PER_CALLEE]),
+                found.complete,
+            )
+            for use, count, found in groups.values()
+        ]
+
+
+def _check(request: RefsRequest) -> None:
+    if not 1 <= request.limit <= REFS_LIMIT_MAX:
+        raise UsageError(f"--limit must be from 1 to {REFS_LIMIT_MAX}, found {request.limit}")
+    if not 0 < request.deadline_s <= REFS_DEADLINE_S_MAX:
+        raise UsageError(
+            f"--deadline must be seconds above 0 and up to {REFS_DEADLINE_S_MAX:g}, found {request.deadline_s:g}"
+        )
+    check_budget(request.budget_tokens)
+
+
+def _is_member(meaning: Meaning, finder: DefinitionFinder) -> bool:
+    """Tell whether a definition is reached through an object or a class."""
+    row = meaning.row
+    if row.kind in ("property", "method"):
+        return True
+    if row.parent < 0:
+        return False
+    return finder.rows(meaning.path)[row.parent].kind in CLASS_KINDS

@@ -1,0 +1,255 @@
+"""`ctx resolve` and `ctx refs`: each reads its options, calls one use case and says how its answer looks."""
+
+from __future__ import annotations
+
+from time import perf_counter_ns
+from typing import TYPE_CHECKING, Any
+
+from .commands import _printable, _refresh, _spelled
+from .runner import EXIT_NOTHING, EXIT_OK, Outcome, run_command
+
+if TYPE_CHECKING:
+    from ...application.refresh_index import RefreshReport
+    from ...application.refs import View
+    from ...domain.symbol_answer import Callee, Caller, Reference, ReferencesAnswer, SymbolAnswer, SymbolCandidate
+    from ..services import Services
+    from .paint import Painter
+
+_QUERY_CHARS_SHOWN = 80
+
+
+def run_resolve(selector: str, *, segment: str = "", as_json: bool = False, limit: int | None = None) -> int:
+    """`ctx resolve`: where a symbol is defined."""
+    selector = _spelled(selector)
+    started_ns = perf_counter_ns()
+    args = {"symbol_query": _printable(selector), "limit": limit}
+
+    def body(services: Services) -> Outcome:
+        from ...application.resolve import RESOLVE_LIMIT
+        from ..ast_lsp.selector import Selector
+
+        report = _refresh(services)
+        resolver = Selector(services.resolve(), services.telemetry, services.clock)
+        answer = resolver.resolve_symbol(selector, limit=RESOLVE_LIMIT if limit is None else limit)
+        document = {
+            "schema": "ctx.resolve/1",
+            "query": answer.query,
+            "segment": services.segment_name,
+            "found": [_candidate_document(candidate) for candidate in answer.found],
+            "total": answer.total,
+            "ambiguous": answer.ambiguous,
+            "resolved_by": answer.resolved_by,
+            "complete": answer.complete and not report.stale,
+            "as_of": answer.as_of,
+            "took_ms": round((perf_counter_ns() - started_ns) / 1e6, 3),
+            "reason": answer.reason,
+            "nearest": list(answer.nearest),
+        }
+        return Outcome(
+            document,
+            lambda paint: "\n".join(_candidate_text(candidate, paint) for candidate in answer.found),
+            EXIT_OK if answer.found else EXIT_NOTHING,
+            args=args,
+            result={
+                "hits": len(answer.found),
+                "returned_ids": [candidate.id for candidate in answer.found[:10]],
+                "status": "ok" if answer.found else "nothing",
+            },
+            extra={"resolved_by": answer.resolved_by},
+            notes=_resolve_notes(answer, report),
+        )
+
+    return run_command("resolve", body, segment=segment, as_json=as_json, args=args)
+
+
+def run_refs(
+    selector: str,
+    *,
+    segment: str = "",
+    as_json: bool = False,
+    callers: bool = False,
+    callees: bool = False,
+    limit: int | None = None,
+    budget: int | None = None,
+    deadline_s: float | None = None,
+) -> int:
+    """`ctx refs`: who uses a symbol, who calls it, what it calls."""
+    selector = _spelled(selector)
+    started_ns = perf_counter_ns()
+    view: View = "callers" if callers else "callees" if callees else "uses"
+    args = {"symbol_query": _printable(selector), "limit": limit, "mode": view}
+
+    def body(services: Services) -> Outcome:
+        from ...application.refs import REFS_BUDGET_TOKENS, REFS_DEADLINE_S, REFS_LIMIT, RefsRequest
+        from ...domain.errors import UsageError
+
+        if callers and callees:
+            raise UsageError("--callers and --callees are two questions; ask one at a time")
+        request = RefsRequest(
+            selector,
+            view,
+            REFS_LIMIT if limit is None else limit,
+            REFS_BUDGET_TOKENS if budget is None else budget,
+            REFS_DEADLINE_S if deadline_s is None else deadline_s,
+        )
+        report = _refresh(services)
+        answer = services.refs()(request)
+        found = {"uses": answer.references, "callers": answer.callers, "callees": answer.callees}[view]
+        document = {
+            "schema": "ctx.refs/1",
+            "query": answer.query,
+            "segment": services.segment_name,
+            "view": view,
+            "targets": [_candidate_document(target) for target in answer.targets],
+            **_found_documents(answer, view),
+            "total": answer.total,
+            "certain": answer.certain,
+            "omitted": answer.omitted,
+            "total_tokens": answer.total_tokens,
+            "files_searched": answer.files_searched,
+            "files_with_name": answer.files_with_name,
+            "resolved_by": answer.resolved_by,
+            "complete": answer.complete and not report.stale,
+            "as_of": answer.as_of,
+            "took_ms": round((perf_counter_ns() - started_ns) / 1e6, 3),
+            "reason": answer.reason,
+            "nearest": list(answer.nearest),
+        }
+        return Outcome(
+            document,
+            lambda paint: _refs_text(answer, view, paint),
+            EXIT_OK if found else EXIT_NOTHING,
+            args=args | {"budget_token_est": request.budget_tokens},
+            result={
+                "hits": len(found),
+                "status": "ok" if found else "nothing",
+                "retrieved_tokens": answer.total_tokens,
+                "output_tokens": answer.total_tokens,
+                "total_tokens": answer.total_tokens,
+            },
+            extra={"resolved_by": answer.resolved_by, "files_searched": answer.files_searched},
+            notes=_refs_notes(answer, view, report),
+        )
+
+    return run_command("refs", body, segment=segment, as_json=as_json, args=args)
+
+
+def _found_documents(answer: ReferencesAnswer, view: View) -> dict[str, list[dict[str, Any]]]:
+    """Return the one list a view is about, under its own key."""
+    if view == "callers":
+        return {"callers": [{**_plain(caller), "lines": list(caller.lines)} for caller in answer.callers]}
+    if view == "callees":
+        return {
+            "callees": [
+                {**_plain(callee), "found": [_candidate_document(candidate) for candidate in callee.found]}
+                for callee in answer.callees
+            ]
+        }
+    return {"references": [_plain(reference) for reference in answer.references]}
+
+
+def _plain(value: Reference | Caller | Callee) -> dict[str, Any]:
+    return {name: getattr(value, name) for name in value.__slots__}
+
+
+def _refs_text(answer: ReferencesAnswer, view: View, paint: Painter) -> str:
+    if view == "callers":
+        return "\n".join(_caller_text(caller, paint) for caller in answer.callers)
+    if view == "callees":
+        return "\n".join(_callee_text(callee, paint) for callee in answer.callees)
+    return "\n".join(_reference_text(reference, paint) for reference in answer.references)
+
+
+def _reference_text(reference: Reference, paint: Painter) -> str:
+    place = f"{paint('path', reference.path)}:{paint('number', f'{reference.line}:{reference.column}')}"
+    mark = "" if reference.certain else paint("quiet", "?")
+    within = f" in {paint('name', reference.within)}" if reference.within else ""
+    return f"{place}  {paint('kind', reference.kind)}{mark}{within}: {paint.safe(reference.text)}"
+
+
+def _caller_text(caller: Caller, paint: Painter) -> str:
+    place = f"{paint('path', caller.path)}:{paint('number', caller.line)}"
+    mark = "" if caller.certain else paint("quiet", "?")
+    lines = ", ".join(str(line) for line in caller.lines)
+    return f"{place}  {paint('name', caller.qualname or '(module)')}{mark} L{lines}: {paint.safe(caller.text)}"
+
+
+def _callee_text(callee: Callee, paint: Painter) -> str:
+    calls = f"L{callee.line}" + (f" ({callee.calls} calls)" if callee.calls > 1 else "")
+    head = f"{paint('name', callee.name)} {calls}"
+    if not callee.found:
+        return f"{head}  {paint('quiet', 'outside the segment' if callee.complete else 'not known')}"
+    mark = "" if callee.complete else paint("quiet", "?")
+    return "\n".join([f"{head}{mark}", *(f"  {_candidate_text(candidate, paint)}" for candidate in callee.found)])
+
+
+def _refs_notes(answer: ReferencesAnswer, view: View, report: RefreshReport) -> list[str]:
+    notes = []
+    asked = ascii(_short(answer.query))
+    if not answer.targets:
+        nearest = f"; nearest names: {', '.join(answer.nearest)}" if answer.nearest else ""
+        notes.append(f"{asked} is not resolved: {answer.reason}{nearest}")
+        return notes + _stale_notes(report)
+    if len(answer.targets) > 1:
+        notes.append(f"{asked} means {len(answer.targets)} definitions; `ctx resolve` lists them")
+    if view != "callees":
+        uncertain = f", {answer.total - answer.certain} uncertain (?)" if answer.total > answer.certain else ""
+        files = _counted(answer.files_searched, "file")
+        found = _counted(answer.total, "caller" if view == "callers" else "use")
+        notes.append(f"{found}{uncertain}; {files} looked at")
+    if answer.reason and not (answer.total > answer.certain and answer.reason.startswith("uses whose")):
+        notes.append(f"{asked}: {answer.reason}")
+    if answer.omitted:
+        notes.append(f"{answer.omitted} more are left out (--limit, --budget)")
+    return notes + _stale_notes(report)
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count} {what}" if count == 1 else f"{count} {what}s"
+
+
+def _resolve_notes(answer: SymbolAnswer, report: RefreshReport) -> list[str]:
+    notes = []
+    asked = ascii(_short(answer.query))
+    if not answer.found:
+        nearest = f"; nearest names: {', '.join(answer.nearest)}" if answer.nearest else ""
+        notes.append(f"{asked} is not resolved: {answer.reason}{nearest}")
+    elif answer.reason:
+        notes.append(f"{asked}: {answer.reason}")
+    if answer.total > len(answer.found) > 0:
+        notes.append(f"{answer.total - len(answer.found)} more candidates (--limit)")
+    return notes + _stale_notes(report)
+
+
+def _stale_notes(report: RefreshReport) -> list[str]:
+    if not report.stale:
+        return []
+    return [f"{len(report.stale)} changed files are being indexed by another ctx; they answer as before"]
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= _QUERY_CHARS_SHOWN else text[: _QUERY_CHARS_SHOWN - 1] + "…"
+
+
+def _candidate_document(candidate: SymbolCandidate) -> dict[str, Any]:
+    return {
+        "id": candidate.id,
+        "path": candidate.path,
+        "line": candidate.line,
+        "column": candidate.column,
+        "end_line": candidate.end_line,
+        "kind": candidate.kind,
+        "name": candidate.name,
+        "qualname": candidate.qualname,
+        "signature": candidate.signature,
+        "doc": candidate.doc,
+        "lang": candidate.lang,
+        "reason": candidate.reason,
+    }
+
+
+def _candidate_text(candidate: SymbolCandidate, paint: Painter) -> str:
+    place = f"{paint('path', candidate.path)}:{paint('number', f'{candidate.line}:{candidate.column}')}"
+    signature = f" — {paint.safe(candidate.signature)}" if candidate.signature else ""
+    what = f"{paint('kind', candidate.kind)} {paint('name', candidate.qualname)}"
+    return f"{place}  {what}{signature} {paint('quiet', f'({candidate.reason})')}"

@@ -1,0 +1,56 @@
+"""A segment on disk that can be asked where names are defined and used."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from tests.fakes import SegmentOnDisk, WordCounter
+
+from ctx.application.refs import FindReferences, RefsRequest
+from ctx.application.resolve import Resolve, ResolveRequest
+from ctx.infrastructure.ast_lsp.segment_trees import SegmentTrees
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from ctx.domain.symbol_answer import ReferencesAnswer, SymbolAnswer
+
+CARET = "‸"
+
+
+class NavigableSegment(SegmentOnDisk):
+    """Takes files in which one `‸` marks the place that is asked about."""
+
+    position = ""
+    folder = ""
+
+    def fill(self, files: Mapping[str, str]) -> NavigableSegment:
+        """Write the files without the mark, remember its place, and index them."""
+        for name, text in files.items():
+            before, mark, after = text.partition(CARET)
+            path = self.folder + name
+            if mark:
+                self.position = f"{path}:{before.count(chr(10)) + 1}:{len(before.rpartition(chr(10))[2]) + 1}"
+            self.put(path, before + after)
+        self.refresh()
+        return self
+
+    def resolver(self, **options: Any) -> Resolve:
+        """Return the use case over the files as they are."""
+        return Resolve(self.store, self.files, SegmentTrees(self.files), self.clock, **options)
+
+    def resolve(self, query: str = "", *, limit: int = 20, **options: Any) -> SymbolAnswer:
+        """Resolve a selector, or the marked place."""
+        return self.resolver(**options)(ResolveRequest(query or self.position, limit))
+
+    def places(self, query: str = "") -> list[str]:
+        """Return `path:line qualname (reason)` of every candidate."""
+        found = self.resolve(query).found
+        return [f"{c.path.removeprefix(self.folder)}:{c.line} {c.qualname} ({c.reason})" for c in found]
+
+    def refs(self, query: str = "", **options: Any) -> ReferencesAnswer:
+        """Find the uses of a selector, or of the marked place."""
+        trees = SegmentTrees(self.files)
+        resolve = Resolve(self.store, self.files, trees, self.clock)
+        find = FindReferences(resolve, self.store, trees.source, trees.parse, WordCounter(), self.clock)
+        return find(RefsRequest(query or self.position, **options))

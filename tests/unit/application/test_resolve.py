@@ -1,0 +1,184 @@
+"""Resolving selectors: the order of answers, their grades, and places that are none."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from tests.unit.application.navigable_segment import NavigableSegment
+
+from ctx.application.resolve import RESOLVE_LIMIT_MAX
+from ctx.domain.errors import CtxError, NotFoundError, OutsideSegmentError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+FILES = {
+    "shop/__init__.py": "from .cart import Cart\n",
+    "shop/base.py": "class Base:\n    def save(self): ...\n",
+    "shop/cart.py": (
+        "from .base import Base\n\n\nclass Cart(Base):\n    def add_line(self, n): ...\n\n\ndef run(): ...\n"
+    ),
+    "shop/jobs.py": "class Job:\n    def run(self): ...\n\n    def add_line(self): ...\n",
+    "shop/web.ts": "export class Cart { addLine() {} }\n",
+    "tests/test_cart.py": "class Cart: ...\n\n\ndef run(): ...\n",
+    "README.md": "# Shop\n\nWords about Cart.\n\n## Install\n\nCopy.\n",
+    "notes.txt": "Cart is run\n",
+    "broken.py": "def f(:\n    x = Cart(\n    return nothing_known\n",
+}
+
+
+@pytest.fixture(scope="module")
+def segment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NavigableSegment]:
+    """One segment for all cases: making an index takes longer than asking it."""
+    root = tmp_path_factory.mktemp("navigable")
+    (root / "seg").mkdir()
+    with pytest.MonkeyPatch.context() as patch, NavigableSegment(root / "seg", root / "index/index.db") as opened:
+        patch.setenv("HOME", str(root / "home"))
+        patch.setenv("XDG_CONFIG_HOME", str(root / "home/config"))
+        opened.put("data.bin", b"\0\1\2")
+        opened.put("more.py", "import os\nfor item in os.environ:\n    print(item)\n\n\ndef f(a):\n    return a\n")
+        yield opened.fill(FILES)
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ("sym://python/shop.cart/Cart", ["shop/cart.py:4 Cart (exact)"]),
+        ("sym://python/shop/Cart", ["shop/cart.py:4 Cart (import)"]),
+        ("sym://python/cart/Cart.add_line", ["shop/cart.py:5 Cart.add_line (exact)"]),
+        ("sym://python/shop.cart/Cart.save", ["shop/base.py:2 Base.save (inherited)"]),
+        ("sym://python/shop.cart", ["shop/cart.py:1 shop.cart (exact)"]),
+        ("sym://python/shop/cart", ["shop/cart.py:1 shop.cart (exact)"]),
+        ("sym://typescript/shop/web/Cart.addLine", ["shop/web.ts:1 Cart.addLine (exact)"]),
+        ("sym://python/shop.cart/Nothing", []),
+        ("sym://python/nowhere/Cart", []),
+        ("sym://python/nowhere", []),
+        ("sym://cobol/shop/Cart", []),
+        ("shop.cart.Cart", ["shop/cart.py:4 Cart (exact)"]),
+        ("shop.Cart", ["shop/cart.py:4 Cart (import)"]),
+        ("cart.Cart", ["shop/cart.py:4 Cart (unique suffix)"]),
+        ("Cart.add_line", ["shop/cart.py:5 Cart.add_line (exact)"]),
+        ("Cart.save", ["shop/base.py:2 Base.save (inherited)"]),
+        ("shop.Cart.save", ["shop/base.py:2 Base.save (inherited)"]),
+        ("save", ["shop/base.py:2 Base.save (unique suffix)"]),
+        ("add_line", ["shop/cart.py:5 Cart.add_line (suffix)", "shop/jobs.py:4 Job.add_line (suffix)"]),
+        ("run", ["shop/cart.py:8 run (exact)", "tests/test_cart.py:4 run (exact)", "shop/jobs.py:2 Job.run (suffix)"]),
+        ("shop.jobs", ["shop/jobs.py:1 shop.jobs (exact)"]),
+        ("jobs", ["shop/jobs.py:1 shop.jobs (exact)"]),
+        ("Other.save", ["shop/base.py:2 Base.save (name)"]),
+        ("add_l", ["shop/cart.py:5 Cart.add_line (prefix)", "shop/jobs.py:4 Job.add_line (prefix)"]),
+        (
+            "addd_line",
+            [
+                "shop/cart.py:5 Cart.add_line (fuzzy)",
+                "shop/jobs.py:4 Job.add_line (fuzzy)",
+                "shop/web.ts:1 Cart.addLine (fuzzy)",
+            ],
+        ),
+        ("zzzzzzzz", []),
+        ("shop/cart.py#Cart", ["shop/cart.py:4 Cart (exact)"]),
+        ("./shop/cart.py#Cart.add_line", ["shop/cart.py:5 Cart.add_line (exact)"]),
+        ("shop/cart.py#add_line", ["shop/cart.py:5 Cart.add_line (unique suffix)"]),
+        ("shop/cart.py#Base", ["shop/base.py:1 Base (import)"]),
+        ("shop/cart.py#Nothing", []),
+        ("README.md#install", ["README.md:5 install (exact)"]),
+        ("Cart#add_line", ["shop/cart.py:5 Cart.add_line (exact)"]),
+        ("shop/cart.py:4:12", ["shop/base.py:1 Base (import)"]),
+        ("shop/cart.py:5", ["shop/cart.py:5 Cart.add_line (exact)"]),
+        ("shop/cart.py:2:1", []),
+        ("shop/cart.py:2", []),
+    ],
+)
+def test_spellings_and_their_answers(segment: NavigableSegment, query: str, expected: list[str]) -> None:
+    """The surest candidates, in the order a person would look at them; why there is none is said."""
+    assert expected == segment.places(query)
+    answer = segment.resolve(query)
+    assert bool(expected) or answer.reason
+    assert (len(expected) > 1, bool(expected)) == (answer.ambiguous, answer.resolved)
+    guessed = {candidate.reason for candidate in answer.found} & {"name", "prefix", "fuzzy"}
+    assert answer.complete is not bool(guessed)
+
+
+def test_a_candidate_has_what_the_next_step_needs(segment: NavigableSegment) -> None:
+    """The place of the name, what it is, and an id; the state it describes is that of the index."""
+    answer = segment.resolve("shop.cart.Cart.add_line")
+    found = answer.found[0]
+    assert ("shop/cart.py", 5, 9, 5) == (found.path, found.line, found.column, found.end_line)
+    assert ("method", "add_line", "Cart.add_line") == (found.kind, found.name, found.qualname)
+    assert ("def add_line(self, n)", "", "python") == (found.signature, found.doc, found.lang)
+    assert found.id.startswith("shop/cart.py#Cart.add_line@")
+    assert ("index", True, segment.store.meta("as_of")) == (answer.resolved_by, answer.complete, answer.as_of)
+
+
+def test_a_limit_leaves_the_count(segment: NavigableSegment) -> None:
+    """What is cut off is counted and still makes the answer ambiguous."""
+    answer = segment.resolve("run", limit=1)
+    assert (1, 3, True) == (len(answer.found), answer.total, answer.ambiguous)
+    for limit in (0, RESOLVE_LIMIT_MAX + 1):
+        with pytest.raises(UsageError, match=f"--limit must be from 1 to {RESOLVE_LIMIT_MAX}, found {limit}"):
+            segment.resolve("run", limit=limit)
+
+
+def test_nothing_names_what_comes_close(segment: NavigableSegment) -> None:
+    """An exact selector that fails does not guess; it names."""
+    assert "Cart" in segment.resolve("sym://python/shop.cart/Carts").nearest
+    assert "no file of the segment is in cobol; there are: markdown" in segment.resolve("sym://cobol/a/b").reason
+
+
+@pytest.mark.parametrize(
+    ("query", "error", "message"),
+    [
+        ("shop/cart.py:99", UsageError, "shop/cart.py has 8 lines; give a line inside it"),
+        ("shop/cart.py:1:99", UsageError, "line 1 has 22 columns; give a column inside it"),
+        ("notes.txt:99", UsageError, "notes.txt has 2 lines"),
+        ("notes.txt:1:99", UsageError, "line 1 has 11 columns"),
+        ("nowhere.py:1", NotFoundError, "no such file"),
+        ("nowhere.py#x", NotFoundError, "no such file"),
+        ("../../etc/passwd:1", OutsideSegmentError, "outside the segment"),
+        ("/etc/passwd#root", OutsideSegmentError, "outside the segment"),
+        ("shop:1", UsageError, "a folder"),
+        (".#x", UsageError, "a folder"),
+        ("data.bin:1", NotFoundError, "not indexed (binary)"),
+    ],
+)
+def test_places_that_are_none(segment: NavigableSegment, query: str, error: type[CtxError], message: str) -> None:
+    """One line says what is wrong with the place."""
+    with pytest.raises(error) as raised:
+        segment.resolve(query)
+    assert message in str(raised.value)
+    assert "\n" not in str(raised.value)
+
+
+def test_a_word_in_a_file_without_a_grammar(segment: NavigableSegment) -> None:
+    """The word is looked up by its name, and the answer is not complete."""
+    answer = segment.resolve("notes.txt:1:2")
+    assert "shop/cart.py" == answer.found[0].path
+    assert not answer.complete
+    assert "no name stands at line 3" in segment.resolve("README.md:2:1").reason.replace("line 2", "line 3")
+
+
+def test_a_file_with_syntax_errors(segment: NavigableSegment) -> None:
+    """What was recovered is followed; when nothing is found, that is not all there is to say."""
+    assert "Cart" == segment.resolve("broken.py:2:9").found[0].name
+    answer = segment.resolve("broken.py:3:12")
+    assert ((), False) == (answer.found, answer.complete)
+    assert "syntax errors" in answer.reason
+
+
+def test_an_empty_segment(tmp_path: Path) -> None:
+    """Nothing indexed is said to be so."""
+    (tmp_path / "seg").mkdir()
+    with NavigableSegment(tmp_path / "seg", tmp_path / "index/index.db") as empty:
+        empty.refresh()
+        assert "nothing is indexed" in empty.resolve("Cart").reason
+        assert "there are: none" in empty.resolve("sym://python/a/b").reason
+
+
+def test_ids_of_places_without_a_definition(segment: NavigableSegment) -> None:
+    """A parameter goes by its function, an attribute by where it is assigned, a module by its file."""
+    ids = [segment.resolve(query).found[0].id for query in ("more.py:7:12", "more.py:3:11", "shop.jobs")]
+    assert ids[0].startswith("more.py#f@")
+    assert ids[1].startswith("more.py#__module__@")
+    assert "shop/jobs.py" == ids[2]
