@@ -18,6 +18,8 @@ from ..domain.ranking import DEFAULT_WEIGHTS, Candidate, RankingWeights, Run, in
 from .filters import FILTERED_OUT, check_filters, check_kinds_present, read_filters
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from ..domain.ports import Clock, IndexPort, TelemetryPort
     from .filters import Filters
 
@@ -123,9 +125,13 @@ def search(
     clock: Clock,
     weights: RankingWeights = DEFAULT_WEIGHTS,
     *,
+    nearness: Mapping[str, float] | None = None,
     without: frozenset[str] = frozenset(),
 ) -> SearchAnswer:
-    """Answer from the index as it stands; `without` names ranking stages to leave out.
+    """Answer from the index as it stands.
+
+    `nearness` says by path how near a file is to what the caller works on, from 0 to 1 (`focus.nearness`); `without`
+    names ranking stages to leave out.
 
     Raises: UsageError as `check_request`, and for a kind or language that there is none of.
     """
@@ -135,6 +141,8 @@ def search(
     check_filters(filters, index)
     where, arguments = filters.of_chunks()
     candidates = _candidates(query, index, weights, where, arguments)
+    if nearness:
+        candidates = [c._replace(nearness=nearness.get(c.path, 0.0)) for c in candidates]
     marks.mark("candidates")
     ranked = rank(query, candidates, weights, without=without, on_stage=marks.mark)
     hits: list[Hit] = []

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import re
 
-from .imports import parse_import
-
 FILE_IMPORT_LANGUAGES = frozenset({"python", "javascript", "typescript", "tsx"})
 """Languages whose files take from each other by import alone; in others a package or a build file joins them."""
 
@@ -32,6 +30,8 @@ def imported_names(language: str, statement: str) -> tuple[str, ...]:
     """
     if language not in FILE_IMPORT_LANGUAGES:
         return ()
+    from .imports import parse_import  # late: a search asks for file names only
+
     names: dict[str, None] = {}
     for taken in parse_import(language, statement):
         parts = [part for part in _SEPARATOR.split(taken.module) if part]

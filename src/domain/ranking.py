@@ -53,6 +53,7 @@ class RankingWeights:
     damp_legacy: float = 0.7
     damp_internal: float = 0.85
     damp_unimported: float = 0.8
+    focus: float = 0.5
     same_file: float = 0.6
     broad_places: int = 7
     file_strength: float = 0.5
@@ -63,6 +64,8 @@ DEFAULT_WEIGHTS = RankingWeights()
 
 class Candidate(NamedTuple):
     """One chunk the index offers, with what ranking needs to know; `bm25` is positive, larger is better.
+
+    `nearness` is 1 in a file of the caller's focus, 0.5 in one that it imports or that imports it.
 
     A named tuple because a query makes hundreds: a frozen dataclass takes ten times as long to fill.
     """
@@ -86,6 +89,7 @@ class Candidate(NamedTuple):
     bm25: float
     part: int = 1
     is_imported: bool = True
+    nearness: float = 0.0
 
 
 class Run(NamedTuple):
@@ -243,6 +247,11 @@ def damp_unimported(query: Query, scored: Scored, weights: RankingWeights) -> Sc
     return [(score if c.is_imported else score * weights.damp_unimported, c) for score, c in scored]
 
 
+def lift_near_focus(_query: Query, scored: Scored, weights: RankingWeights) -> Scored:
+    """Lift what is near the files the caller works on: these themselves, and half as much their import neighbours."""
+    return [(score * (1.0 + weights.focus * c.nearness) if c.nearness else score, c) for score, c in scored]
+
+
 def spread_over_files(query: Query, scored: Scored, weights: RankingWeights) -> Scored:
     """Order the first places broadly and the rest deeply.
 
@@ -275,6 +284,7 @@ STAGES: Mapping[str, Callable[[Query, Scored, RankingWeights], Scored]] = {
     "coherence": lift_coherent_files,
     "damping": damp_secondary,
     "centrality": damp_unimported,
+    "focus": lift_near_focus,
     "spread": spread_over_files,
 }
 

@@ -619,7 +619,7 @@ def _deflated(raw: bytes) -> bytes:
 
 
 def _candidate(row: Sequence[Any], bm25: float) -> Candidate:
-    return Candidate._make((*row[:15], bool(row[15]), bm25, row[16], True))
+    return Candidate._make((*row[:15], bool(row[15]), bm25, row[16], True, 0.0))
 
 
 def _stored_definition(row: Sequence[Any]) -> StoredDefinition:

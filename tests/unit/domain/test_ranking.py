@@ -21,6 +21,7 @@ from ctx.domain.ranking import (
     into_runs,
     is_test_path,
     lift_coherent_files,
+    lift_near_focus,
     rank,
     score_bm25,
     spread_over_files,
@@ -189,6 +190,13 @@ def test_files_nobody_imports_are_damped() -> None:
     damped, kept = scores(damp_unimported, "load the config", script, module)
     assert kept == 1.0 > damped > 0
     assert [1.0, 1.0] == scores(damp_unimported, "load_config", script, module)
+
+
+def test_what_is_near_the_focus_is_lifted() -> None:
+    """By how near it is; without a focus nothing moves."""
+    inside, beside, far = candidate("a.py", nearness=1.0), candidate("b.py", nearness=0.5), candidate("c.py")
+    lifted = scores(lift_near_focus, "load", inside, beside, far)
+    assert lifted[0] > lifted[1] > lifted[2] == 1.0
 
 
 def test_further_chunks_of_one_file_count_less() -> None:
