@@ -57,6 +57,7 @@ class RankingWeights:
     same_file: float = 0.6
     broad_places: int = 7
     file_strength: float = 0.5
+    deep_size: float = 2.0
 
 
 DEFAULT_WEIGHTS = RankingWeights()
@@ -114,6 +115,8 @@ _INTERNAL = re.compile(r"(^|/)(_(?!_)[^/]*|internals?)(/|\.\w+$)")
 """Private by its name: a question in words is about what a reader meets first."""
 _PROSE_LANGUAGES = frozenset({"markdown", "text"})
 _LIKENESS_MIN = 0.6
+_DEEP_TOKENS_MAX = 600
+"""About sixty lines: beyond, a definition is not more likely to be a part of the task."""
 _DATA_LANGUAGES = frozenset({"text"})
 _RUN_OF_LINES_KINDS = frozenset({"module", "section", "text"})
 """Kinds of chunks that are no definition: lines between definitions, headings' texts, windows."""
@@ -256,8 +259,8 @@ def spread_over_files(query: Query, scored: Scored, weights: RankingWeights) -> 
     """Order the first places broadly and the rest deeply.
 
     First a further chunk of a file counts less, so that a reader sees where the answer may be; from `broad_places` on
-    the files that answer best show what else they hold, because a task seldom touches one function. Names are looked
-    up broadly only.
+    the files that answer best show what else they hold, the larger definitions first, because a task seldom touches
+    one function and mostly a large one. Names are looked up broadly only.
     """
     broad: Scored = []
     best: dict[str, float] = {}
@@ -269,9 +272,13 @@ def spread_over_files(query: Query, scored: Scored, weights: RankingWeights) -> 
         return broad
     first = broad[: weights.broad_places]
     placed = {c.chunk_id for _score, c in first}
-    deep = sorted(
-        ((s + weights.file_strength * best[c.path], c) for s, c in scored if c.chunk_id not in placed), key=_order
-    )
+    size = weights.deep_size / _DEEP_TOKENS_MAX
+    deep: Scored = [
+        (s * (1.0 + size * min(c.tokens, _DEEP_TOKENS_MAX)) + weights.file_strength * best[c.path], c)
+        for s, c in scored
+        if c.chunk_id not in placed
+    ]
+    deep.sort(key=_order)
     # Scores only say the order from here on: they go down from the last broad place's.
     scale = first[-1][0] / deep[0][0] if deep[0][0] > 0 else 0.0
     return first + [(score * scale, c) for score, c in deep]
@@ -334,7 +341,7 @@ def path_damping(
     return factor
 
 
-RUN_LINES_MAX = 40
+RUN_LINES_MAX = 60
 _RUN_RANKS = 60
 """Only what ranks this high joins a neighbour: below, it matched by chance."""
 

@@ -262,7 +262,7 @@ def test_the_first_place_and_names_are_not_joined() -> None:
         _neighbour("g", 6, path="b.py"),
         _neighbour("g", 7),
         _neighbour("g", 6, kind="module"),
-        _neighbour("g", 6, lines=38),
+        _neighbour("g", 6, lines=58),
     ],
 )
 def test_what_is_no_neighbour_stays_apart(second: Candidate) -> None:
