@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left, bisect_right
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from operator import attrgetter
 from typing import TYPE_CHECKING
 
@@ -59,7 +59,7 @@ class Chunk:
     """One chunk; lines are 1-based and inclusive, bytes 0-based and half-open in the UTF-8 text.
 
     `names` are the names it declares beside its own (constants, nested functions, methods of a small class).
-    `part` counts from 1 the pieces of a definition too long for one chunk; the first holds its head.
+    `part` is 1 where the definition's head is; its other pieces, and what stands between a class's methods, have more.
     """
 
     kind: str
@@ -132,6 +132,8 @@ class _Piece:
     """Names with the lines they stand on: each goes to the part that holds it."""
     start_line: int
     end_line: int
+    first_part: int = 1
+    """2 for lines of a definition that do not hold its head."""
 
 
 def chunk_code(source: bytes, skeleton: SkeletonMap) -> tuple[Chunk, ...]:
@@ -229,7 +231,10 @@ class _Cutter:
         inside = kept[at : bisect_right(kept, last, lo=at, key=_start_line)]
         names = [(d.name, d.name_line) for d in inside]
         if owner is not None:
-            yield _piece(owner, owner.doc if first <= owner.name_line <= last else "", names, first, last)
+            if first <= owner.name_line <= last:
+                yield _piece(owner, owner.doc, names, first, last)
+            else:
+                yield replace(_piece(owner, "", names, first, last), first_part=2)
         else:
             title = _first_line(self._lines, first, last)
             yield _Piece("module", self._stem, MODULE_QUALNAME, title, "", tuple(names), first, last)
@@ -297,7 +302,7 @@ def _finish(lines: _Lines, pieces: Iterable[_Piece]) -> tuple[Chunk, ...]:
         start_byte, end_byte = lines.span(start, end) if start <= end else (0, 0)
         whole = end - start < CHUNK_LINES_MAX and end_byte - start_byte <= 4 * WINDOW_BYTES_MAX
         runs = [(start, end)] if whole else _windows(lines, start, end, CHUNK_LINES_MAX * 2 // 3)
-        for part, (first, last) in enumerate(runs, start=1):
+        for part, (first, last) in enumerate(runs, start=piece.first_part):
             start_byte, end_byte = lines.span(first, last)
             digest = digest_of(lines.source[start_byte:end_byte])
             twin = seen[piece.qualname, digest] = seen.get((piece.qualname, digest), 0) + 1

@@ -37,6 +37,7 @@ class RankingWeights:
     later_part: float = 0.5
     definition_exact: float = 1.5
     definition_in_sentence: float = 0.6
+    definition_not_member: float = 0.5
     definition_stem_bonus: float = 0.4
     similar_name: float = 0.7
     qualified_scope: float = 0.8
@@ -114,6 +115,7 @@ _LEGACY = re.compile(r"(^|/)(_?legacy|_?deprecated|_?compat|experimental|old)(/|
 _INTERNAL = re.compile(r"(^|/)(_(?!_)[^/]*|internals?)(/|\.\w+$)")
 """Private by its name: a question in words is about what a reader meets first."""
 _PROSE_LANGUAGES = frozenset({"markdown", "text"})
+_MEMBER_KINDS = frozenset({"method", "property"})
 _LIKENESS_MIN = 0.6
 _DEEP_TOKENS_MAX = 600
 """About sixty lines: beyond, a definition is not more likely to be a part of the task."""
@@ -140,14 +142,18 @@ def score_bm25(_query: Query, candidates: Sequence[Candidate], _weights: Ranking
 
 
 def boost_definitions(query: Query, scored: Scored, weights: RankingWeights) -> Scored:
-    """Lift chunks that define a name the query asks for; more when the file is named after it, too."""
+    """Lift chunks that define a name the query asks for; more when the file is named after it, too.
+
+    A name alone means a class or function before a member of that name, and a class before its constructor.
+    """
     if not query.identifiers:
         return scored
     wanted = {name.lower(): name for name in query.identifiers}
     full = weights.definition_exact if query.shape != "sentence" else weights.definition_in_sentence
     scope = query.qualified_parts[:-1]
     asked = query.identifiers[0].lower()
-    is_undefined = query.shape != "sentence" and not any(
+    is_lookup = query.shape != "sentence"
+    is_undefined = is_lookup and not any(
         asked == c.name.lower() or (c.names and asked in c.names.lower().split()) for _score, c in scored
     )
     result = []
@@ -155,8 +161,14 @@ def boost_definitions(query: Query, scored: Scored, weights: RankingWeights) -> 
         lifted = score
         name = c.name.lower()
         if c.kind not in _RUN_OF_LINES_KINDS and name in wanted:
-            lift = full if wanted[name] == c.name else 0.8 * full
-            lifted += lift if c.part == 1 else lift * weights.later_part
+            lift = full * _spelling(wanted[name], c.name)
+            if c.part > 1 or _is_constructor(c):
+                # Its text may match best of all, because it is short; the definition itself is another chunk.
+                lift *= weights.later_part
+                lifted *= weights.later_part if is_lookup else 1.0
+            elif is_lookup and not scope and c.kind not in _MEMBER_KINDS:
+                lift += weights.definition_not_member
+            lifted += lift
             if "".join(split_identifier(_stem(c.path))) == "".join(split_identifier(c.name)):
                 lifted += weights.definition_stem_bonus
             lifted += weights.qualified_scope * _share_in_order(scope, c)
@@ -409,6 +421,18 @@ def _singular(word: str) -> str:
         if word.endswith(ending) and len(word) - len(ending) >= 4:
             return word[: -len(ending)].rstrip("e")
     return word.rstrip("e") if len(word) > 4 else word
+
+
+def _spelling(asked: str, name: str) -> float:
+    """Return how well a name of the same letters is spelt: capitals that were typed are meant."""
+    if asked == name:
+        return 1.0
+    return 0.8 if asked.islower() else 0.5
+
+
+def _is_constructor(c: Candidate) -> bool:
+    """Tell whether a chunk is a constructor that has its class's name."""
+    return c.kind == "method" and c.qualname.rpartition(".")[0].rpartition(".")[2] == c.name
 
 
 def _likeness(name: str, asked: str) -> float:

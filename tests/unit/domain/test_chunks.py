@@ -160,6 +160,14 @@ def test_a_long_class_without_definitions_is_cut_as_text_is() -> None:
     assert all(f"x{c.end_line - 2}" == c.names[-1] for c in chunks)
 
 
+def test_lines_between_methods_are_no_head() -> None:
+    """The head is the class's first part; what stands between its methods comes after it in any ranking."""
+    methods = "".join(f"    def f{at}(self):\n" + "        y = 2\n" * 9 for at in range(4))
+    chunks = code(f"class Box:\n    size = 1\n\n{methods}\n    last = 2\n    more = 3\n")
+    own = [c for c in chunks if c.qualname == "Box"]
+    assert [(1, ("size",)), (2, ("last", "more"))] == [(c.part, c.names) for c in own]
+
+
 def test_a_long_function_is_cut_into_parts() -> None:
     """Each part goes by the function's name, so the ids differ by their text alone."""
     chunks = code("def f():\n    'Doc.'\n" + "".join(f"    g({i})\n" for i in range(400)))

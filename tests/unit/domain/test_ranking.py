@@ -277,6 +277,31 @@ def test_what_ranks_low_joins_nothing() -> None:
     assert ["top", "f", "x0", "x1", "x2"] == found
 
 
+def test_a_name_means_its_definition_before_what_belongs_to_it() -> None:
+    """A class before its constructor, its later parts and methods of that name, however well these match."""
+    head = candidate("a.java", "Reader", 0.2, kind="class", qualname="io.Reader")
+    others = [
+        candidate("a.java", "Reader", 9.0, kind="method", qualname="io.Reader.Reader", start_line=20),
+        candidate("a.java", "Reader", 9.0, kind="class", qualname="io.Reader", part=2, start_line=90),
+        candidate("b.java", "reader", 9.0, kind="method", qualname="io.Other.reader"),
+        candidate("c.java", "Reader", 1.0, kind="method", qualname="io.Other.Reader"),
+    ]
+    for text in ("Reader", "io.Reader"):
+        ranked = rank(parse_query(text), [*others, head])
+        assert head == ranked[0][1]
+
+
+def test_capitals_that_were_typed_are_meant() -> None:
+    """Small letters stand for both."""
+    upper, lower = candidate(name="Load"), candidate("b.py", "load")
+    typed = scores(boost_definitions, "Load", upper, lower)
+    assert (
+        typed[0] - typed[1]
+        > scores(boost_definitions, "load", lower, upper)[0] - scores(boost_definitions, "load", lower, upper)[1]
+        > 0
+    )
+
+
 def test_names_like_the_one_asked_for_follow_their_likeness() -> None:
     """What it begins comes before what it resembles; where the name itself is defined, nothing else is lifted."""
     begun, resembled, other = (candidate(name=name) for name in ("QuerySet", "Queries", "other"))
