@@ -12,6 +12,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_left, bisect_right
 from dataclasses import dataclass, replace
+from itertools import accumulate
 from operator import attrgetter
 from typing import TYPE_CHECKING
 
@@ -29,6 +30,8 @@ CLASS_WHOLE_LINES_MAX = 30
 """A class up to this long is read at once more cheaply than in pieces."""
 CHUNK_LINES_MAX = 100
 """A longer run is cut at a blank line: a reader should not pay for 400 lines to see three."""
+HEAD_LINES_MAX = 60
+"""The same for a class's head, which is mostly documentation: its beginning says what the class is for."""
 MINOR_LINES_MAX = 3
 """A prototype, type alias or property up to this long, its comment included, is told together with its neighbours."""
 NESTED_LINES_MIN = 10
@@ -85,11 +88,8 @@ class _Lines:
         self.rows = source.split(b"\n")
         if self.rows and not self.rows[-1]:
             self.rows.pop()
-        starts, at = [], 0
-        for row in self.rows:
-            starts.append(at)
-            at += len(row) + 1
-        starts.append(min(at, len(source)))
+        starts = list(accumulate(map((1).__add__, map(len, self.rows)), initial=0))
+        starts[-1] = min(starts[-1], len(source))
         self.starts = starts
 
     def __len__(self) -> int:
@@ -300,8 +300,9 @@ def _finish(lines: _Lines, pieces: Iterable[_Piece]) -> tuple[Chunk, ...]:
     for piece in pieces:
         start, end = lines.trim(piece.start_line, piece.end_line)
         start_byte, end_byte = lines.span(start, end) if start <= end else (0, 0)
-        whole = end - start < CHUNK_LINES_MAX and end_byte - start_byte <= 4 * WINDOW_BYTES_MAX
-        runs = [(start, end)] if whole else _windows(lines, start, end, CHUNK_LINES_MAX * 2 // 3)
+        lines_max = HEAD_LINES_MAX if piece.kind in CONTAINER_KINDS else CHUNK_LINES_MAX
+        whole = end - start < lines_max and end_byte - start_byte <= 4 * WINDOW_BYTES_MAX
+        runs = [(start, end)] if whole else _windows(lines, start, end, lines_max * 2 // 3)
         for part, (first, last) in enumerate(runs, start=piece.first_part):
             start_byte, end_byte = lines.span(first, last)
             digest = digest_of(lines.source[start_byte:end_byte])
