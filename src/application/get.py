@@ -18,12 +18,14 @@ from ..domain.identifiers import words_of
 from ..domain.index_records import PACK_PATH, PACK_PREFIX
 from ..domain.ranking import RUN_LINES_MAX
 from ..domain.source_files import display_path
-from ..domain.symbols import CONTAINER_KINDS, Definition, SkeletonMap
+from ..domain.symbol_answer import definition_id
+from ..domain.symbols import CONTAINER_KINDS, SkeletonMap
 from .context_pack import pack_text
 from .search import nearest_names
+from .unparsed_files import why_unparsed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from ..domain.index_records import ChunkRow, FileRecord
     from ..domain.ports import IndexPort, SegmentFiles, TokenCounter
@@ -47,7 +49,11 @@ class GetRequest:
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One answered target; `file_tokens` is what reading its file whole would cost."""
+    """One answered target; `file_tokens` is what reading its file whole would cost.
+
+    `complete` is False when the mode asks for what is declared and the file could not be parsed: the text stands in,
+    and `note` says why.
+    """
 
     target: str
     id: str
@@ -64,6 +70,7 @@ class Item:
     more: str
     file_tokens: int
     note: str = ""
+    complete: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +80,11 @@ class GetAnswer:
     items: tuple[Item, ...]
     total_tokens: int
     omitted: tuple[str, ...]
+
+    @property
+    def complete(self) -> bool:
+        """Whether every item is what its mode promises."""
+        return all(item.complete for item in self.items)
 
     @property
     def truncated(self) -> bool:
@@ -180,22 +192,18 @@ class Get:
     def _by_id(self, wanted: ChunkId, *, latest: bool) -> _Place:
         record = self._record_of(wanted.path)
         same_name: list[_Place] = []
-        if record is not None:
-            same_name = [_place_of(record, row) for row in record.chunks if row.qualname == wanted.qualname]
-            same_name = same_name or _runs(record, wanted.qualname)
-            # A method of a small class is a part of the class's chunk; its id is one all the same.
-            same_name = same_name or [
-                place for place in self._definitions(record, wanted.qualname) if place.qualname == wanted.qualname
-            ]
-        for place in same_name:
-            if place.id == str(wanted):
-                return place
+        for some in self._places_named(record, wanted.qualname) if record is not None else ():
+            for place in some:
+                if place.id == str(wanted):
+                    return place
+            same_name += some
         if same_name:
             if latest:
                 return replace(same_name[0], note=f"{wanted} changed; this is its latest text")
+            ids = [*dict.fromkeys(place.id for place in same_name)]
             raise StaleIdError(
-                f"{wanted}: the text behind this id changed; it is now "
-                f"{' or '.join(place.id for place in same_name[:3])} (--latest gets it without asking)"
+                f"{wanted}: the text behind this id changed; it is now {' or '.join(ids[:3])} "
+                "(--latest gets it without asking)"
             )
         moved = self.index.ids_named(wanted.qualname, wanted.digest)
         if moved:
@@ -208,11 +216,18 @@ class Get:
             f"{wanted}: {record.path} has no {wanted.qualname} any more; {self._nearest_in(record, wanted.qualname)}"
         )
 
+    def _places_named(self, record: FileRecord, qualname: str) -> Iterator[list[_Place]]:
+        """Yield what goes by a name: chunks, runs of them, and then what takes a parse to find."""
+        yield [_place_of(record, row) for row in record.chunks if row.qualname == qualname]
+        yield _runs(record, qualname)
+        # A method of a small class is a part of the class's chunk; its id is one all the same.
+        yield [place for place in self._definitions(record, qualname) if place.qualname == qualname]
+
     def _definitions(self, record: FileRecord, symbol: str) -> list[_Place]:
         skeleton = self._skeleton(record)
         return [
             _Place(
-                format_id(record.path, d.qualname, *self._hash(record, d)),
+                definition_id(record, d),
                 record,
                 d.start_line,
                 d.end_line,
@@ -231,7 +246,9 @@ class Get:
         rows = [row for row in record.chunks if symbol in (row.qualname, row.name)]
         if rows:
             return [_place_of(record, row) for row in rows]
-        raise NotFoundError(f"{record.path}: no {symbol} in it; {self._nearest_in(record, symbol)}")
+        unparsed = why_unparsed(record)
+        because = f" ({unparsed})" if unparsed else ""
+        raise NotFoundError(f"{record.path}: no {symbol} in it{because}; {self._nearest_in(record, symbol)}")
 
     def _by_line(self, path: str, start: int, end: int | None) -> _Place:
         record = self._file(path)
@@ -247,7 +264,7 @@ class Get:
         definition = skeleton.enclosing(start) if skeleton is not None else None
         if definition is not None:
             return _Place(
-                format_id(record.path, definition.qualname, *self._hash(record, definition)),
+                definition_id(record, definition),
                 record,
                 definition.start_line,
                 definition.end_line,
@@ -260,21 +277,8 @@ class Get:
                 return _place_of(record, row)
         return _Place(f"{record.path}:{start}", record, start, start, "lines", "", "")
 
-    def _hash(self, record: FileRecord, definition: Definition) -> tuple[str, int]:
-        """Return digest and twin of the chunk a definition is; of its own text where it is a part of one."""
-        for row in record.chunks:
-            if row.qualname == definition.qualname and row.end_line == definition.end_line:
-                return row.digest, row.twin
-        for row in record.chunks:
-            if row.qualname == definition.qualname and row.start_line <= definition.name_line <= row.end_line:
-                return row.digest, row.twin
-        for row in record.chunks:
-            if row.start_line <= definition.name_line <= row.end_line:
-                return row.digest, row.twin
-        return digest_of(definition.signature.encode("utf-8", "replace")), 1
-
     def _skeleton(self, record: FileRecord) -> SkeletonMap | None:
-        if record.os_path.startswith(PACK_PREFIX):
+        if record.os_path.startswith(PACK_PREFIX) or why_unparsed(record):
             return None
         found: list[SkeletonMap] = []
 
@@ -323,6 +327,9 @@ class Get:
         else:
             self.files.read_file_at_mode(record.path, mode, select)
         fitted = results[0]
+        # Raw text, and a whole file's, is the same whether it was parsed or not.
+        is_declared = mode == "skeleton" or (mode == "excerpt" and not is_whole)
+        unparsed = why_unparsed(record) if is_declared else ""
         more = ""
         if fitted.truncated:
             resume = (
@@ -346,7 +353,8 @@ class Get:
             fitted.truncated,
             more,
             record.tokens,
-            place.note,
+            "; ".join(filter(None, (place.note, unparsed))),
+            not unparsed,
         )
 
     def _select(self, whole: str, place: _Place, mode: Mode, *, is_whole: bool) -> str:
@@ -359,6 +367,8 @@ class Get:
             raise StaleIdError(f"{place.id}: {place.record.path} is being changed right now; run `ctx search` again")
         if mode == "raw" or (is_whole and mode == "excerpt"):
             return own
+        if why_unparsed(place.record):
+            return _outline(place, lines, is_whole=is_whole) if mode == "skeleton" else own
         skeleton = self.skeleton_of(place.record.path, whole.encode("utf-8", "replace"), place.record.language)
         if mode == "skeleton":
             return _skeleton_text(skeleton, place, lines, is_whole=is_whole)
@@ -420,12 +430,11 @@ def _whole(record: FileRecord) -> _Place:
 
 def _runs(record: FileRecord, qualname: str) -> list[_Place]:
     """Return the runs of neighbouring chunks that a run's name can mean, the shortest first."""
-    first, mark, last = qualname.partition(RUN_MARK)
-    if not mark:
-        return []
     rows = record.chunks
+    marks = [at for at in range(len(qualname)) if qualname.startswith(RUN_MARK, at)]
     spans = [
         (start, end)
+        for first, last in ((qualname[:at], qualname[at + len(RUN_MARK) :]) for at in marks)  # a name may hold one, too
         for start, row in enumerate(rows)
         if row.qualname == first
         for end in range(start, min(start + RUN_LINES_MAX, len(rows)))

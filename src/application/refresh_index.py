@@ -11,20 +11,22 @@ from typing import TYPE_CHECKING
 
 from ..domain.errors import IndexBusyError
 from ..domain.index_records import PACK_PREFIX
-from ..domain.source_files import display_path
+from ..domain.source_files import Walk, display_path
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from ..domain.index_records import FileRecord
     from ..domain.ports import Clock, IndexPort, SegmentFiles, TelemetryPort
-    from ..domain.source_files import Walk
+    from ..domain.source_files import FileStat
 
 COMMIT_BYTES = 96 * 1024 * 1024
 """A build commits each time it has read this much: a killed one goes on from there."""
 BULK_FILES_MIN = 200
 PASSING_REASON = "not readable"
 """Why a file may have been skipped that can be over although the file is what it was: permission given back."""
+_WALKED = "walked"
+"""The meta key of what a walk found out beside files and directories: a time and, in hexadecimal, its repositories."""
 WAIT_FIRST_BUILD_S = 60.0
 WAIT_UPDATE_S = 2.0
 
@@ -107,6 +109,7 @@ class RefreshIndex:
 
     def _look(self, *, whole: bool) -> _Plan:
         stats = [stat for stat in self.index.stats() if not stat[0].startswith(PACK_PREFIX)]
+        walk: Walk | None = None
         if not whole:
             directories = self.index.directories()
             changes = self.files.probe(stats, directories)
@@ -119,7 +122,8 @@ class RefreshIndex:
                     gone=list(changes.removed),
                     known={path: (size, mtime) for path, size, mtime in stats},
                 )
-        walk = self.files.walk()
+            walk = self.files.walk_touched(self._walk_before(stats, directories), changes)
+        walk = walk or self.files.walk()
         known = {path: (size, mtime) for path, size, mtime in stats}
         present = {path for path, _size, _mtime in walk.files}
         retried = {path for path, reason in self.index.skipped() if reason.startswith(PASSING_REASON)}
@@ -132,6 +136,17 @@ class RefreshIndex:
             gone=[path for path in known if path not in present],
             walk=walk,
             known=known,
+        )
+
+    def _walk_before(self, stats: Sequence[FileStat], directories: Sequence[tuple[bytes, int]]) -> Walk:
+        """Return the latest walk as it was stored, but for what it skipped."""
+        latest_ns, *repositories = self.index.meta(_WALKED).split("\n")
+        return Walk(
+            tuple(stats),
+            tuple(directories),
+            (),
+            tuple(bytes.fromhex(path) for path in repositories),
+            int(latest_ns or 0),
         )
 
     def _store(self, plan: _Plan, on_progress: Callable[[int, int], None]) -> RefreshReport:
@@ -184,15 +199,22 @@ class RefreshIndex:
     def _finish(self, plan: _Plan) -> None:
         if plan.walk is not None:
             self.index.set_directories(plan.walk.directories)
-            self._note_unread(plan.walk.skipped)
+            repositories = [path.hex() for path in plan.walk.repositories]
+            self.index.set_meta(_WALKED, "\n".join([str(plan.walk.latest_ns), *repositories]))
+            self._note_unread(plan.walk)
         self.index.set_meta("complete", "1")
         self.index.set_meta("as_of", self.clock.now().isoformat(timespec="milliseconds"))
 
-    def _note_unread(self, skipped: Sequence[tuple[bytes, str]]) -> None:
+    def _note_unread(self, walk: Walk) -> None:
         import json
 
-        shown = [(display_path(path), reason) for path, reason in skipped[:1000]]
-        self.index.set_meta("not_read", json.dumps(shown))
+        shown = [(display_path(path), reason) for path, reason in walk.skipped]
+        if walk.listed is not None:
+            listed = {display_path(path) for path in walk.listed}
+            there = {display_path(path) for path, _mtime_ns in walk.directories} - listed
+            before = json.loads(self.index.meta("not_read") or "[]")
+            shown += [(path, reason) for path, reason in before if path.rpartition("/")[0] in there]
+        self.index.set_meta("not_read", json.dumps(sorted(shown)[:1000]))
 
     def _tell_parse(self, record: FileRecord) -> None:
         if self.tells_each_parse:

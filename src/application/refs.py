@@ -27,6 +27,7 @@ from ..domain.symbol_answer import (
 from ..domain.symbols import CLASS_KINDS, CONTAINER_KINDS, FUNCTION_KINDS
 from .resolve import family_of
 from .search import match_expression, nearest_names
+from .unparsed_files import why_unparsed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -97,6 +98,7 @@ class _Found:
     uses: list[Reference] = field(default_factory=list)
     files_searched: int = 0
     files_with_name: int = 0
+    files_unparsed: int = 0
     is_whole: bool = True
 
 
@@ -129,7 +131,8 @@ class FindReferences:
         end_ns = started_ns + int(request.deadline_s * 1e9)
         found = self._search(meanings, resolution.word, finder, end_ns)
         found.uses.sort(key=lambda use: (not use.certain, is_test_path(use.path), use.path, use.line, use.column))
-        complete = found.is_whole and not finder.was_late and all(use.certain for use in found.uses)
+        is_whole = found.is_whole and not found.files_unparsed
+        complete = is_whole and not finder.was_late and all(use.certain for use in found.uses)
         answer = ReferencesAnswer(
             request.query,
             targets,
@@ -165,6 +168,8 @@ class FindReferences:
             return f"{found.files_searched} files in {request.deadline_s:g} s and more hold the name (--deadline)"
         if finder.was_late:
             return f"not every receiver was looked into in {request.deadline_s:g} s (--deadline)"
+        if found.files_unparsed:
+            return f"{found.files_unparsed} of the files that hold the name cannot be parsed (`ctx stats`)"
         if not found.uses:
             return "no name in the segment leads to it"
         return "" if all(use.certain for use in found.uses) else "uses whose receiver is not known are among these"
@@ -190,6 +195,7 @@ class FindReferences:
             found.files_with_name += 1
             tree = self.parse(path, source)
             if tree is None:
+                found.files_unparsed += self._is_failed(path)
                 continue
             found.files_searched += 1
             names = dict.fromkeys((word, *(t.alias for t in finder.imports(path) if t.name == word and t.alias)))
@@ -198,6 +204,11 @@ class FindReferences:
                 if certain is not None:
                     found.uses.append(self._reference(tree, path, use, finder, certain=certain))
         return found
+
+    def _is_failed(self, path: str) -> bool:
+        """Tell whether it takes a parse that failed to know a file's names; text has none."""
+        record = self.index.file(path)
+        return record is not None and bool(why_unparsed(record))
 
     def _files(self, targets: list[Meaning], word: str, finder: DefinitionFinder) -> Iterator[str]:
         """Yield the files that may use a symbol: its own, then those near it, tests last."""
@@ -359,11 +370,11 @@ class FindReferences:
         )
 
     def _callees(self, tree: NameTree, path: str, uses: tuple[NameUse, ...], finder: DefinitionFinder) -> list[Callee]:
-        """Return what is called, in the order of the first call; calls that mean the same are one."""
+        """Return what is called, in the order of the first call; calls that mean the same, and as surely, are one."""
         groups: dict[tuple[object, ...], tuple[NameUse, int, Resolution]] = {}
         for use in uses[:_CALLEES_MAX]:
             found = self.resolve.of_use(tree, path, use, finder)
-            key = (use.name, tuple((m.path, m.row.name_line) for m in found.meanings))
+            key = (use.name, found.complete, tuple((m.path, m.row.name_line) for m in found.meanings))
             first, count, _known = groups.get(key, (use, 0, found))
             groups[key] = (first, count + 1, found)
         return [

@@ -10,11 +10,11 @@ from __future__ import annotations
 import json
 import zlib
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ..domain.budget import check_budget
 from ..domain.chunk_ids import digest_of
-from ..domain.errors import NotFoundError, UsageError
+from ..domain.errors import NotFoundError
 from ..domain.ranking import path_damping
 from ..domain.repo_map import (
     DEFAULT_MAP_WEIGHTS,
@@ -28,19 +28,21 @@ from ..domain.repo_map import (
     reference_edges,
     score_definitions,
 )
-from ..domain.source_files import display_path
+from .focus import focus_files, indexed_spelling
+from .module_index import import_edges, packed, unpacked
+from .unparsed_files import failed_files
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping
 
     from ..domain.index_records import DefinitionRow
+    from ..domain.module_map import ModuleMap
     from ..domain.ports import Clock, IndexPort, SegmentFiles, TelemetryPort, TokenCounter
     from ..domain.repo_map import Drawing, ReferenceGraph
 
 MAP_BUDGET_TOKENS = 2048
 KEPT_DEFINITIONS = 2500
 """As many of the best are kept between runs: enough for 30,000 tokens, read back in 15 ms."""
-NEAREST_PATHS = 3
 
 _CACHE_FORMAT = "1"
 _RANKS_KEY = "map.ranks"
@@ -110,14 +112,18 @@ def file_ranks(index: IndexPort) -> dict[str, float]:
     Empty when no map was made since the index changed: this reads, it never computes. A file that is not in it has
     neither definitions nor imports. For a search: `score * (1 + weight * log1p(ranks.get(path, 0.0)))`.
     """
-    kept = _unpacked(index.cached(_RANKS_KEY), index.meta("generation"))
+    kept = unpacked(index.cached(_RANKS_KEY), index.meta("generation"))
     ranks = kept.get("ranks") if kept is not None else None
     return ranks if isinstance(ranks, dict) else {}
 
 
 @dataclass(frozen=True, slots=True)
 class RepoMapper:
-    """The use case; `read_text` returns a file's text by its printed path, None when it cannot be read any more."""
+    """The use case.
+
+    `read_text` returns a file's text by its printed path, None when it cannot be read any more; `modules` the modules
+    of what is indexed (see `module_index`).
+    """
 
     files: SegmentFiles
     index: IndexPort
@@ -125,7 +131,7 @@ class RepoMapper:
     telemetry: TelemetryPort
     clock: Clock
     read_text: Callable[[str], str | None]
-    segment_name: str = ""
+    modules: Callable[[], ModuleMap]
     weights: MapWeights = field(default=DEFAULT_MAP_WEIGHTS)
 
     def __call__(
@@ -139,13 +145,14 @@ class RepoMapper:
         check_budget(request.budget_tokens)
         known = {path: language for path, language, _sha, _tokens in self.index.files()}
         scope = tuple(self._scope_of(path, known) for path in request.paths)
-        focus = tuple(dict.fromkeys(self._focus_of(path, known) for path in request.focus))
+        focus = focus_files(request.focus, known, self.files)
         ranked = self._ranked(scope, focus, known, on_progress, whole=False)
         drawn = self._draw(ranked, request.budget_tokens)
         if drawn.ran_out and not ranked.is_whole:
             ranked = self._ranked(scope, focus, known, on_progress, whole=True)
             drawn = self._draw(ranked, request.budget_tokens)
-        reasons = [(path, reason) for path, reason in self.index.partial() if _is_inside(path, scope)]
+        failed = failed_files(self.index)
+        not_whole = [(path, reason) for path, reason in self.index.partial() if _is_inside(path, scope)]
         definitions_total = sum(file.definitions for file in ranked.files)
         return RepoMapAnswer(
             drawn.text,
@@ -154,8 +161,8 @@ class RepoMapper:
             len(ranked.files),
             definitions_total,
             focus,
-            tuple((path, reason) for path, reason in reasons if reason != "syntax errors"),
-            tuple(path for path, reason in reasons if reason == "syntax errors"),
+            tuple((path, reason) for path, reason in not_whole if path in failed),
+            tuple(path for path, _reason in not_whole if path not in failed),
             "" if drawn.files else self._why_empty(ranked, known, request),
         )
 
@@ -181,28 +188,13 @@ class RepoMapper:
 
     def _scope_of(self, path: str, known: Mapping[str, str]) -> str:
         """Return a file's or folder's path as the index prints it; a folder ends in a slash, the segment is ""."""
-        found = self._resolved(path, known)
+        found = indexed_spelling(path, known, self.files)
         if found in known:
             return found
         folder = f"{found}/" if found else ""
         if any(other.startswith(folder) for other in known):
             return folder
         raise NotFoundError(f"{path}: nothing in it is indexed; `ctx stats` says what was skipped and why")
-
-    def _focus_of(self, path: str, known: Mapping[str, str]) -> str:
-        found = self._resolved(path, known)
-        if found not in known:
-            raise UsageError(f"--focus {path}: not an indexed file; give the file the map should be drawn around")
-        return found
-
-    def _resolved(self, path: str, known: Collection[str]) -> str:
-        try:
-            return display_path(self.files.resolve_inside(path))
-        except NotFoundError as error:
-            nearest = _nearest_paths(path, known)
-            if not nearest:
-                raise
-            raise NotFoundError(f"{path}: no such file or folder here; the nearest: {', '.join(nearest)}") from error
 
     # --- ranking -----------------------------------------------------------------------------------------------------
 
@@ -219,7 +211,7 @@ class RepoMapper:
         key = f"map.{digest_of(json.dumps([_CACHE_FORMAT, sorted(scope), focus]).encode())}"
         generation = self.index.meta("generation")
         if not whole:
-            kept = _unpacked(self.index.cached(key), generation)
+            kept = unpacked(self.index.cached(key), generation)
             if kept is not None:
                 return _Ranked(
                     tuple(MapFile._make(row) for row in kept["files"]),
@@ -239,10 +231,10 @@ class RepoMapper:
             "first": ranked.first,
         }
         if not whole:
-            self.index.put_cached(key, _packed(kept_document))
+            self.index.put_cached(key, packed(kept_document))
         if not focus:
             by_path = {path: round(rank, 4) for path, rank in zip(sources.graph.paths, ranks, strict=True)}
-            self.index.put_cached(_RANKS_KEY, _packed({"generation": generation, "ranks": by_path}))
+            self.index.put_cached(_RANKS_KEY, packed({"generation": generation, "ranks": by_path}))
         duration_ns = self.clock.perf_counter_ns() - started_ns
         self.telemetry.event(
             "map.rank",
@@ -254,9 +246,6 @@ class RepoMapper:
         return ranked
 
     def _sources(self, known: Mapping[str, str], on_progress: Callable[[int, int], None]) -> _Sources:
-        from ..domain.import_graph import file_edges  # late: a map drawn from what was kept never gets here
-        from ..domain.module_map import ModuleMap
-
         words = self._words(on_progress)
         rows: dict[str, list[DefinitionRow]] = {}
         generated: set[str] = set()
@@ -266,7 +255,7 @@ class RepoMapper:
             if stored.generated:
                 generated.add(stored.path)
             definers.setdefault(stored.row.name, set()).add(stored.path)
-        imports = file_edges(self.index.imports(), ModuleMap(known.items(), segment_name=self.segment_name))
+        imports = import_edges(self.index, self.modules)
         graph = reference_edges(words, {name: sorted(paths) for name, paths in definers.items()}, imports, self.weights)
         damping = {
             path: path_damping(path, generated=path in generated, weights=self.weights.paths)
@@ -280,9 +269,9 @@ class RepoMapper:
         total = sum(packed is None for _path, packed in stored)
         words: dict[str, list[str]] = {}
         read: list[tuple[str, bytes]] = []
-        for path, packed in stored:
-            if packed is not None:
-                words[path] = zlib.decompress(packed).decode("utf-8").split("\n")
+        for path, words_packed in stored:
+            if words_packed is not None:
+                words[path] = zlib.decompress(words_packed).decode("utf-8").split("\n")
                 continue
             text = self.read_text(path)
             words[path] = names_used(text) if text is not None else []
@@ -323,35 +312,3 @@ class RepoMapper:
 def _is_inside(path: str, scope: Collection[str]) -> bool:
     """Tell whether a path is one of the scope's files or below one of its folders; an empty scope is everything."""
     return not scope or any(path == part or not part or (part[-1] == "/" and path.startswith(part)) for part in scope)
-
-
-def _nearest_paths(path: str, known: Collection[str]) -> list[str]:
-    """Return files and folders spelled most like a path: by the whole of it, else by its last part."""
-    import difflib  # late: only a mistyped path needs it
-
-    folders = {other[: at + 1] for other in known for at, letter in enumerate(other) if letter == "/"}
-    places = sorted((*known, *folders))
-    close = difflib.get_close_matches(path, places, n=NEAREST_PATHS, cutoff=0.6)
-    if close:
-        return close
-    by_name: dict[str, list[str]] = {}
-    for place in places:
-        by_name.setdefault(place.rstrip("/").rpartition("/")[2], []).append(place)
-    name = path.rstrip("/").rpartition("/")[2]
-    named = [place for found in difflib.get_close_matches(name, by_name, n=NEAREST_PATHS) for place in by_name[found]]
-    return named[:NEAREST_PATHS]
-
-
-def _packed(document: object) -> bytes:
-    return zlib.compress(json.dumps(document, separators=(",", ":")).encode("ascii"), 1)
-
-
-def _unpacked(payload: bytes | None, generation: str) -> dict[str, Any] | None:
-    """Return what was kept when it is of this generation of the index; what cannot be read back is made again."""
-    if payload is None:
-        return None
-    try:
-        document = json.loads(zlib.decompress(payload))
-    except (zlib.error, ValueError):
-        return None
-    return document if isinstance(document, dict) and document.get("generation") == generation else None

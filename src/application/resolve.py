@@ -15,7 +15,6 @@ from ..domain.chunk_ids import format_id
 from ..domain.errors import NotFoundError, UsageError
 from ..domain.identifiers import words_of
 from ..domain.index_records import DefinitionRow
-from ..domain.module_map import ModuleMap
 from ..domain.ranking import is_test_path
 from ..domain.selectors import DottedName, FileName, ModuleName, Position, parse_selector
 from ..domain.source_files import display_path
@@ -24,9 +23,13 @@ from ..domain.symbols import CLASS_KINDS, CONTAINER_KINDS, FUNCTION_KINDS
 from ..domain.syntax import first_name
 from .definition_finder import NOT_STORED, DefinitionFinder, Meaning
 from .search import nearest_names
+from .unparsed_files import why_unparsed
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from ..domain.index_records import ChunkRow, FileRecord, StoredDefinition
+    from ..domain.module_map import ModuleMap
     from ..domain.ports import Clock, IndexPort, SegmentFiles
     from ..domain.selectors import Selector
     from ..domain.symbol_answer import Reason
@@ -65,13 +68,16 @@ class Resolution:
 
 @dataclass(frozen=True, slots=True)
 class Resolve:
-    """The use case; `read_tree` parses an indexed file for its names."""
+    """The use case; `read_tree` parses an indexed file for its names, `modules` gives the modules of what is indexed.
+
+    A file that must not be parsed (see `unparsed_files`) is for `read_tree` to refuse.
+    """
 
     index: IndexPort
     files: SegmentFiles
     read_tree: ReadTree
     clock: Clock
-    segment_name: str = ""
+    modules: Callable[[], ModuleMap]
     deadline_s: float = RESOLVE_DEADLINE_S
 
     def __call__(self, request: ResolveRequest) -> SymbolAnswer:
@@ -99,10 +105,8 @@ class Resolve:
         """Return a finder whose time begins now."""
         wait_s = self.deadline_s if deadline_s is None else deadline_s
         end_ns = self.clock.perf_counter_ns() + int(wait_s * 1e9)
-        files = ((path, language) for path, language, _sha, _tokens in self.index.files())
-        modules = ModuleMap(files, segment_name=self.segment_name)
         return DefinitionFinder(
-            self.index, modules, self.read_tree, is_late=lambda: self.clock.perf_counter_ns() >= end_ns
+            self.index, self.modules(), self.read_tree, is_late=lambda: self.clock.perf_counter_ns() >= end_ns
         )
 
     def resolution_of(self, selector: Selector, finder: DefinitionFinder) -> Resolution:
@@ -327,9 +331,13 @@ class Resolve:
 
     def _at_position(self, position: Position, finder: DefinitionFinder) -> Resolution:
         record = self._record_of(position.path)
-        tree = self.read_tree(record.path)
+        unparsed = why_unparsed(record)
+        tree = None if unparsed else self.read_tree(record.path)
         if tree is None:
-            return self._at_word(record, position, finder)
+            found = self._at_word(record, position, finder)
+            return replace(
+                found, reason="; ".join(filter(None, (found.reason, unparsed and f"{record.path}: {unparsed}")))
+            )
         if position.line > max(tree.line_count, 1):
             raise UsageError(f"{position}: {record.path} has {tree.line_count} lines; give a line inside it")
         text = tree.line_text(position.line)

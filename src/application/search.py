@@ -29,6 +29,7 @@ VISITS_MAX = 1500
 SIMILAR_NAMES = 10
 SIMILAR_CHARS_MIN = 3
 """A shorter word resembles and begins too many names to mean one."""
+SHORT_WORD_CHARS_MAX = 8
 SEARCH_LIMIT = 10
 SEARCH_LIMIT_MAX = 1000
 SEARCH_BUDGET_TOKENS = 4000
@@ -40,7 +41,8 @@ WORD_CHARS_SHOWN = 40
 class SearchRequest:
     """What the caller wants; `budget_tokens` is over the snippets handed on.
 
-    `kind`, `lang` and `path` are lists with commas (see `filters`).
+    `kind`, `lang` and `path` are lists with commas (see `filters`); `focus` are the files worked on, as typed, which
+    the caller turns into `nearness`.
     """
 
     query: str
@@ -49,6 +51,7 @@ class SearchRequest:
     lang: str = ""
     path: str = ""
     budget_tokens: int = SEARCH_BUDGET_TOKENS
+    focus: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -305,6 +308,9 @@ def nearest_names(word: str, index: IndexPort, count: int = 5) -> tuple[str, ...
 
     pieces = {word[:3], word[-3:], word[len(word) // 2 - 1 : len(word) // 2 + 2]}
     patterns = ["%" + _escaped(piece) + "%" for piece in sorted(pieces) if len(piece) > 1]
+    if len(word) <= SHORT_WORD_CHARS_MAX:
+        # One wrong letter may stand in every piece of a short word; its ends are mostly right.
+        patterns.append(f"{_escaped(word[0])}%{_escaped(word[-1])}")
     folded = {name.lower(): name for name in index.names_like(patterns, 2000)}
     close = difflib.get_close_matches(word.lower(), list(folded), n=count, cutoff=0.6)
     return tuple(folded[name] for name in close)

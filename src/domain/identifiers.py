@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 
 _WORD = re.compile(r"\w+")
-_ASCII_WORD = re.compile(r"[A-Za-z0-9_]+")
 _PART = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?(?:(?![A-Z])[^\W\d_])+|\d+")
 _TERM_CHARS_MAX = 64
 """Longer words are hashes, keys and base64: they would fill the index and nobody asks for them."""
+_MAYBE_SEVERAL = re.compile(rf"\b(?![a-z]{{1,{_TERM_CHARS_MAX}}}\b)\w+", re.ASCII)
+"""Words of an ASCII text but for those all in small letters, two thirds of them, which are one part."""
 _TOO_LONG = re.compile(rf"\w{{{_TERM_CHARS_MAX + 1},}}")
 
 _CACHED_WORDS_MAX = 200_000
@@ -36,7 +37,7 @@ def index_terms(text: str) -> str:
         parts_of.clear()
     extra = []
     has_too_long = False
-    for word in dict.fromkeys((_ASCII_WORD if text.isascii() else _WORD).findall(text)):
+    for word in dict.fromkeys((_MAYBE_SEVERAL if text.isascii() else _WORD).findall(text)):
         parts = parts_of.get(word)
         if parts is None:
             if len(word) > _TERM_CHARS_MAX:

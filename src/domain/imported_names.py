@@ -38,6 +38,8 @@ def imported_names(language: str, statement: str) -> tuple[str, ...]:
         if len(parts) > 1 and parts[-1] in _EXTENSIONS:
             parts.pop()
         names |= dict.fromkeys(parts[-1:])
+        if parts and parts[-1] in _FOLDER_FILES:
+            names |= dict.fromkeys(parts[-2:-1])
         if taken.name and taken.name != "*":
             names[taken.name] = None
     return tuple(names)

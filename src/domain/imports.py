@@ -19,7 +19,7 @@ DEFAULT_NAME = "default"
 """The `name` of what an ECMAScript module exports without one."""
 
 _CUT_MARK = "…"
-"""Ends a statement that was too long to be kept whole; what stands just before it may be half a name."""
+"""Stands where a statement was too long to be kept whole; what it touches may be half a name."""
 
 
 class ImportedName(NamedTuple):
@@ -45,8 +45,8 @@ class ImportedName(NamedTuple):
 def parse_import(language: str, text: str) -> tuple[ImportedName, ...]:
     """Take an import statement apart; empty for a language without imports and for what says nothing whole.
 
-    `text` is the statement on one line, as `index_records.ImportRow` has it: comments may be in it, and one that ends
-    in an ellipsis was cut, so its last name is left out. Never raises.
+    `text` is the statement on one line, as `index_records.ImportRow` has it: comments may be in it, and where it has
+    an ellipsis it was cut, so the name there is left out. Never raises.
     """
     read = _READERS.get(language)
     return () if read is None else tuple(read(text))
@@ -66,9 +66,7 @@ def _items(listed: str, mark: str) -> list[str]:
     Where a comment ends is lost with its line's end, but it stands after a comma or a bracket and before a name: the
     name is the last word before the next comma. A comma inside a comment can make one of its words a name.
     """
-    items = listed.split(",")
-    if listed.endswith(_CUT_MARK):
-        items.pop()
+    items = [item for item in listed.split(",") if _CUT_MARK not in item]
     if mark not in listed:
         return items
     names = []
@@ -212,6 +210,7 @@ def _go_package_name(module: str) -> str:
 
 _RUST_USE = re.compile(r"(?:#\[.*?\] ?)*(pub(?: ?\([^)]*\))? )?use (.*)")
 _RUST_EXTERN = re.compile(r"(?:#\[.*?\] ?)*(pub(?: ?\([^)]*\))? )?extern crate (\w+)(?: as (\w+))?")
+_RUST_MOD = re.compile(r"(?:#\[.*?\] ?)*(pub(?: ?\([^)]*\))? )?mod (?:r#)?(\w+) ?;")
 _RUST_COMMENT = re.compile(r"//[^,{}]* (?<! as )(?=[\w:*]+(?: as \w+)? ?[,{}]|[\w:]+::\{|\})")
 _RUST_PIECE = re.compile(r"[\w:*#]+|[{},…]")
 
@@ -222,13 +221,19 @@ def _rust(text: str) -> Iterator[ImportedName]:
     if found is not None:
         yield ImportedName(found[2], "", found[3] or found[2], bool(found[1]))
         return
+    found = _RUST_MOD.match(text)
+    if found is not None:
+        yield ImportedName(f"self::{found[2]}", "", found[2], bool(found[1]))
+        return
     found = _RUST_USE.match(text)
     if found is None:
         return
     tree = found[2]
     if "//" in tree:
         tree = _RUST_COMMENT.sub(" ", tree)
-    yield from _rust_tree(_RUST_PIECE.findall(tree), bool(found[1]))
+    # Which braces are open behind a cut is not known.
+    whole = tree[: tree.index(_CUT_MARK) + 1] if _CUT_MARK in tree else tree
+    yield from _rust_tree(_RUST_PIECE.findall(whole), bool(found[1]))
 
 
 def _rust_tree(pieces: list[str], is_export: bool) -> Iterator[ImportedName]:

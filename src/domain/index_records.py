@@ -10,6 +10,8 @@ PACK_META = "pack"
 """The meta key of what is known of the pack without reading it; "" means there was none."""
 PACK_PREFIX = b"\0pack/"
 """What a context pack's chunks are stored under: no file can have such a name."""
+SYNTAX_ERRORS = "syntax errors"
+"""The reason of every file whose status is partial; a failed one has any other."""
 
 
 class ChunkRow(NamedTuple):

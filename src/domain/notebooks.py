@@ -13,13 +13,12 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from .source_files import NOTEBOOK
 from .symbols import Definition, SkeletonMap
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-NOTEBOOK = "notebook"
-NOTEBOOK_SUFFIX = ".ipynb"
 CELL_QUALNAME = "cell"
 """What a cell goes by that declares nothing and has no heading."""
 

@@ -71,6 +71,10 @@ class SegmentFiles(Protocol):
         """Return every file worth looking at, every directory visited, and what was skipped with its reason."""
         ...
 
+    def walk_touched(self, before: Walk, changes: Changes) -> Walk | None:
+        """Return what `walk` would by listing touched directories only; None when that takes a whole walk."""
+        ...
+
     def probe(self, files: Iterable[FileStat], directories: Iterable[tuple[bytes, int]]) -> Changes:
         """Compare what is known with what is there now, reading nothing."""
         ...

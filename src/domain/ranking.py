@@ -365,9 +365,9 @@ def into_runs(query: Query, ranked: Sequence[tuple[float, Candidate]], limit: in
     one. Neighbours follow each other in the index, so nothing lies between them.
     """
     runs: list[Run] = []
-    at_edge: dict[int, int] = {}  # the chunk before and the chunk behind each run -> the run
+    at_edge: dict[tuple[str, int], int] = {}  # the chunk before and the chunk behind each run -> the run
     for rank_from_0, (score, c) in enumerate(ranked):
-        near = at_edge.get(c.chunk_id, 0) if query.shape == "sentence" and rank_from_0 < _RUN_RANKS else 0
+        near = at_edge.get((c.path, c.chunk_id), 0) if query.shape == "sentence" and rank_from_0 < _RUN_RANKS else 0
         if near > 0 and _may_join(runs[near], c):
             run = runs[near]
             is_before = c.chunk_id < run.chunks[0].chunk_id
@@ -380,14 +380,15 @@ def into_runs(query: Query, ranked: Sequence[tuple[float, Candidate]], limit: in
             if rank_from_0 >= _RUN_RANKS:
                 break
             continue
-        at_edge[runs[near].chunks[0].chunk_id - 1] = at_edge[runs[near].chunks[-1].chunk_id + 1] = near
+        for beside in (runs[near].chunks[0].chunk_id - 1, runs[near].chunks[-1].chunk_id + 1):
+            at_edge[c.path, beside] = near
     return runs
 
 
 def _may_join(run: Run, c: Candidate) -> bool:
     lines = max(run.chunks[-1].end_line, c.end_line) - min(run.chunks[0].start_line, c.start_line)
     kinds = {run.best.kind, c.kind}
-    return run.best.path == c.path and lines < RUN_LINES_MAX and not kinds & _RUN_OF_LINES_KINDS
+    return lines < RUN_LINES_MAX and not kinds & _RUN_OF_LINES_KINDS
 
 
 def is_test_path(path: str) -> bool:

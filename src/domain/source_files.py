@@ -40,6 +40,10 @@ JUNK_DIRECTORIES = (
 VENV_NAMES = (b"venv", b"env", b".env", b"virtualenv")
 """Virtual environments when they hold `pyvenv.cfg`, honest directories otherwise."""
 
+NOTEBOOK = "notebook"
+"""What stands for the language of a Jupyter notebook: its cells may be in any."""
+NOTEBOOK_SUFFIX = ".ipynb"
+
 MINIFIED_BYTES_MIN = 20_000
 MINIFIED_LINE_BYTES_MEAN = 400
 MINIFIED_LINE_BYTES_MAX = 100_000
@@ -49,22 +53,32 @@ MINIFIED_LINE_BYTES_MAX = 100_000
 class Walk:
     """Everything a walk of the segment met.
 
-    `directories` is what a probe has to watch with its mtime_ns: every directory visited (b"" is the segment), then
-    the rule files that are not among `files`, such as `.git/info/exclude`.
+    `directories` is what a probe has to watch with its mtime_ns: every directory visited (b"" is the segment), virtual
+    environments that were left out, then the rule files that are not among `files`, such as `.git/info/exclude`.
+    `repositories` are the directories that hold a `.git` (with `../` for the one around the segment), `latest_ns` is
+    the latest time that any directory's own entry changed. `listed` is None when all of the tree was; else the
+    directories that were, and `skipped` tells only of these.
     """
 
     files: tuple[FileStat, ...]
     directories: tuple[tuple[OsPath, int], ...]
     skipped: tuple[tuple[OsPath, str], ...]
+    repositories: tuple[OsPath, ...] = ()
+    latest_ns: int = 0
+    listed: frozenset[OsPath] | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """What moved since a walk; a touched directory may have gained, lost or come to ignore entries: walk again."""
+    """What moved since a walk; a touched directory may have gained, lost or come to ignore entries: walk again.
+
+    `rules_changed` says that an ignore file did, so that what is in untouched directories may count differently, too.
+    """
 
     changed: tuple[OsPath, ...]
     removed: tuple[OsPath, ...]
     touched_directories: tuple[OsPath, ...]
+    rules_changed: bool = False
 
     @property
     def is_empty(self) -> bool:
@@ -221,7 +235,7 @@ def decode_source(data: bytes, os_path: OsPath) -> DecodedText | None:
     Line ends stay as they are.
     """
     decoded = _decoded_by_marks(data, os_path)
-    if decoded is None or not os_path.endswith(b".ipynb"):
+    if decoded is None or not os_path.endswith(NOTEBOOK_SUFFIX.encode("ascii")):
         return decoded
     from .notebooks import NotebookError, notebook_view  # late: no search gets here
 

@@ -13,6 +13,7 @@ from .chunk_ids import digest_of, format_id
 
 if TYPE_CHECKING:
     from .index_records import DefinitionRow, FileRecord
+    from .symbols import Definition
 
 INDEX = "index"
 TREE_SITTER = "tree_sitter"
@@ -154,8 +155,8 @@ class ReferencesAnswer:
     nearest: tuple[str, ...] = ()
 
 
-def definition_id(record: FileRecord, row: DefinitionRow) -> str:
-    """Return the id a definition goes by in its file, the same that `ctx get` gives it."""
+def definition_id(record: FileRecord, row: DefinitionRow | Definition) -> str:
+    """Return the id a definition goes by in its file: that of its own chunk, else of the one it is a part of."""
     holding = [chunk for chunk in record.chunks if chunk.start_line <= row.name_line <= chunk.end_line]
     own = [chunk for chunk in record.chunks if chunk.qualname == row.qualname]
     for chunk in (

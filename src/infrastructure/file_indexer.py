@@ -15,9 +15,8 @@ from ..domain.chunks import chunk_code, chunk_markdown, chunk_text
 from ..domain.errors import CtxError
 from ..domain.identifiers import index_terms
 from ..domain.imported_names import imported_names
-from ..domain.index_records import ChunkRow, ChunkTerms, DefinitionRow, FileRecord, ImportRow
-from ..domain.notebooks import NOTEBOOK, NOTEBOOK_SUFFIX, notebook_outline, python_of
-from ..domain.source_files import Skipped, display_path
+from ..domain.index_records import SYNTAX_ERRORS, ChunkRow, ChunkTerms, DefinitionRow, FileRecord, ImportRow
+from ..domain.source_files import NOTEBOOK, NOTEBOOK_SUFFIX, Skipped, display_path
 from .ast_lsp.skeleton_map import SkeletonMapBuilder, skeleton_size
 from .languages import MARKDOWN, TEXT, language_of, row_of
 
@@ -37,6 +36,15 @@ class FileIndexer:
         self._counter = counter
         self._builder = SkeletonMapBuilder()
         self._with_skeleton_size = with_skeleton_size
+
+    @property
+    def counter(self) -> TokenCounter:
+        """The tokenizer."""
+        return self._counter
+
+    def counting_with(self, counter: TokenCounter) -> FileIndexer:
+        """Return an indexer that differs in its tokenizer only."""
+        return FileIndexer(self._files, counter, with_skeleton_size=self._with_skeleton_size)
 
     def index(self, os_path: bytes) -> FileRecord:
         """Return the record of one file; a file that cannot be indexed gives one with status `skipped`."""
@@ -68,7 +76,7 @@ class FileIndexer:
                 status, reason = "failed", str(error)
             else:
                 status = skeleton.status
-                reason = "syntax errors" if status == "partial" else ""
+                reason = SYNTAX_ERRORS if status == "partial" else ""
                 functions, classes = len(skeleton.functions), len(skeleton.classes)
                 skeleton_bytes = skeleton_size(skeleton)["skeleton_bytes"] if self._with_skeleton_size else 0
                 chunks = chunk_code(utf8, skeleton)
@@ -78,6 +86,8 @@ class FileIndexer:
                 )
             parse_ns = time.perf_counter_ns() - started_ns
         elif language == NOTEBOOK and not unparsed_because:
+            from ..domain.notebooks import notebook_outline  # 5 ms with json that an update of other files does without
+
             chunks = chunk_code(utf8, notebook_outline(source.text, path, self._declared(source.text, path)))
         elif language == MARKDOWN and not unparsed_because:
             chunks = chunk_markdown(utf8, path)
@@ -110,6 +120,8 @@ class FileIndexer:
 
     def _declared(self, view: str, path: str) -> tuple[Definition, ...]:
         """Return what the Python cells of a notebook declare; nothing when they take too long to parse."""
+        from ..domain.notebooks import python_of
+
         try:
             return self._builder.extract(python_of(view).encode("utf-8", "replace"), path, "python").definitions
         except CtxError:

@@ -119,14 +119,120 @@ class FileSystemAdapter:
         finally:
             os.close(root_fd)
 
-    def _walk(self, root_fd: int, levels_to_git: int | None) -> Walk:
-        from .ignore_rules import rule_files, walk_entries
+    def walk_touched(self, before: Walk, changes: Changes) -> Walk | None:
+        """Return what `walk` would, listing touched directories and new ones only; None when that takes a whole walk.
+
+        `before` is the latest walk (its `skipped` is not read) and `changes` what a probe of it gave. None when rules
+        changed or may have, when a virtual environment or a repository came or went, and without a file.
+        """
+        if changes.rules_changed or not changes.touched_directories or not before.latest_ns:
+            return None
+        root_fd = self._open_root()
+        try:
+            scope = self._scope(root_fd, before, changes)
+            if scope is None:
+                return None
+            left_out, levels = scope
+            found = self._walk(root_fd, levels, left_out=left_out)
+            os.close(self._open_root())
+        finally:
+            os.close(root_fd)
+        known_files = {found[0] for found in before.files}
+        if any(b"/" in path and _name(path) in VENV_NAMES for path, _mtime_ns in found.directories) or any(
+            _name(path) in IGNORE_FILE_NAMES and path not in known_files for path, _size, _mtime_ns in found.files
+        ):
+            return None
+        listed = {path for path, _mtime_ns in found.directories if not path.endswith(_RULE_FILE_ENDS)}
+        untouched = {path: mtime_ns for path, mtime_ns in before.directories if _is_beneath(path, left_out)}
+        # What is in no listed directory is as it was, but for what the probe saw.
+        files = {known[0]: known for known in before.files if _parent(known[0]) in untouched}
+        for os_path in changes.removed:
+            files.pop(os_path, None)
+        for os_path in changes.changed:
+            if os_path in files:
+                files[os_path] = (os_path, *self.stat(os_path))
+        files |= {each[0]: each for each in found.files}
+        if not files:
+            return None
+        directories = untouched | dict(found.directories)
+        stamps = [path for path in directories if path.endswith(_RULE_FILE_ENDS)]
+        plain = sorted((path, mtime_ns) for path, mtime_ns in directories.items() if path not in stamps)
+        kept = {path for path in before.repositories if path.startswith(b"../") or _is_beneath(path, left_out)}
+        return Walk(
+            tuple(sorted(files.values())),
+            (*plain, *((path, directories[path]) for path in stamps)),
+            found.skipped,
+            tuple(sorted(kept | set(found.repositories))),
+            max(before.latest_ns, found.latest_ns),
+            frozenset(listed),
+        )
+
+    def _scope(
+        self, root_fd: int, before: Walk, changes: Changes
+    ) -> tuple[frozenset[OsPath], int | None] | None:
+        """Return which known directories not to enter, and how far up the repository is.
+
+        None when only a whole walk can tell.
+        """
+        from .ignore_rules import levels_to_repository
+
+        levels = levels_to_repository(self._root)
+        above = [path for path in before.repositories if path.startswith(b"../")]
+        if above != ([b"../" * levels] if levels else []):
+            return None
+        known_files = {known[0] for known in before.files}
+        repositories = set(before.repositories)
+        on_path = {b""}
+        for touched in changes.touched_directories:
+            prefix = touched + b"/" if touched else b""
+            if _name(touched) in VENV_NAMES or (prefix + b"pyvenv.cfg") in known_files:
+                return None
+            if _is_there(prefix + b".git", root_fd) is not (touched in repositories):
+                return None
+            for name in IGNORE_FILE_NAMES:
+                # A rule file that a rule hides may have changed unseen.
+                if prefix + name not in known_files and _is_there(prefix + name, root_fd):
+                    return None
+            while touched:
+                on_path.add(touched)
+                touched = _parent(touched)  # noqa: PLW2901 - up to the segment
+        left_out = set()
+        touched_directories = set(changes.touched_directories)
+        for os_path, _mtime_ns in before.directories:
+            if os_path in on_path or os_path.endswith(_RULE_FILE_ENDS) or _parent(os_path) not in on_path:
+                continue
+            try:
+                # A directory moved here brings its own times along, and those of what is in it may be the known ones.
+                has_moved = (
+                    _parent(os_path) in touched_directories
+                    and os.stat(os_path, dir_fd=root_fd, follow_symlinks=False).st_ctime_ns >= before.latest_ns
+                )
+            except OSError:
+                continue
+            if not has_moved:
+                left_out.add(os_path)
+        return frozenset(left_out), levels
+
+    def _walk(
+        self,
+        root_fd: int,
+        levels_to_git: int | None,
+        *,
+        left_out: frozenset[OsPath] = frozenset(),
+    ) -> Walk:
+        from .ignore_rules import rule_files, venvs_at_top, walk_entries
 
         files: list[FileStat] = []
         directories: list[tuple[OsPath, int]] = []
         skipped: list[tuple[OsPath, str]] = []
+        repositories: list[OsPath] = [b"../" * levels_to_git] if levels_to_git else []
+        latest_ns = 0
         for os_path, problem in walk_entries(
-            self._root, root_fd, levels_to_git=levels_to_git, extra_ignores=self._extra_ignores
+            self._root,
+            root_fd,
+            levels_to_git=levels_to_git,
+            extra_ignores=self._extra_ignores,
+            left_out=left_out,
         ):
             try:
                 # A directory is looked at before its entries are listed, so what is added meanwhile shows as touched.
@@ -145,18 +251,27 @@ class FileSystemAdapter:
                     files.append((os_path, found.st_size, found.st_mtime_ns))
             elif kind == stat.S_IFDIR:
                 directories.append((os_path, found.st_mtime_ns))
+                latest_ns = max(latest_ns, found.st_ctime_ns)
+                if _is_there(os_path + b"/.git" if os_path else b".git", root_fd):
+                    repositories.append(os_path)
             elif reason := self._oddity(os_path, kind):
                 skipped.append((os_path, reason))
+        venv_paths = venvs_at_top(root_fd)
         if venvs := _virtual_environments(files):
             files = [found for found in files if not found[0].startswith(venvs)]
             directories = [found for found in directories if not (found[0] + b"/").startswith(venvs)]
             skipped = [found for found in skipped if not found[0].startswith(venvs)]
+            venv_paths += [venv[:-1] for venv in venvs]
+        # Watched themselves: without its `pyvenv.cfg` such a directory is one like others.
+        directories += _stamps(venv_paths, root_fd)
         walked = {found[0] for found in files}
         rules_apart = [rule_file for rule_file in rule_files(levels_to_git) if rule_file not in walked]
         return Walk(
             tuple(sorted(files)),
             (*sorted(directories), *_stamps(rules_apart, root_fd)),
             tuple(sorted(skipped)),
+            tuple(sorted(repositories)),
+            latest_ns,
         )
 
     def _oddity(self, os_path: OsPath, kind: int) -> str:
@@ -199,14 +314,17 @@ class FileSystemAdapter:
                 touched.add(os_path)
         finally:
             os.close(root_fd)
+        rules_changed = False
         for os_path in (*changed, *removed):
             directory, _, name = os_path.rpartition(b"/")
             if name in IGNORE_FILE_NAMES:
                 touched.add(directory)
+                rules_changed = True
         for rule_file in [path for path in touched if path.endswith(_RULE_FILE_ENDS)]:
             touched.remove(rule_file)
             touched.add(b"")
-        return Changes(tuple(changed), tuple(removed), tuple(sorted(touched)))
+            rules_changed = True
+        return Changes(tuple(changed), tuple(removed), tuple(sorted(touched)), rules_changed)
 
     def stat(self, os_path: OsPath) -> tuple[int, int]:
         """Return (size_bytes, mtime_ns) as a walk gives them, (0, 0) for what is not there any more."""
@@ -405,6 +523,31 @@ class FileSystemAdapter:
             return b""
         inside = self._root.rstrip(b"/") + b"/"  # a segment may be the root of the file system
         return real[len(inside) :] if real.startswith(inside) else None
+
+
+def _parent(os_path: OsPath) -> OsPath:
+    return os_path.rpartition(b"/")[0]
+
+
+def _name(os_path: OsPath) -> OsPath:
+    return os_path.rpartition(b"/")[2]
+
+
+def _is_beneath(os_path: OsPath, directories: frozenset[OsPath]) -> bool:
+    """Tell whether a path is one of the directories or in one of them."""
+    while os_path:
+        if os_path in directories:
+            return True
+        os_path = _parent(os_path)
+    return False
+
+
+def _is_there(os_path: OsPath, root_fd: int) -> bool:
+    try:
+        os.stat(os_path, dir_fd=root_fd, follow_symlinks=False)
+    except OSError:
+        return False
+    return True
 
 
 def _virtual_environments(files: Iterable[FileStat]) -> tuple[bytes, ...]:

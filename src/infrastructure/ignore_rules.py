@@ -15,28 +15,36 @@ from ..domain.errors import UsageError
 from ..domain.source_files import IGNORE_FILE_NAMES, JUNK_DIRECTORIES, NEVER_WALKED, VENV_NAMES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from ignore import WalkBuilder
     from ignore.overrides import Override
 
+_GLOB_CHARACTER = re.compile(r"[\\*?\[\]{}!#]")
+_ESCAPED = r"\\\g<0>"
 _OS_ERROR = re.compile(r"\(os error (\d+)\)")
 
 
 def walk_entries(
-    root: bytes, root_fd: int, *, levels_to_git: int | None, extra_ignores: Sequence[str]
+    root: bytes,
+    root_fd: int,
+    *,
+    levels_to_git: int | None,
+    extra_ignores: Sequence[str],
+    left_out: Iterable[bytes] = (),
 ) -> Iterator[tuple[bytes, str]]:
     """Yield (os_path, "") for each entry, a directory (b"" first) before what is in it, in no further order.
 
     A directory that cannot be listed comes a second time, with the reason. `levels_to_git` is that of
-    `levels_to_repository`. Symbolic links are yielded and never followed.
+    `levels_to_repository`. Symbolic links are yielded and never followed. `left_out` are directories not to enter;
+    one whose name is not UTF-8 is entered all the same, because the binding takes no such pattern.
 
     Raises: UsageError for a pattern among `extra_ignores` that is none.
     """
     import ignore  # ~6 ms with pathlib, only paid when the tree is walked
 
     start = _spelled_for_the_binding(root, root_fd)
-    entries = _builder(start, levels_to_git, _overrides(start, root_fd, extra_ignores)).build()
+    entries = _builder(start, levels_to_git, _overrides(start, root_fd, extra_ignores, left_out)).build()
     prefix_chars = len(start.rstrip("/")) + 1
     latest = b""
     while True:
@@ -85,7 +93,7 @@ def _spelled_for_the_binding(root: bytes, root_fd: int) -> str:
         return f"/proc/self/fd/{root_fd}"
 
 
-def _overrides(start: str, root_fd: int, extra_ignores: Sequence[str]) -> Override:
+def _overrides(start: str, root_fd: int, extra_ignores: Sequence[str], left_out: Iterable[bytes]) -> Override:
     from pathlib import Path
 
     from ignore import Error
@@ -95,10 +103,13 @@ def _overrides(start: str, root_fd: int, extra_ignores: Sequence[str]) -> Overri
     overrides = OverrideBuilder(Path(start))
     for pattern in (*NEVER_WALKED, *(f"{name}/" for name in JUNK_DIRECTORIES)):
         overrides.add(f"!{pattern}")
-    for name in VENV_NAMES:
-        # Only at the top, where it costs one stat: virtual environments further down are walked and then left out.
-        if _is_venv(name, root_fd):
-            overrides.add(f"!/{name.decode()}/")
+    for name in venvs_at_top(root_fd):
+        overrides.add(f"!/{name.decode()}/")
+    for path in left_out:
+        try:
+            overrides.add(f"!/{_GLOB_CHARACTER.sub(_ESCAPED, path.decode('utf-8'))}/")
+        except (UnicodeDecodeError, Error):
+            continue
     for pattern in extra_ignores:
         if not pattern.strip() or pattern.startswith("#"):
             continue
@@ -123,6 +134,11 @@ def _builder(start: str, levels_to_git: int | None, overrides: Override) -> Walk
     # walker only looks for that root when git is required). Without one, .gitignore counts from the segment down: a
     # stray ~/.gitignore must not hide a project below it.
     return builder.require_git(levels_to_git is not None).parents(bool(levels_to_git))
+
+
+def venvs_at_top(root_fd: int) -> list[bytes]:
+    """Return the virtual environments that are not entered: only at the top, where finding them costs few stats."""
+    return [name for name in VENV_NAMES if _is_venv(name, root_fd)]
 
 
 def _is_venv(name: bytes, root_fd: int) -> bool:

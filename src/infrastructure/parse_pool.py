@@ -24,15 +24,17 @@ from .parse_worker import (
     HELLO,
     LENGTH,
     MEMORY_EXIT_CODE,
+    counted,
     limit_memory,
     memory_limit_bytes,
     record_of,
     serve,
     write_frame,
 )
+from .tokenizer import DeferredCounter
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from typing import BinaryIO
 
     from ..domain.index_records import FileRecord
@@ -63,17 +65,20 @@ class ParsePool:
         workers: int = 0,
         file_limit_s: float = FILE_LIMIT_S,
         max_file_bytes: int = MAX_FILE_BYTES,
+        known_tokens: Callable[[Sequence[bytes]], Mapping[str, int]] = lambda _paths: {},
         worker_command: Sequence[str] = (sys.executable, "-P", "-m", "ctx.infrastructure.parse_worker"),
     ) -> None:
         """Take a maker of the in-process indexer and a worker's arguments; 0 workers means one per usable core.
 
         `max_file_bytes` is the size up to which the indexer reads files: workers get memory in proportion to it.
+        `known_tokens` gives token counts of texts that files with those paths held (see `tokenizer.text_key`).
         """
         self._indexer = indexer
         self._command = [*worker_command, *worker_arguments]
         self._workers = workers or usable_cores()
         self._file_limit_s = file_limit_s
         self._memory_bytes_max = memory_limit_bytes(max_file_bytes)
+        self._known_tokens = known_tokens
 
     def index(self, files: Sequence[tuple[bytes, int]]) -> Iterator[FileRecord]:
         """Yield one record for each (path, size in bytes)."""
@@ -83,7 +88,9 @@ class ParsePool:
                 yield self._indexer().index(path)
             return
         # A copy of this process has its imports and starts in 5 ms, a new one takes 100 ms or more.
-        start = self._fork if is_little and can_fork() else self._spawn
+        is_copy = is_little and can_fork()
+        known = self._known_tokens([path for path, _size in files]) if is_copy else {}
+        start = (lambda: self._fork(known)) if is_copy else self._spawn
         run = _Run(
             start,
             files,
@@ -91,14 +98,23 @@ class ParsePool:
             workers=1 if is_little else self._workers,
             file_limit_s=self._file_limit_s,
             memory_bytes_max=self._memory_bytes_max,
+            count=lambda text: self._indexer().counter.count(text),  # noqa: PLW0108 - loaded when asked
+            on_started=(lambda: _get_ready(self._indexer())) if is_copy else lambda: None,
         )
         yield from run.records()
 
     def _spawn(self) -> _Worker:
         return _Worker(_spawned(self._command))
 
-    def _fork(self) -> _Worker:
-        return _Worker(_forked(self._indexer, self._memory_bytes_max))
+    def _fork(self, known: Mapping[str, int]) -> _Worker:
+        return _Worker(_forked(self._indexer, known, self._memory_bytes_max))
+
+
+def _get_ready(indexer: FileIndexer) -> None:
+    """Load what is needed once the copy has parsed; it takes as long as that, on another core."""
+    import orjson  # noqa: F401 - for the store
+
+    indexer.counter.count("")
 
 
 def can_fork() -> bool:
@@ -170,7 +186,7 @@ def _spawned(command: Sequence[str]) -> _Process:
     return _Process(process.pid, process.stdin, process.stdout, stderr)  # type: ignore[arg-type]  # IO[bytes] is one
 
 
-def _forked(indexer: Callable[[], FileIndexer], memory_bytes_max: int) -> _Process:
+def _forked(indexer: Callable[[], FileIndexer], known: Mapping[str, int], memory_bytes_max: int) -> _Process:
     """Start a copy of this process that does nothing but index."""
     stderr = _scratch_file()
     paths_fd, to_child_fd = os.pipe()
@@ -185,7 +201,8 @@ def _forked(indexer: Callable[[], FileIndexer], memory_bytes_max: int) -> _Proce
         _become_worker(paths_fd, records_fd, stderr)
         limit_memory(memory_bytes_max)
         with open(0, "rb") as paths, open(1, "wb") as records:
-            serve(indexer(), paths, records)
+            deferred = DeferredCounter(indexer().counter.encoding, known)
+            serve(indexer().counting_with(deferred), paths, records, deferred)
         code = 0
     except BaseException:  # noqa: BLE001 - the rim of a process; its parent tells what was said
         # The copy holds the caller's whole stack; nothing of that may run a second time.
@@ -235,6 +252,7 @@ class _Worker:
         self.silent_ns = 0
         self.buffer = bytearray()
         self.has_started = False
+        self.texts: list[str] = []
 
     def give(self, paths: Sequence[bytes]) -> None:
         self.held.extend(paths)
@@ -242,8 +260,8 @@ class _Worker:
         with contextlib.suppress(BrokenPipeError):  # its death is noticed at the other pipe
             write_frame(self.process.to_child, list(paths))
 
-    def frames(self) -> Iterator[FileRecord]:
-        """Yield the records that have arrived whole."""
+    def frames(self, count: Callable[[str], int]) -> Iterator[FileRecord]:
+        """Yield the records that have arrived whole, counting with `count` what was left to us."""
         at = 0
         while len(self.buffer) - at >= LENGTH.size:
             (length,) = LENGTH.unpack_from(self.buffer, at)
@@ -255,9 +273,13 @@ class _Worker:
             if values == HELLO:
                 self.has_started = True
                 continue
+            if isinstance(values, list):
+                self.texts = values
+                continue
             self.held.popleft()
             self.silent_ns = 0
-            yield record_of(values)
+            yield counted(record_of(values), self.texts, count)
+            self.texts = []
         del self.buffer[:at]
 
     def end(self, *, kill: bool) -> None:
@@ -287,8 +309,12 @@ class _Run:
         workers: int,
         file_limit_s: float,
         memory_bytes_max: int,
+        count: Callable[[str], int],
+        on_started: Callable[[], None],
     ) -> None:
         self._start_worker = start
+        self._count_tokens = count
+        self._on_started = on_started
         self._file_limit_s = file_limit_s
         self._memory_bytes_max = memory_bytes_max
         self._index_as_text = index_as_text
@@ -301,6 +327,7 @@ class _Run:
         try:
             for _ in range(self._count):
                 self._start()
+            self._on_started()
             while self._workers:
                 yield from self._step()
         finally:
@@ -338,7 +365,7 @@ class _Run:
                 yield from self._bury(worker, "", kill=False)
                 continue
             worker.buffer += data
-            yield from worker.frames()
+            yield from worker.frames(self._count_tokens)
             self._feed(worker)
             if not worker.held:
                 self._retire(worker)

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from typing import BinaryIO
 
     from .file_indexer import FileIndexer
+    from .tokenizer import DeferredCounter
 
 LENGTH = struct.Struct("<Q")
 HELLO = "ready"
@@ -99,8 +100,10 @@ def _indexer(root: str, encoding: str, max_file_bytes: str, with_skeleton_size: 
     return FileIndexer(files, BpeTokenCounter(encoding), with_skeleton_size=with_skeleton_size == "1")
 
 
-def serve(indexer: FileIndexer, paths: BinaryIO, out: BinaryIO) -> None:
+def serve(indexer: FileIndexer, paths: BinaryIO, out: BinaryIO, deferred: DeferredCounter | None = None) -> None:
     """Answer each frame of paths with a frame for each record, until the end of the stream.
+
+    With `deferred` (the indexer's counter) the texts it noted go before each record, in a frame with a list.
 
     Ends the process with `MEMORY_EXIT_CODE` when Python is refused memory.
 
@@ -112,7 +115,10 @@ def serve(indexer: FileIndexer, paths: BinaryIO, out: BinaryIO) -> None:
     while (batch := read_frame(paths)) is not None:
         for path in batch:
             try:
-                write_frame(out, _plain(indexer.index(path)))
+                record = _plain(indexer.index(path))
+                if deferred is not None:
+                    write_frame(out, deferred.take())
+                write_frame(out, record)
             except MemoryError:
                 os._exit(MEMORY_EXIT_CODE)  # there may be too little even to end in the usual way
 
@@ -126,6 +132,23 @@ def record_of(values: Sequence[Any]) -> FileRecord:
     """Return the record that a worker sent as plain tuples."""
     rows = (tuple(map(make, plain)) for make, plain in zip(ROWS, values[-len(ROWS) :], strict=True))
     return FileRecord(*values[: -len(ROWS)], *rows)
+
+
+def counted(record: FileRecord, texts: Sequence[str], count: Callable[[str], int]) -> FileRecord:
+    """Return a record with the counts that a `DeferredCounter` left out; `texts` are those it noted."""
+    if not texts:
+        return record
+    counts = [count(text) for text in texts]
+    chunks = tuple(
+        [
+            row._replace(
+                tokens=row.tokens if row.tokens >= 0 else counts[-row.tokens - 1],
+                snippet_tokens=row.snippet_tokens if row.snippet_tokens >= 0 else counts[-row.snippet_tokens - 1],
+            )
+            for row in record.chunks
+        ]
+    )
+    return record._replace(chunks=chunks, tokens=sum(row.tokens for row in chunks))
 
 
 if __name__ == "__main__":

@@ -6,8 +6,9 @@ import os
 import sys
 from datetime import UTC, datetime
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Generic, TypeVar
 
+from .. import __version__
 from ..application.refresh_index import RefreshIndex, RefreshReport
 from ..domain.errors import IndexBusyError, IndexDamagedError
 from ..domain.index_records import PACK_META, PACK_PATH
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from ..application.resolve import Resolve
     from ..application.watch_index import WatchIndex
     from ..domain.index_records import FileRecord
+    from ..domain.module_map import ModuleMap
     from ..domain.symbols import SkeletonMap
     from .ast_lsp import SkeletonMapBuilder
     from .ast_lsp.segment_trees import SegmentTrees
@@ -41,6 +43,8 @@ INDEX_FILE = "index.db"
 PACK_BYTES_MAX = 1 << 30
 LOCK_WAIT_S = 60.0
 """As long as a first build by another process is waited for."""
+
+_Made = TypeVar("_Made")
 
 
 class Services:
@@ -68,6 +72,8 @@ class Services:
         self._store: IndexStore | None = None
         self._watcher: NotifyWatcher | None = None
         self._index_file: tuple[int, int] | None = None
+        self._modules = _PerState(self._index_state, self._make_modules)
+        self._trees = _PerState(self._index_state, self._make_trees)
 
     def __enter__(self) -> Services:
         return self
@@ -121,8 +127,8 @@ class Services:
     def store(self) -> IndexStore:
         """The open index; a damaged one is named, removed and made anew (the refresh fills it)."""
         if self._store is None:
-            # Settings that change what is stored make another index.
-            mark = f"{self.config.text('tokens.encoding')} {self.config.number('index.max_file_bytes')}"
+            # Settings that change what is stored make another index, and so does another release.
+            mark = f"{__version__} {self.config.text('tokens.encoding')} {self.config.number('index.max_file_bytes')}"
             mark += f" {self.config.items('index.ignore')}"
             store = IndexStore(self.index_path)
             try:
@@ -228,7 +234,13 @@ class Services:
             str(self.config.number("index.max_file_bytes")),
             "1" if self.telemetry.level == "full" else "0",
         )
-        pool = ParsePool(lambda: self.indexer, arguments, workers=self.config.number("index.workers"))
+        pool = ParsePool(
+            lambda: self.indexer,
+            arguments,
+            workers=self.config.number("index.workers"),
+            max_file_bytes=self.config.number("index.max_file_bytes"),
+            known_tokens=lambda paths: self.store.known_tokens(paths),  # noqa: PLW0108 - the store opens when asked
+        )
         return pool.index(files)
 
     def _sync_pack(self, report: RefreshReport) -> PackState | None:
@@ -271,18 +283,35 @@ class Services:
 
         return scanner_of(self.files)
 
-    @cached_property
+    @property
     def trees(self) -> SegmentTrees:
-        """The names in the segment's files, as Tree-sitter reads them."""
+        """The names in the segment's files, as Tree-sitter reads them; new ones whenever the index changes."""
+        return self._trees()
+
+    def _make_trees(self) -> SegmentTrees:
+        from ..application.unparsed_files import unparsed_files
         from .ast_lsp.segment_trees import SegmentTrees
 
-        return SegmentTrees(self.files)
+        return SegmentTrees(self.files, unparsed=lambda: unparsed_files(self.store))
+
+    def modules(self) -> ModuleMap:
+        """Return the modules of what is indexed; the same ones until the index changes."""
+        return self._modules()
+
+    def _make_modules(self) -> ModuleMap:
+        from ..application.module_index import module_map
+
+        return module_map(self.store, self._text_of, segment_name=self.segment_name)
+
+    def _index_state(self) -> tuple[str, ...]:
+        """Return what differs between any two states of the index; a rebuilt one counts from 1 again."""
+        return tuple(self.store.meta(key) for key in ("generation", "as_of", PACK_META))
 
     def resolve(self) -> Resolve:
         """Return the use case behind `ctx resolve`."""
         from ..application.resolve import Resolve
 
-        return Resolve(self.store, self.files, self.trees, self.clock, self.segment_name)
+        return Resolve(self.store, self.files, self.trees, self.clock, self.modules)
 
     def refs(self) -> FindReferences:
         """Return the use case behind `ctx refs`."""
@@ -325,14 +354,39 @@ class Services:
         """Return the use case behind `ctx map`."""
         from ..application.repo_map import RepoMapper
 
-        return RepoMapper(
-            self.files, self.store, self.counter, self.telemetry, self.clock, self._text_of, self.segment_name
-        )
+        return RepoMapper(self.files, self.store, self.counter, self.telemetry, self.clock, self._text_of, self.modules)
+
+    def nearness(self, typed: Sequence[str]) -> dict[str, float]:
+        """Return how near files are to the ones that `--focus` names (see `application.focus`).
+
+        Raises: OutsideSegmentError, NotFoundError or UsageError for what is no indexed file.
+        """
+        if not typed:
+            return {}
+        from ..application.focus import focus_files, nearness
+
+        known = {path for path, _language, _sha, _tokens in self.store.files()}
+        return nearness(focus_files(typed, known, self.files), self.store, self.modules)
 
     def _text_of(self, path: str) -> str | None:
         """Return an indexed file's text by its printed path, None when it cannot be read any more."""
         source = self.files.read_source(os_path_of(path))
         return source.text if isinstance(source, SourceText) else None
+
+
+class _PerState(Generic[_Made]):
+    """Something made from the index and kept while the index is what it was: a process may answer many questions."""
+
+    def __init__(self, state: Callable[[], tuple[str, ...]], make: Callable[[], _Made]) -> None:
+        self._state = state
+        self._make = make
+        self._kept: tuple[tuple[str, ...], _Made] | None = None
+
+    def __call__(self) -> _Made:
+        state = self._state()
+        if self._kept is None or self._kept[0] != state:
+            self._kept = (state, self._make())
+        return self._kept[1]
 
 
 def _identity(path: str) -> tuple[int, int] | None:

@@ -15,8 +15,7 @@ from typing import TYPE_CHECKING
 import re2
 
 from ..domain.errors import UsageError
-from ..domain.notebooks import NOTEBOOK_SUFFIX
-from ..domain.source_files import Skipped
+from ..domain.source_files import NOTEBOOK_SUFFIX, Skipped
 from ..domain.text_match import MATCH_CHARS_MAX, LineMatch, TextFile, cut_around
 
 if TYPE_CHECKING:

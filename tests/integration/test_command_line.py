@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import email
+import http
 import json
 import os
 import pty
 import re
+import shutil
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from ctx import __version__
+from ctx.domain.chunk_ids import RUN_MARK
 
 if TYPE_CHECKING:
     from tests.integration.conftest import Run, Sandbox
@@ -24,6 +28,9 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "sync": (),
     "stats": (),
     "doctor": (),
+    "map": (),
+    "resolve": ("Cart",),
+    "refs": ("Cart.add_line", "--callees"),
 }
 
 
@@ -304,6 +311,32 @@ SAME = (
     ("get", "--", "-x"),
     ("get", "--mode", "raw"),
     ("get", "../x"),
+    ("search", "cookie", "--focus", "shop/cart.py", "--focus=README.md", "--json"),
+    ("search", "cookie", "--focus", "gone.py"),
+    ("resolve", "Cart"),
+    ("resolve", "Cart", "--json", "-n", "1"),
+    ("resolve", "--limit=0", "Cart"),
+    ("resolve", "shop/cart.py:19:10"),
+    ("resolve",),
+    ("resolve", "a", "b"),
+    ("resolve", ""),
+    ("resolve", "-h"),
+    ("refs", "Cart.add_line"),
+    ("refs", "load_cookie", "--callers", "--json"),
+    ("refs", "--callees", "shop/cart.py#Cart.add_line", "-b", "100"),
+    ("refs", "load_cookie", "--callers", "--callees"),
+    ("refs", "load_cookie", "--deadline", "2.5"),
+    ("refs", "load_cookie", "--deadline=0"),
+    ("refs", "load_cookie", "--deadline", "soon"),
+    ("refs", "load_cookie", "--deadline", " 1e1 "),
+    ("refs", "load_cookie", "--deadline", "nan"),
+    ("refs",),
+    ("map",),
+    ("map", "--json"),
+    ("map", "shop", "-b", "40"),
+    ("map", "--focus", "shop/cart.py", "--focus", "shop/session.py", "--json"),
+    ("map", "--focus"),
+    ("map", "nowhere"),
 )
 
 
@@ -323,9 +356,134 @@ def test_both_parsers_agree(repository: Sandbox) -> None:
         assert "Traceback" not in by_full.err
 
 
+_WITHOUT_TYPER = """
+import sys
+from ctx.infrastructure.cli.entry import main
+code = main(sys.argv[1:])
+sys.exit(99 if "typer" in sys.modules else code)
+"""
+
+
+def test_questions_are_answered_without_typer(repository: Sandbox) -> None:
+    """Importing it takes as long as the rest of an answer: the thin path does not, help does."""
+    repository.ok("index")
+    commands = [
+        ("search", "cookie"),
+        ("search", "cookie", "--focus", "shop/cart.py"),
+        ("get", "README.md"),
+        ("resolve", "Cart"),
+        ("refs", "Cart.add_line", "--callees"),
+        ("map",),
+        ("map", "-h"),
+    ]
+    runs = repository.run_each(commands, program=("-c", _WITHOUT_TYPER))
+    assert [0, 0, 0, 0, 0, 0, 99] == [run.exit_code for run in runs]
+
+
 def test_python_dash_m_and_the_script_are_one(repository: Sandbox) -> None:
     """The console script's entry point is the module's."""
     script = "import sys; from ctx.__main__ import main; sys.exit(main())"
     as_module = repository.ok("search", "cookie")
     as_script = repository.ok("search", "cookie", program=("-c", script))
     assert as_module == as_script
+
+
+# --- what a search prints is what get takes --------------------------------------------------------------------------
+
+QUESTIONS = (
+    "how is a message parsed from bytes",
+    "decode an encoded header value",
+    "read a json number from a string",
+    "encode a float as json",
+    "split an address into name and domain",
+    "cookie attributes and their values",
+    "send a request and read the response",
+    "serve files of a directory",
+)
+
+
+@pytest.mark.parametrize("mode", ["skeleton", "excerpt", "raw"])
+def test_every_id_a_search_prints_can_be_got(sandbox: Sandbox, mode: str) -> None:
+    """Of chunks and of runs of them, in every mode, on code that people wrote: no id is stale, lines are the hit's."""
+    for package in (json, email, http):
+        shutil.copytree(os.path.dirname(package.__file__), sandbox.segment / package.__name__)
+    sandbox.ok("index")
+    answers = sandbox.run_each(("search", question, "-n", "20", "-b", "100000", "--json") for question in QUESTIONS)
+    hits = {hit["id"]: hit for run in answers for hit in run.document["hits"]}
+    assert len(hits) > len(QUESTIONS) * 5
+    assert any(RUN_MARK in wanted for wanted in hits)
+    got = sandbox.json("get", *hits, "--mode", mode, "--budget", "10000000")
+    assert [*hits] == [item["id"] for item in got["items"]]
+    for item in got["items"]:
+        hit = hits[item["id"]]
+        assert (hit["path"], hit["start_line"], hit["end_line"]) == (item["path"], item["start_line"], item["end_line"])
+        assert item["text"]
+        lines = (sandbox.segment / item["path"]).read_text("utf-8").splitlines(keepends=True)
+        own = "".join(lines[item["start_line"] - 1 : item["end_line"]])
+        assert item["text"] == own if mode == "raw" else mode == "skeleton" or item["text"].endswith(own)
+
+
+def test_a_focus_lifts_what_is_near_the_files_worked_on(repository: Sandbox) -> None:
+    """The focus is in the object, as the index spells it; a file named so twice is one."""
+    repository.write(
+        {
+            "a/price.py": "def net_price(order):\n    '''The price of an order.'''\n    return order\n",
+            "b/price.py": "def net_price(order):\n    '''The price of an order.'''\n    return order\n",
+            "b/user.py": "from b.price import net_price\n",
+        }
+    )
+    for focus in ("b/price.py", "./b/user.py"):
+        found = repository.json("search", "net_price", "--focus", focus, "--focus", focus)
+        assert [focus.removeprefix("./")] == found["focus"]
+        assert "b/price.py" == found["hits"][0]["path"]
+    assert "a/price.py" == repository.json("search", "net_price", "--focus", "a/price.py")["hits"][0]["path"]
+    assert "focus" not in repository.json("search", "net_price")
+
+
+def test_a_focus_that_is_no_file_is_one_line(repository: Sandbox) -> None:
+    """Unknown, a folder, outside, or where nothing is ranked."""
+    commands = [
+        (("search", "cart", "--focus", "shop/crat.py"), 1, "the nearest: shop/cart.py"),
+        (("search", "cart", "--focus", "shop"), 2, "--focus shop: not an indexed file"),
+        (("search", "cart", "--focus", "/etc/passwd"), 2, "outside the segment"),
+        (("search", "-F", "cart", "--focus", "shop/cart.py"), 2, "--focus ranks"),
+    ]
+    for (_arguments, exit_code, message), run in zip(
+        commands, repository.run_each(arguments for arguments, _code, _message in commands), strict=True
+    ):
+        assert (exit_code, "") == (run.exit_code, run.out)
+        assert message in run.complaint
+
+
+# --- files that must not be parsed -----------------------------------------------------------------------------------
+
+
+def test_a_file_that_crashed_its_parser_is_never_parsed_again(sandbox: Sandbox) -> None:
+    """Every command that would parse it answers from its text, in seconds, and says why."""
+    bomb = "class Bomb { /* bombword */ }\n" + "\n".join(["a<" * 150] * 219) + "\n"
+    sandbox.write({"A.java": bomb, "B.java": "class B { }\n"})
+    reason = "parsing it takes more than 768 MiB of memory; indexed as text"
+    sandbox.ok("index")
+    skeleton, excerpt, place, refs, mapped, stats = sandbox.run_each(
+        [
+            ("get", "A.java", "--json"),
+            ("get", "A.java:1", "-b", "50", "--json"),
+            ("resolve", "A.java:1:1", "--json"),
+            ("refs", "A.java:1:7", "--json"),
+            ("map", "--json"),
+            ("stats",),
+        ]
+    )
+    for run in (skeleton, excerpt):
+        assert (0, False, [reason]) == (
+            run.exit_code,
+            run.document["complete"],
+            [item["note"] for item in run.document["items"]],
+        )
+        assert reason in run.err
+    assert (1, False) == (place.exit_code, place.document["complete"])
+    assert f"A.java: {reason}" in place.document["reason"]
+    assert 1 == refs.exit_code
+    assert [{"path": "A.java", "reason": reason}] == mapped.document["not_parsed"]
+    assert f"failed     1 as text, without definitions\n  A.java: {reason}\n" in stats.out
+    assert "syntax errors" not in stats.out

@@ -89,7 +89,7 @@ def test_mistakes_are_one_line(repository: Sandbox) -> None:
         too_small.err,
     )
     assert (2, True) == (zero.exit_code, "--budget must be a whole number" in zero.err)
-    assert (2, "ctx: --focus shop: not an indexed file; give the file the map should be drawn around\n") == (
+    assert (2, "ctx: --focus shop: not an indexed file; give a file as `ctx search` prints it\n") == (
         folder.exit_code,
         folder.err,
     )

@@ -10,6 +10,8 @@ from ..languages import language_of
 from .references import NameReader
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Collection
+
     from ..file_system import FileSystemAdapter
     from .references import NameTree
 
@@ -23,19 +25,30 @@ class SegmentTrees:
     Reading goes through the index's reader: it skips what is not indexed, and counts bytes without an event a file.
     """
 
-    def __init__(self, files: FileSystemAdapter, reader: NameReader | None = None) -> None:
-        """Take the segment's files; nothing is read yet."""
+    def __init__(
+        self,
+        files: FileSystemAdapter,
+        reader: NameReader | None = None,
+        *,
+        unparsed: Callable[[], Collection[str]] = frozenset,
+    ) -> None:
+        """Take the segment's files; nothing is read yet.
+
+        `unparsed` gives the paths that must not be parsed in this process; it is asked once, before the first parse.
+        """
         self._files = files
+        self._list_unparsed = unparsed
         self._reader = reader or NameReader()
         self._kept: OrderedDict[str, NameTree | None] = OrderedDict()
+        self._unparsed: frozenset[str] | None = None
 
     def __call__(self, path: str) -> NameTree | None:
-        """Return the names of a file; None for one without a grammar, gone, or skipped."""
+        """Return the names of a file; None for one without a grammar, gone, skipped, or not to be parsed."""
         if path in self._kept:
             self._kept.move_to_end(path)
             return self._kept[path]
         source = self.source(path)
-        return self._keep(path, None if source is None else self._reader.read(source, language_of(path, source)))
+        return self._keep(path, None if source is None else self._read(path, source))
 
     def source(self, path: str) -> bytes | None:
         """Return a file's text as UTF-8; None for one that cannot be read."""
@@ -43,8 +56,13 @@ class SegmentTrees:
         return None if isinstance(found, Skipped) else found.utf8
 
     def parse(self, path: str, source: bytes) -> NameTree | None:
-        """Return the names of a source that is already read."""
-        return self._kept.get(path) or self._keep(path, self._reader.read(source, language_of(path, source)))
+        """Return the names of a source that is already read; None for one that cannot or must not be parsed."""
+        return self._kept.get(path) or self._keep(path, self._read(path, source))
+
+    def _read(self, path: str, source: bytes) -> NameTree | None:
+        if self._unparsed is None:
+            self._unparsed = frozenset(self._list_unparsed())
+        return None if path in self._unparsed else self._reader.read(source, language_of(path, source))
 
     def _keep(self, path: str, tree: NameTree | None) -> NameTree | None:
         self._kept[path] = tree

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import re
 import time
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from dataclasses import dataclass, field
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Protocol
@@ -36,6 +36,15 @@ _DOC_RUN_MAX = 200
 _DIRECT_PARSE_BYTES_MAX = 4 * 1024
 """Below this a parse cannot take long, whatever the text; 64 KiB of `a<a<a<` keep the Java grammar a minute."""
 _READ_BYTES = 16 * 1024
+
+_QUERY_STEPS_MAX = 300_000_000
+"""About a second of a query's time, 2 ns to 5 ns a step; what people write has none of these steps."""
+_WIDE_NODE = 1_000
+"""Children from which on a node is looked at for `_query_steps`; 2 MiB of smaller ones take 1,000,000,000 at most."""
+
+_IMPORT_CHARS_MAX = 2000
+_IMPORT_END_CHARS = 200
+"""Of a longer import this much of its end is kept, too: ECMAScript says last where the names come from."""
 
 _SPACES = re.compile(r"\s+")
 _STRING_PREFIX = re.compile(r"""^[A-Za-z]{0,3}("{3}|'{3}|"|')""")
@@ -70,7 +79,7 @@ _LICENCE = re.compile(r"copyright|licen[cs]ed? under|SPDX-", re.IGNORECASE)
 
 
 class ParseDeadlineError(CtxError):
-    """One file took longer to parse than the deadline; the message names it."""
+    """One file took longer to parse than the deadline, or would take the query too long; the message names it."""
 
 
 class SkeletonCache(Protocol):
@@ -141,6 +150,10 @@ class SkeletonMapBuilder:
         """
         parser, query = self._engine(language)
         tree = self._parse(parser, parsable(language, source), file_path)
+        if _query_steps(tree.root_node) > _QUERY_STEPS_MAX:
+            raise ParseDeadlineError(
+                f"{file_path}: thousands of signs in a row would take the parser too long; the file is indexed as text"
+            )
         return _extract(tree, query, source, file_path, language)
 
     def _engine(self, language: str) -> tuple[Parser, Query]:
@@ -255,12 +268,38 @@ def _extract(tree: Tree, query: Query, source: bytes, file_path: str, language: 
     return SkeletonMap(file_path, language, status, definitions, imports, len(source))
 
 
+def _query_steps(root: Node) -> int:
+    """Return about how many steps a query loses where signs follow each other without end, as in 64 KiB of `(`.
+
+    At each child the cursor looks for a later named sibling: n signs in a row without one are n * n / 2 looks. That is
+    counted beforehand, and not timed, because a query cannot be stopped: what py-tree-sitter keeps of a progress
+    callback is a dead stack frame (0.26.1 ends the process there). Only what holds a thousand nodes is opened.
+    """
+    steps = 0
+    waiting = [root] if root.descendant_count > _WIDE_NODE else []
+    while waiting:
+        node = waiting.pop()
+        children = node.children
+        if len(children) > _WIDE_NODE:
+            in_a_row = 0
+            for child in children:
+                if child.is_named:
+                    steps += in_a_row * in_a_row // 2
+                    in_a_row = 0
+                else:
+                    in_a_row += 1
+            steps += in_a_row * in_a_row // 2
+        waiting += [child for child in children if child.descendant_count > _WIDE_NODE]
+    return steps
+
+
 def _matches(root: Node, query: Query, source: bytes) -> _Matches:
     """Run the query and sort its matches by what they tell."""
     from tree_sitter import QueryCursor
 
     result = _Matches()
     found, decorators = result.found, result.decorators
+    bound: list[Node] = []  # names that a pattern of their own found, in imports and elsewhere
     defined: dict[int, tuple[str, str]] = {}  # by pattern: the capture of the whole, and its kind
     for pattern, captures in QueryCursor(query).matches(root):
         name = captures.get("name")
@@ -286,9 +325,23 @@ def _matches(root: Node, query: Query, source: bytes) -> _Matches:
         elif "namespace" in captures:
             node = captures["namespace"][0]
             result.namespaces.append((node.start_byte, ".".join(_name_parts(_text(source, node)))))
+        elif "bound" in captures:
+            bound.append(captures["bound"][0])
+    _bind(bound, result.imports)
     found.sort(key=_BY_PLACE)
     decorators.sort(key=_BY_PLACE)
     return result
+
+
+def _bind(bound: Sequence[Node], imports: dict[int, tuple[Node, list[Node]]]) -> None:
+    """Give names that were found apart to the imports they stand in."""
+    if not imports or not bound:
+        return
+    starts = sorted(imports)
+    for node in bound:
+        at = bisect_right(starts, node.start_byte) - 1
+        if at >= 0 and node.end_byte <= imports[starts[at]][0].end_byte:
+            imports[starts[at]][1].append(node)
 
 
 def _defined(captures: Iterable[str], pattern: int, known: dict[int, tuple[str, str]]) -> tuple[str, str]:
@@ -431,6 +484,10 @@ def _attached(
     return own, head
 
 
+def _start_byte(node: Node) -> int:
+    return node.start_byte
+
+
 def _text(source: bytes, node: Node) -> str:
     return source[node.start_byte : node.end_byte].decode("utf-8", "replace")
 
@@ -497,9 +554,15 @@ def _comments_in(node: Node, start_byte: int, end_byte: int) -> Iterator[tuple[i
                 yield from _comments_in(child, start_byte, end_byte)
 
 
-def _one_line(raw: bytes, chars_max: int) -> str:
+def _one_line(raw: bytes, chars_max: int, *, end_chars: int = 0) -> str:
+    """Return a text with its white space made single blanks, cut by an ellipsis in front of its last `end_chars`."""
     text = " ".join(raw[: chars_max * 8].decode("utf-8", "replace").split())
-    return text if len(text) <= chars_max else text[: chars_max - 1].rstrip() + "…"
+    if len(text) <= chars_max and (not end_chars or len(raw) <= chars_max * 8):
+        return text
+    if not end_chars:
+        return text[: chars_max - 1].rstrip() + "…"
+    end = " ".join(raw[-end_chars * 8 :].decode("utf-8", "replace").split())[-end_chars:]
+    return text[: chars_max - end_chars - 1].rstrip() + "…" + end
 
 
 def _doc_line(raw: bytes) -> str:
@@ -566,10 +629,14 @@ def _shortened(text: str) -> str:
 
 
 def _import_statement(node: Node, bound: Sequence[Node], source: bytes, not_names: frozenset[str]) -> ImportStatement:
-    text = _one_line(source[node.start_byte : node.end_byte], 2000)
+    raw = source[node.start_byte : node.end_byte]
+    if b"#" in raw or b"//" in raw or b"/*" in raw:
+        raw = _without_comments(raw, node.start_byte, node)
+    text = _one_line(raw, _IMPORT_CHARS_MAX, end_chars=_IMPORT_END_CHARS)
     start_line = node.start_point[0] + 1
     if bound:
-        names = tuple(dict.fromkeys(_text(source, name) for name in bound))
+        in_order = sorted(bound, key=_start_byte)
+        names = tuple(dict.fromkeys(_text(source, name) for name in in_order))
     else:
         names = tuple(dict.fromkeys(word for word in _IMPORTED.findall(text) if word not in not_names))
     return ImportStatement(

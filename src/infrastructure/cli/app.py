@@ -32,6 +32,10 @@ Segment = Annotated[
     ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text.")]
+Focus = Annotated[
+    list[str] | None,
+    typer.Option("--focus", metavar="PATH", help="Lift this file, what it imports and what imports it; repeatable."),
+]
 Budget = Annotated[
     int | None,
     typer.Option("--budget", "-b", "--budget-token-est", metavar="TOKENS", help="Never hand on more tokens than this."),
@@ -79,6 +83,7 @@ def search(
     ignore_case: Annotated[
         bool, typer.Option("--ignore-case", "-i", help="With -e or -F: upper and lower case are alike.")
     ] = False,
+    focus: Focus = None,
     budget: Budget = None,
     segment: Segment = "",
     as_json: AsJson = False,
@@ -102,6 +107,7 @@ def search(
             regex=regex,
             literal=literal,
             ignore_case=ignore_case,
+            focus=tuple(focus or ()),
         )
     )
 
@@ -172,7 +178,7 @@ def refs(
     callees: Annotated[bool, typer.Option("--callees", help="What it calls, each resolved.")] = False,
     limit: Annotated[int | None, typer.Option("--limit", "-n", help="At most this many (100).")] = None,
     budget: Budget = None,
-    deadline: Annotated[
+    deadline_s: Annotated[
         float | None, typer.Option("--deadline", metavar="SECONDS", help="Answer with what was found by then (5).")
     ] = None,
     segment: Segment = "",
@@ -194,7 +200,7 @@ def refs(
             callees=callees,
             limit=limit,
             budget=budget,
-            deadline_s=deadline,
+            deadline_s=deadline_s,
         )
     )
 
@@ -203,10 +209,7 @@ def refs(
 def map_(
     paths: Annotated[list[str] | None, typer.Argument(metavar="[PATH]...", show_default=False)] = None,
     budget: Budget = None,
-    focus: Annotated[
-        list[str] | None,
-        typer.Option(metavar="PATH", help="Draw the map around this file: what it imports and what imports it."),
-    ] = None,
+    focus: Focus = None,
     segment: Segment = "",
     as_json: AsJson = False,
 ) -> None:
@@ -217,7 +220,7 @@ def map_(
     """
     from .map_command import run_map
 
-    raise typer.Exit(run_map(paths or [], segment=segment, as_json=as_json, budget=budget, focus=focus or []))
+    raise typer.Exit(run_map(paths or [], segment=segment, as_json=as_json, budget=budget, focus=tuple(focus or ())))
 
 
 @app.command()

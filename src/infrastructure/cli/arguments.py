@@ -1,7 +1,7 @@
-"""The thin parser for `search` and `get`: standard library only, because typer alone takes ~0.1 s to import.
+"""The thin parser for the commands that answer questions: typer alone takes ~0.1 s to import.
 
-It reads well-formed command lines of known options and gives up on everything else (help, mistakes, completion),
-which then goes to the full command line in `app`. One table here feeds both.
+Standard library only. It reads well-formed command lines of known options and gives up on everything else (help,
+mistakes, completion), which then goes to the full command line in `app`. One table here feeds both.
 """
 
 from __future__ import annotations
@@ -29,8 +29,10 @@ SEARCH: dict[str, tuple[str, type]] = COMMON | {
     "-F": ("literal", bool),
     "--ignore-case": ("ignore_case", bool),
     "-i": ("ignore_case", bool),
+    "--focus": ("focus", tuple),
 }
-"""An option of type `list` may be given several times; its values are joined by commas, as they may be written."""
+"""An option of type `list` may be given several times; its values are joined by commas, as they may be written. One
+of type `tuple` may be repeated, too; its values stay apart, because a path may have a comma in it."""
 
 GET: dict[str, tuple[str, type]] = COMMON | {
     "--ids": ("ids", str),
@@ -40,6 +42,27 @@ GET: dict[str, tuple[str, type]] = COMMON | {
     "-b": ("budget", int),
     "--budget-token-est": ("budget", int),
     "--latest": ("latest", bool),
+}
+
+RESOLVE: dict[str, tuple[str, type]] = COMMON | {
+    "--limit": ("limit", int),
+    "-n": ("limit", int),
+}
+
+REFS: dict[str, tuple[str, type]] = RESOLVE | {
+    "--callers": ("callers", bool),
+    "--callees": ("callees", bool),
+    "--budget": ("budget", int),
+    "-b": ("budget", int),
+    "--budget-token-est": ("budget", int),
+    "--deadline": ("deadline_s", float),
+}
+
+MAP: dict[str, tuple[str, type]] = COMMON | {
+    "--budget": ("budget", int),
+    "-b": ("budget", int),
+    "--budget-token-est": ("budget", int),
+    "--focus": ("focus", tuple),
 }
 
 SEARCH_DEFAULTS: dict[str, Any] = {
@@ -53,6 +76,7 @@ SEARCH_DEFAULTS: dict[str, Any] = {
     "regex": False,
     "literal": False,
     "ignore_case": False,
+    "focus": (),
 }
 GET_DEFAULTS: dict[str, Any] = {
     "segment": "",
@@ -62,6 +86,26 @@ GET_DEFAULTS: dict[str, Any] = {
     "budget": None,
     "latest": False,
 }
+RESOLVE_DEFAULTS: dict[str, Any] = {"segment": "", "as_json": False, "limit": None}
+REFS_DEFAULTS: dict[str, Any] = {
+    "segment": "",
+    "as_json": False,
+    "limit": None,
+    "callers": False,
+    "callees": False,
+    "budget": None,
+    "deadline_s": None,
+}
+MAP_DEFAULTS: dict[str, Any] = {"segment": "", "as_json": False, "budget": None, "focus": ()}
+
+THIN: dict[str, tuple[dict[str, tuple[str, type]], dict[str, Any]]] = {
+    "search": (SEARCH, SEARCH_DEFAULTS),
+    "get": (GET, GET_DEFAULTS),
+    "resolve": (RESOLVE, RESOLVE_DEFAULTS),
+    "refs": (REFS, REFS_DEFAULTS),
+    "map": (MAP, MAP_DEFAULTS),
+}
+"""What may start without typer: each command's options and their defaults."""
 
 
 def parse(arguments: list[str], table: dict[str, tuple[str, type]], defaults: dict[str, Any]) -> Any:
@@ -93,22 +137,26 @@ def parse(arguments: list[str], table: dict[str, tuple[str, type]], defaults: di
                 return None
             value = arguments[at]
             at += 1
-        if kind is int:
-            number = _whole_number(value)
-            if number is None:
-                return None
-            options[name] = number
-        elif kind is list and options[name]:
-            options[name] += f",{value}"
-        else:
-            options[name] = value
+        options[name] = _value(value, kind, options[name])
+        if options[name] is None:
+            return None
     return options, words
 
 
-def _whole_number(text: str) -> int | None:
+def _value(text: str, kind: type, before: Any) -> Any:
+    """Return the value of an option, after the ones it had before; None for a text that is none."""
+    if kind is tuple:
+        return (*before, text)
+    if kind is list and before:
+        return f"{before},{text}"
+    return _number(text, kind) if kind in (int, float) else text
+
+
+def _number(text: str, kind: type) -> Any:
+    """Return a number of that kind, None for a text that is none to the full command line."""
     if not text.isascii():
         return None  # int() reads digits of any script, the full command line does not
     try:
-        return int(text)
+        return kind(text)
     except ValueError:
         return None

@@ -7,11 +7,24 @@ from time import perf_counter_ns
 from typing import TYPE_CHECKING, Any
 
 from ...domain.errors import CtxError, UsageError
-from ...domain.source_files import display_path
 from ..services import say
-from .runner import EXIT_NOTHING, EXIT_OK, Outcome, _show, progress, run_command
+from .runner import (
+    EXIT_NOTHING,
+    EXIT_OK,
+    Outcome,
+    printable,
+    progress,
+    refreshed,
+    run_command,
+    shortened,
+    show,
+    spelled,
+    stale_notes,
+)
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from ...application.get import Item
     from ...application.refresh_index import RefreshReport
     from ...application.search import Hit
@@ -19,8 +32,6 @@ if TYPE_CHECKING:
     from ...application.watch_index import Update
     from ..services import Services
     from .paint import Painter
-
-QUERY_CHARS_SHOWN = 80
 
 
 def run_search(
@@ -36,9 +47,10 @@ def run_search(
     regex: bool = False,
     literal: bool = False,
     ignore_case: bool = False,
+    focus: Sequence[str] = (),
 ) -> int:
     """`ctx search`: the places that answer a question, best first; with `regex` or `literal` every matching line."""
-    query, kind, lang, path = _printable(query), _printable(kind), _printable(lang), _spelled(path)
+    query, kind, lang, path = printable(query), printable(kind), printable(lang), spelled(path)
     if regex or literal or ignore_case:
         return _run_text_search(
             query,
@@ -52,6 +64,7 @@ def run_search(
             regex=regex,
             literal=literal,
             ignore_case=ignore_case,
+            focus=focus,
         )
     started_ns = perf_counter_ns()
     args = {"query": query, "limit": limit, "mode": "search"}
@@ -66,10 +79,12 @@ def run_search(
             lang,
             path,
             services.config.number("search.budget") if budget is None else budget,
+            tuple(focus),
         )
         check_request(request)
-        report = _refresh(services)
-        answer = search(request, services.store, services.telemetry, services.clock)
+        report = refreshed(services)
+        nearness = services.nearness(request.focus)
+        answer = search(request, services.store, services.telemetry, services.clock, nearness=nearness)
         index_files = services.store.file_count()
         document = {
             "schema": "ctx.search/1",
@@ -87,6 +102,8 @@ def run_search(
             "complete": not report.stale,
             "truncated": answer.truncated,
         }
+        if focus:
+            document["focus"] = [path for path, near in nearness.items() if near == 1.0]
         notes = []
         if not answer.hits:
             document["reason"], document["nearest"] = answer.reason, list(answer.nearest)
@@ -98,7 +115,7 @@ def run_search(
             notes.append(
                 f"{answer.omitted} more hits did not fit the budget of {request.budget_tokens} tokens (--budget)"
             )
-        notes += _stale_notes(report)
+        notes += stale_notes(report)
         return Outcome(
             document,
             lambda paint: "\n".join(_hit_text(hit, paint) for hit in answer.hits),
@@ -110,7 +127,8 @@ def run_search(
                 "kind": kind,
                 "lang": lang,
                 "path": path,
-            },
+            }
+            | ({"files": [spelled(one) for one in focus]} if focus else {}),
             result={
                 "hits": len(answer.hits),
                 "returned_ids": [hit.id for hit in answer.hits[:10]],
@@ -139,6 +157,7 @@ def _run_text_search(
     regex: bool,
     literal: bool,
     ignore_case: bool,
+    focus: Sequence[str],
 ) -> int:
     """`ctx search --regex` and `--literal`: every line that a pattern matches, by the chunk it is in."""
     started_ns = perf_counter_ns()
@@ -152,6 +171,8 @@ def _run_text_search(
             raise UsageError("--regex and --literal exclude each other; give one of them")
         if not regex and not literal:
             raise UsageError("--ignore-case belongs to --regex or --literal; a search by words ignores case anyway")
+        if focus:
+            raise UsageError("--focus ranks, and --regex and --literal list every match; narrow them with --path")
         request = TextSearchRequest(
             query,
             regex,
@@ -163,7 +184,7 @@ def _run_text_search(
             services.config.number("search.budget") if budget is None else budget,
         )
         check_text_request(request)
-        report = _refresh(services)
+        report = refreshed(services)
         scanner = services.text_scanner
         answer = text_search(
             request,
@@ -202,7 +223,7 @@ def _run_text_search(
             )
         if answer.hits and answer.is_late:
             notes.append(f"ended after {request.deadline_s:g} s, there may be more; narrow it with --path or --lang")
-        notes += _stale_notes(report)
+        notes += stale_notes(report)
         return Outcome(
             document,
             lambda paint: "\n".join(_text_hit_text(found, paint) for found in answer.hits),
@@ -241,7 +262,7 @@ def run_get(
     latest: bool = False,
 ) -> int:
     """`ctx get`: the text behind ids, paths, lines and symbols."""
-    wanted = [_spelled(target) for target in (*targets, *(part.strip() for part in ids.split(",") if part.strip()))]
+    wanted = [spelled(target) for target in (*targets, *(part.strip() for part in ids.split(",") if part.strip()))]
     args = {"ids": wanted, "mode": mode}
 
     def body(services: Services) -> Outcome:
@@ -253,7 +274,7 @@ def run_get(
             services.config.number("get.budget") if budget is None else budget,
             latest,
         )
-        _refresh(services)
+        refreshed(services)
         answer = services.get()(request)
         document = {
             "schema": "ctx.get/1",
@@ -264,7 +285,7 @@ def run_get(
             "truncated": answer.truncated,
             "omitted": list(answer.omitted),
             "resolved_by": "tree_sitter",
-            "complete": True,
+            "complete": answer.complete,
         }
         notes = [f"{item.id}: {item.note}" for item in answer.items if item.note]
         notes += [f"{item.id}: {item.more}" for item in answer.items if item.truncated]
@@ -300,7 +321,7 @@ def run_index(*, segment: str = "", as_json: bool = False, rebuild: bool = False
         started_ns = perf_counter_ns()
         if rebuild:
             services.rebuild()
-        report = _refresh(services, whole=True)
+        report = refreshed(services, whole=True)
         return _index_outcome(services, report, perf_counter_ns() - started_ns)
 
     def watching_body(services: Services) -> Outcome:
@@ -309,10 +330,10 @@ def run_index(*, segment: str = "", as_json: bool = False, rebuild: bool = False
         updates = 0
         with terminable() as is_terminated:
             try:
-                _show(body(services), as_json=as_json)
+                show(body(services), as_json=as_json)
                 for update in services.watch_index().updates(say):
                     updates += 1
-                    _show(_update_outcome(services, update), as_json=as_json)
+                    show(_update_outcome(services, update), as_json=as_json)
                     while services.warnings:
                         say(services.warnings.pop(0))
             except KeyboardInterrupt:
@@ -339,7 +360,7 @@ def run_sync(*, segment: str = "", as_json: bool = False) -> int:
 
     def body(services: Services) -> Outcome:
         started_ns = perf_counter_ns()
-        report = _refresh(services, whole=True)
+        report = refreshed(services, whole=True)
         indexed = _index_outcome(services, report, perf_counter_ns() - started_ns)
         built = _build(services)
         checked = _validate(services)
@@ -385,15 +406,6 @@ def run_doctor(*, segment: str = "", as_json: bool = False) -> int:
 
 
 # ---------------------------------------------------------------------- parts
-
-
-def _refresh(services: Services, *, whole: bool = False) -> RefreshReport:
-    with progress("indexing") as tell:
-        return services.refresh(
-            whole=whole,
-            on_progress=tell,
-            on_wait=lambda: services.warn("another ctx was writing the index; waited for it"),
-        )
 
 
 def _index_outcome(services: Services, report: RefreshReport, duration_ns: int) -> Outcome:
@@ -446,7 +458,7 @@ def _build(services: Services) -> Outcome:
     from ...domain.index_records import PACK_PATH
     from ..atomic_file import write_json
 
-    _refresh(services)
+    refreshed(services)
     if services.is_elsewhere:
         raise CtxError("the context pack is written to _ctx/, and that folder cannot be written; check its permissions")
     with progress("packing") as tell:
@@ -496,15 +508,8 @@ def _hit_head(hit: Hit, paint: Painter) -> str:
 
 
 def _nothing_note(query: str, reason: str, nearest: tuple[str, ...]) -> str:
-    asked = query if len(query) <= QUERY_CHARS_SHOWN else query[: QUERY_CHARS_SHOWN - 1] + "…"
     names = f"; nearest names: {', '.join(nearest)}" if nearest else ""
-    return f"no hits for {asked!r}: {reason}{names}"
-
-
-def _stale_notes(report: RefreshReport) -> list[str]:
-    if not report.stale:
-        return []
-    return [f"{len(report.stale)} changed files are being indexed by another ctx; they answer as before"]
+    return f"no hits for {shortened(query)!r}: {reason}{names}"
 
 
 def _hit_document(hit: Hit) -> dict[str, Any]:
@@ -572,13 +577,3 @@ def _item_text(item: Item, paint: Painter) -> str:
     return (
         f"{paint('quiet', '==')} {head} {item.qualname} {paint('number', f'{item.tokens}t')}\n{paint.safe(item.text)}"
     )
-
-
-def _printable(text: str) -> str:
-    """Return an argument of the command line without the surrogates that stand for undecodable bytes."""
-    return text if text.isascii() else text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
-
-
-def _spelled(path: str) -> str:
-    """Return a path of the command line with bytes that are no UTF-8 written as ids and JSON write them."""
-    return path if path.isascii() or path == _printable(path) else display_path(os.fsencode(path))

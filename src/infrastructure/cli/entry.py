@@ -1,11 +1,12 @@
-"""Where a `ctx` process starts: the thin path for `search` and `get`, the full command line for the rest."""
+"""Where a `ctx` process starts: the thin path for what answers questions, the full command line for the rest."""
 
 from __future__ import annotations
 
 import os
 import sys
+from typing import Any
 
-from .arguments import GET, GET_DEFAULTS, SEARCH, SEARCH_DEFAULTS, parse
+from .arguments import THIN, parse
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -27,18 +28,35 @@ def _fill_standard_streams() -> None:
 
 def _run(given: list[str]) -> int:
     command, rest = (given[0], given[1:]) if given else ("", [])
-    if command == "search":
-        read = parse(rest, SEARCH, SEARCH_DEFAULTS)
-        if read is not None and len(read[1]) == 1:
+    options, words = _read(command, rest)
+    match command:
+        case "search" if len(words) == 1:
             from .commands import run_search
 
-            return run_search(read[1][0], **read[0])
-    elif command == "get":
-        read = parse(rest, GET, GET_DEFAULTS)
-        if read is not None and (read[1] or read[0]["ids"]):
+            return run_search(words[0], **options)
+        case "get" if words or options.get("ids"):
             from .commands import run_get
 
-            return run_get(read[1], **read[0])
+            return run_get(words, **options)
+        case "resolve" if len(words) == 1:
+            from .navigation import run_resolve
+
+            return run_resolve(words[0], **options)
+        case "refs" if len(words) == 1:
+            from .navigation import run_refs
+
+            return run_refs(words[0], **options)
+        case "map" if options:
+            from .map_command import run_map
+
+            return run_map(words, **options)
     from .app import run
 
     return run(given)
+
+
+def _read(command: str, rest: list[str]) -> tuple[dict[str, Any], list[str]]:
+    """Return options and words of a command that the thin parser can read; nothing for any other."""
+    tables = THIN.get(command)
+    read = parse(rest, *tables) if tables is not None else None
+    return read if read is not None else ({}, [])

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from time import perf_counter_ns
 from typing import TYPE_CHECKING, Any
 
-from .runner import EXIT_NOTHING, EXIT_OK, Outcome, progress, run_command
+from .runner import EXIT_NOTHING, EXIT_OK, Outcome, progress, refreshed, run_command
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -38,8 +38,7 @@ def run_map(
         request = RepoMapRequest(
             tuple(paths), services.config.number("map.budget") if budget is None else budget, tuple(focus)
         )
-        with progress("indexing") as tell:
-            report = services.refresh(on_progress=tell)
+        report = refreshed(services)
         with progress("mapping") as tell, _without_collector():
             answer = services.repo_mapper()(request, on_progress=tell)
         document: dict[str, Any] = {

@@ -5,8 +5,17 @@ from __future__ import annotations
 from time import perf_counter_ns
 from typing import TYPE_CHECKING, Any
 
-from .commands import _printable, _refresh, _spelled
-from .runner import EXIT_NOTHING, EXIT_OK, Outcome, run_command
+from .runner import (
+    EXIT_NOTHING,
+    EXIT_OK,
+    Outcome,
+    printable,
+    refreshed,
+    run_command,
+    shortened,
+    spelled,
+    stale_notes,
+)
 
 if TYPE_CHECKING:
     from ...application.refresh_index import RefreshReport
@@ -15,20 +24,18 @@ if TYPE_CHECKING:
     from ..services import Services
     from .paint import Painter
 
-_QUERY_CHARS_SHOWN = 80
-
 
 def run_resolve(selector: str, *, segment: str = "", as_json: bool = False, limit: int | None = None) -> int:
     """`ctx resolve`: where a symbol is defined."""
-    selector = _spelled(selector)
+    selector = spelled(selector)
     started_ns = perf_counter_ns()
-    args = {"symbol_query": _printable(selector), "limit": limit}
+    args = {"symbol_query": printable(selector), "limit": limit}
 
     def body(services: Services) -> Outcome:
         from ...application.resolve import RESOLVE_LIMIT
         from ..ast_lsp.selector import Selector
 
-        report = _refresh(services)
+        report = refreshed(services)
         resolver = Selector(services.resolve(), services.telemetry, services.clock)
         answer = resolver.resolve_symbol(selector, limit=RESOLVE_LIMIT if limit is None else limit)
         document = {
@@ -74,10 +81,10 @@ def run_refs(
     deadline_s: float | None = None,
 ) -> int:
     """`ctx refs`: who uses a symbol, who calls it, what it calls."""
-    selector = _spelled(selector)
+    selector = spelled(selector)
     started_ns = perf_counter_ns()
     view: View = "callers" if callers else "callees" if callees else "uses"
-    args = {"symbol_query": _printable(selector), "limit": limit, "mode": view}
+    args = {"symbol_query": printable(selector), "limit": limit, "mode": view}
 
     def body(services: Services) -> Outcome:
         from ...application.refs import REFS_BUDGET_TOKENS, REFS_DEADLINE_S, REFS_LIMIT, RefsRequest
@@ -92,7 +99,7 @@ def run_refs(
             REFS_BUDGET_TOKENS if budget is None else budget,
             REFS_DEADLINE_S if deadline_s is None else deadline_s,
         )
-        report = _refresh(services)
+        report = refreshed(services)
         answer = services.refs()(request)
         found = {"uses": answer.references, "callers": answer.callers, "callees": answer.callees}[view]
         document = {
@@ -185,11 +192,11 @@ def _callee_text(callee: Callee, paint: Painter) -> str:
 
 def _refs_notes(answer: ReferencesAnswer, view: View, report: RefreshReport) -> list[str]:
     notes = []
-    asked = ascii(_short(answer.query))
+    asked = ascii(shortened(answer.query))
     if not answer.targets:
         nearest = f"; nearest names: {', '.join(answer.nearest)}" if answer.nearest else ""
         notes.append(f"{asked} is not resolved: {answer.reason}{nearest}")
-        return notes + _stale_notes(report)
+        return notes + stale_notes(report)
     if len(answer.targets) > 1:
         notes.append(f"{asked} means {len(answer.targets)} definitions; `ctx resolve` lists them")
     if view != "callees":
@@ -201,7 +208,7 @@ def _refs_notes(answer: ReferencesAnswer, view: View, report: RefreshReport) -> 
         notes.append(f"{asked}: {answer.reason}")
     if answer.omitted:
         notes.append(f"{answer.omitted} more are left out (--limit, --budget)")
-    return notes + _stale_notes(report)
+    return notes + stale_notes(report)
 
 
 def _counted(count: int, what: str) -> str:
@@ -210,7 +217,7 @@ def _counted(count: int, what: str) -> str:
 
 def _resolve_notes(answer: SymbolAnswer, report: RefreshReport) -> list[str]:
     notes = []
-    asked = ascii(_short(answer.query))
+    asked = ascii(shortened(answer.query))
     if not answer.found:
         nearest = f"; nearest names: {', '.join(answer.nearest)}" if answer.nearest else ""
         notes.append(f"{asked} is not resolved: {answer.reason}{nearest}")
@@ -218,17 +225,7 @@ def _resolve_notes(answer: SymbolAnswer, report: RefreshReport) -> list[str]:
         notes.append(f"{asked}: {answer.reason}")
     if answer.total > len(answer.found) > 0:
         notes.append(f"{answer.total - len(answer.found)} more candidates (--limit)")
-    return notes + _stale_notes(report)
-
-
-def _stale_notes(report: RefreshReport) -> list[str]:
-    if not report.stale:
-        return []
-    return [f"{len(report.stale)} changed files are being indexed by another ctx; they answer as before"]
-
-
-def _short(text: str) -> str:
-    return text if len(text) <= _QUERY_CHARS_SHOWN else text[: _QUERY_CHARS_SHOWN - 1] + "…"
+    return notes + stale_notes(report)
 
 
 def _candidate_document(candidate: SymbolCandidate) -> dict[str, Any]:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-import re
 from typing import TYPE_CHECKING
+
+from ...domain.terminal_text import without_controls
 
 if TYPE_CHECKING:
     from typing import TextIO
@@ -18,7 +19,6 @@ _STYLES = {
     "bad": "bold red",
     "good": "bold green",
 }
-_CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
 class Painter:
@@ -40,4 +40,4 @@ class Painter:
 
     def safe(self, text: str) -> str:
         """Return text from a file without what would steer a terminal; in a pipe it is left as it is."""
-        return _CONTROLS.sub("\N{REPLACEMENT CHARACTER}", text) if self.is_terminal else text
+        return without_controls(text) if self.is_terminal else text

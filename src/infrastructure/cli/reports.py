@@ -12,6 +12,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
 from ... import __version__
+from ...application.unparsed_files import failed_files
 from ...application.validate import validate
 from ...domain.errors import CtxError
 from ..languages import LANGUAGES, grammar_of, query_source
@@ -28,6 +29,7 @@ def stats_document(services: Services) -> dict[str, Any]:
     """Return the numbers of `ctx stats --json`; nothing is refreshed, these are the facts as they stand."""
     facts = services.store.facts()
     skipped = services.store.skipped() + _not_read(services)
+    failed = failed_files(services.store)
     return {
         "schema": "ctx.stats/1",
         "segment": services.segment_name,
@@ -40,7 +42,10 @@ def stats_document(services: Services) -> dict[str, Any]:
             "complete": facts.complete,
             "languages": dict(facts.languages),
             "skipped": [{"path": path, "reason": reason} for path, reason in sorted(skipped)],
-            "partial": [{"path": path, "reason": reason} for path, reason in services.store.partial()],
+            "failed": [{"path": path, "reason": reason} for path, reason in failed.items()],
+            "partial": [
+                {"path": path, "reason": reason} for path, reason in services.store.partial() if path not in failed
+            ],
         },
         "metrics": _json_file(services, "metrics.json"),
         "last_run": _json_file(services, "last_run.json"),
@@ -57,12 +62,13 @@ def stats_text(document: dict[str, Any], paint: Painter) -> str:
         f"as of      {index['as_of'] or 'never'}",
         "languages  " + (", ".join(f"{name} {count}" for name, count in index["languages"].items()) or "none"),
     ]
-    skipped = index["skipped"]
-    if skipped:
-        lines.append(f"skipped    {len(skipped)}")
-        lines += [f"  {paint('path', row['path'])}: {row['reason']}" for row in skipped[:SKIPPED_SHOWN]]
-        if len(skipped) > SKIPPED_SHOWN:
-            lines.append(f"  … and {len(skipped) - SKIPPED_SHOWN} more (--json lists all)")
+    for what in ("skipped", "failed"):
+        rows = index[what]
+        if rows:
+            lines.append(f"{what:<10} {len(rows)}" + (" as text, without definitions" if what == "failed" else ""))
+            lines += [f"  {paint('path', row['path'])}: {row['reason']}" for row in rows[:SKIPPED_SHOWN]]
+            if len(rows) > SKIPPED_SHOWN:
+                lines.append(f"  … and {len(rows) - SKIPPED_SHOWN} more (--json lists all)")
     if index["partial"]:
         lines.append(f"partial    {len(index['partial'])} with syntax errors; what was recovered is indexed")
     metrics = document["metrics"]

@@ -10,12 +10,14 @@ from time import perf_counter_ns
 from typing import TYPE_CHECKING, Any
 
 from ...domain.errors import CtxError, IndexDamagedError
+from ...domain.source_files import display_path
 from ..segment import find_segment, repository_sha
 from ..services import Services, say
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from ...application.refresh_index import RefreshReport
     from .paint import Painter
 
 EXIT_OK = 0
@@ -26,6 +28,7 @@ EXIT_INTERRUPTED = 130
 
 PROGRESS_FILES_MIN = 200
 """A bar for less would be gone before anyone saw it."""
+QUERY_CHARS_SHOWN = 80
 
 
 @dataclass(slots=True)
@@ -65,7 +68,7 @@ def run_command(
         if outcome is not None:
             exit_code = outcome.exit_code
             try:
-                _show(outcome, as_json=as_json)
+                show(outcome, as_json=as_json)
             except BrokenPipeError:
                 _leave_closed_pipe()
             except OSError as error:
@@ -147,7 +150,11 @@ def _fail(command: str, error: BaseException, *, as_json: bool) -> int:
     return exit_code
 
 
-def _show(outcome: Outcome, *, as_json: bool) -> None:
+def show(outcome: Outcome, *, as_json: bool) -> None:
+    """Write an answer to standard output, its notes to standard error.
+
+    Raises: OSError when standard output cannot be written.
+    """
     if as_json:
         _write_json(outcome.document)
     else:
@@ -230,3 +237,35 @@ def progress(what: str) -> Iterator[Callable[[int, int], None]]:
     finally:
         if bar is not None:
             bar.stop()
+
+
+def refreshed(services: Services, *, whole: bool = False) -> RefreshReport:
+    """Bring the index up to date behind a bar and return what was done; a long wait becomes a warning."""
+    with progress("indexing") as tell:
+        return services.refresh(
+            whole=whole,
+            on_progress=tell,
+            on_wait=lambda: services.warn("another ctx was writing the index; waited for it"),
+        )
+
+
+def stale_notes(report: RefreshReport) -> list[str]:
+    """Return the note about files whose change is not in the answer, nothing when all are."""
+    if not report.stale:
+        return []
+    return [f"{len(report.stale)} changed files are being indexed by another ctx; they answer as before"]
+
+
+def printable(text: str) -> str:
+    """Return an argument of the command line without the surrogates that stand for undecodable bytes."""
+    return text if text.isascii() else text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+
+
+def spelled(path: str) -> str:
+    """Return a path of the command line with bytes that are no UTF-8 written as ids and JSON write them."""
+    return path if path.isascii() or path == printable(path) else display_path(os.fsencode(path))
+
+
+def shortened(query: str) -> str:
+    """Return a query as a note repeats it."""
+    return query if len(query) <= QUERY_CHARS_SHOWN else query[: QUERY_CHARS_SHOWN - 1] + "…"

@@ -8,7 +8,8 @@ A query names what it finds with captures, and only captures say what a language
   outer one stands, of two with one span the pattern that comes first.
 - `@namespace` a namespace, written without braces, that everything after it belongs to.
 - `@decorator`, `@doc` (a docstring at a body's start), `@comment` stand alone and are joined by position.
-- `@import` a whole import; `@bound` inside it the names it binds. Without any, its words stand for them.
+- `@import` a whole import; `@bound` inside it the names it binds, also when a pattern of its own finds them. Without
+  any, its words stand for them.
 
 A grammar is imported when its language is first met.
 """
@@ -98,7 +99,9 @@ LANGUAGES: tuple[LanguageRow, ...] = (
         import_words=_ECMASCRIPT_IMPORT_WORDS,
     ),
     LanguageRow("go", "tree_sitter_go", (".go",)),
-    LanguageRow("rust", "tree_sitter_rust", (".rs",), import_words=("use", "pub", "crate", "self", "super", "as")),
+    LanguageRow(
+        "rust", "tree_sitter_rust", (".rs",), import_words=("use", "mod", "pub", "crate", "self", "super", "as")
+    ),
     LanguageRow("java", "tree_sitter_java", (".java",), import_words=("import", "static")),
     LanguageRow("c", "tree_sitter_c", (".c", ".h"), import_words=("include", "h"), unparsed=_CPP_EXPORT_MACRO),
     LanguageRow(
@@ -132,7 +135,7 @@ LANGUAGES: tuple[LanguageRow, ...] = (
         (".sh", ".bash", ".zsh", ".ksh", ".bats", ".ebuild"),
         (".bashrc", ".bash_profile", ".bash_aliases", ".bash_logout", ".profile", ".zshrc", ".zshenv", "PKGBUILD"),
         interpreters=("bash", "sh", "dash", "ash", "ksh", "zsh", "bats"),
-        import_words=("source", "sh"),
+        import_words=("source", "load", "sh", "bash"),
     ),
 )
 

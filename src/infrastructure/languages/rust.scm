@@ -52,5 +52,7 @@
       (scoped_identifier name: (identifier) @bound)
       (use_as_clause alias: (identifier) @bound)
       (scoped_use_list list: (use_list (identifier) @bound))]))]))]) @import
+; mod x; is what ties x.rs to its crate
+(mod_item !body name: (identifier) @bound) @import
 (extern_crate_declaration !alias name: (identifier) @bound) @import
 (extern_crate_declaration alias: (identifier) @bound) @import

@@ -6,13 +6,16 @@ from typing import TYPE_CHECKING, Any
 
 from tests.fakes import SegmentOnDisk, WordCounter
 
+from ctx.application.module_index import module_map
 from ctx.application.refs import FindReferences, RefsRequest
 from ctx.application.resolve import Resolve, ResolveRequest
+from ctx.application.unparsed_files import unparsed_files
 from ctx.infrastructure.ast_lsp.segment_trees import SegmentTrees
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from ctx.domain.module_map import ModuleMap
     from ctx.domain.symbol_answer import ReferencesAnswer, SymbolAnswer
 
 CARET = "‸"
@@ -37,7 +40,15 @@ class NavigableSegment(SegmentOnDisk):
 
     def resolver(self, **options: Any) -> Resolve:
         """Return the use case over the files as they are."""
-        return Resolve(self.store, self.files, SegmentTrees(self.files), self.clock, **options)
+        return Resolve(self.store, self.files, self.trees(), self.clock, self.modules, **options)
+
+    def trees(self) -> SegmentTrees:
+        """Return a reader of names that parses nothing the index says must not be."""
+        return SegmentTrees(self.files, unparsed=lambda: unparsed_files(self.store))
+
+    def modules(self) -> ModuleMap:
+        """Return the modules of what is indexed."""
+        return module_map(self.store, lambda path: (self.root / path).read_text())
 
     def resolve(self, query: str = "", *, limit: int = 20, **options: Any) -> SymbolAnswer:
         """Resolve a selector, or the marked place."""
@@ -50,7 +61,7 @@ class NavigableSegment(SegmentOnDisk):
 
     def refs(self, query: str = "", **options: Any) -> ReferencesAnswer:
         """Find the uses of a selector, or of the marked place."""
-        trees = SegmentTrees(self.files)
-        resolve = Resolve(self.store, self.files, trees, self.clock)
+        trees = self.trees()
+        resolve = Resolve(self.store, self.files, trees, self.clock, self.modules)
         find = FindReferences(resolve, self.store, trees.source, trees.parse, WordCounter(), self.clock)
         return find(RefsRequest(query or self.position, **options))

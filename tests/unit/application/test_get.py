@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 import textwrap
 from typing import TYPE_CHECKING, Any
 
@@ -11,10 +13,12 @@ from hypothesis import strategies as st
 from tests.fakes import SegmentOnDisk, WordCounter
 from tests.strategies import python_sources
 
+from ctx.application.context_pack import PackSync
 from ctx.application.get import Get, GetAnswer, GetRequest, Item
 from ctx.application.search import SearchRequest, search
-from ctx.domain.chunk_ids import digest_of
+from ctx.domain.chunk_ids import RUN_MARK, digest_of, format_id, run_digest
 from ctx.domain.errors import CtxError, NotFoundError, OutsideSegmentError, StaleIdError, UsageError
+from ctx.domain.index_records import PACK_PATH
 from ctx.infrastructure.ast_lsp import SkeletonMapBuilder
 
 if TYPE_CHECKING:
@@ -394,6 +398,94 @@ def test_a_file_that_changes_before_it_is_read_is_not_handed_on(segment: Reader)
     use_case = Get(segment.files, segment.files, segment.store, WordCounter(), parser(SkeletonMapBuilder()))
     with pytest.raises(StaleIdError, match="being changed right now"):
         use_case(GetRequest((wanted,)))
+
+
+# --- runs of neighbouring chunks -------------------------------------------------------------------------------------
+
+_NEIGHBOURS = "".join(f"def {name}():\n    return {name!r}\n\n\n" for name in ("a", "b", "c", "b", "d"))
+
+
+def run_id(segment: Reader, path: str, first: int, last: int) -> str:
+    """Return the id of the chunks from the first to the last, by their numbers in the file, as a search prints it."""
+    segment.refresh()
+    record = segment.store.file(path)
+    assert record is not None
+    rows = record.chunks[first : last + 1]
+    return format_id(path, f"{rows[0].qualname}{RUN_MARK}{rows[-1].qualname}", run_digest(r.digest for r in rows), 1)
+
+
+@pytest.mark.parametrize("mode", ["skeleton", "excerpt", "raw"])
+def test_a_run_is_all_its_chunks(segment: Reader, mode: Any) -> None:
+    """From the first line of the first to the last of the last; its id comes back as it was handed in."""
+    segment.put("run.py", _NEIGHBOURS)
+    wanted = run_id(segment, "run.py", 0, 2)
+    item = segment.one(wanted, mode=mode)
+    assert (wanted, 1, 10, "run", "a..c") == (item.id, item.start_line, item.end_line, item.kind, item.qualname)
+    if mode == "skeleton":
+        assert "def a():  # L1-2\ndef b():  # L5-6\ndef c():  # L9-10" == item.text
+    else:
+        assert "".join(_NEIGHBOURS.splitlines(keepends=True)[:10]) == item.text
+
+
+def test_a_run_between_equal_names_is_told_by_its_hash(segment: Reader) -> None:
+    """`a..b` ends at the first b or at the second; each id leads to its own."""
+    segment.put("run.py", _NEIGHBOURS)
+    short, long = run_id(segment, "run.py", 0, 1), run_id(segment, "run.py", 0, 3)
+    assert (short.partition("@")[0], True) == (long.partition("@")[0], short != long)
+    assert [6, 14] == [segment.one(wanted, mode="raw").end_line for wanted in (short, long)]
+
+
+def test_a_stale_run_names_the_new_one_and_latest_takes_it(segment: Reader) -> None:
+    """When any of its chunks changed, also one in the middle."""
+    segment.put("run.py", _NEIGHBOURS)
+    old = run_id(segment, "run.py", 0, 2)
+    segment.put("run.py", _NEIGHBOURS.replace("return 'b'", "return 'B'", 1))
+    new = run_id(segment, "run.py", 0, 2)
+    assert old != new
+    with pytest.raises(StaleIdError, match="changed; it is now") as caught:
+        segment.get(old)
+    assert new in str(caught.value)
+    item = segment.one(old, latest=True, mode="raw")
+    assert (new, True, True) == (item.id, old in item.note, "'B'" in item.text)
+
+
+@pytest.mark.parametrize("name", ["a..gone", "gone..c", "c..a", "..", "a..", "..c"])
+def test_a_run_without_its_ends_is_not_found(segment: Reader, name: str) -> None:
+    """An unknown end, or ends in the wrong order; nothing is handed on in its place."""
+    segment.put("run.py", _NEIGHBOURS)
+    with pytest.raises(NotFoundError, match=re.escape(f"run.py has no {name} any more")):
+        segment.get(f"run.py#{name}@12345678")
+
+
+@pytest.mark.parametrize("names", [("a", "b", "c"), ("a..b", "b..c", "c")])
+def test_a_run_in_a_pack(segment: Reader, names: tuple[str, ...]) -> None:
+    """Its chunks' texts one after the other, as the pack has them; also under names that hold a run's mark."""
+    texts = {name: f"def f():\n    return {name!r}" for name in names}
+    chunks = [
+        {"path": "elsewhere.py", "text": text, "start_line": 1 + 4 * n, "end_line": 2 + 4 * n, "qualname": name}
+        for n, (name, text) in enumerate(texts.items())
+    ]
+    segment.put(PACK_PATH, json.dumps({"schema_version": 1, "chunks": chunks}))
+    segment.refresh()
+    sync = PackSync(segment.files, segment.store, WordCounter(), lambda: segment.files.stat(PACK_PATH.encode()))
+    assert sync(tree_changed=True, paths_changed=True) is not None
+    wanted = run_id(segment, "elsewhere.py", 0, 1)
+    item = segment.one(wanted, mode="raw")
+    assert (wanted, f"{texts[names[0]]}\n{texts[names[1]]}") == (item.id, item.text)
+
+
+def test_the_runs_a_search_finds_can_be_got(segment: Reader) -> None:
+    """A question whose answers stand next to each other gets them as one hit; the hit's lines and cost are its text."""
+    segment.put("pay.py", "".join(f"def refund_{k}(order):\n    '''Refund an order.'''\n\n\n" for k in "abc"))
+    segment.put("other.py", "def refund(order):\n    '''How are orders refunded.'''\n")
+    segment.refresh()
+    answer = search(SearchRequest("how are orders refunded"), segment.store, segment.telemetry, segment.clock)
+    runs = [hit for hit in answer.hits if RUN_MARK in hit.id]
+    assert runs
+    for hit in runs:
+        item = segment.one(hit.id, mode="raw")
+        assert (hit.start_line, hit.end_line) == (item.start_line, item.end_line)
+        assert hit.tokens == item.tokens
 
 
 # --- budget and account ----------------------------------------------------------------------------------------------

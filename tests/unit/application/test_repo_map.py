@@ -8,12 +8,15 @@ import pytest
 from tests.fakes import SegmentOnDisk, WordCounter
 
 from ctx.application import repo_map as repo_map_module
+from ctx.application.module_index import module_map
 from ctx.application.repo_map import RepoMapAnswer, RepoMapper, RepoMapRequest, file_ranks
 from ctx.domain.errors import NotFoundError, OutsideSegmentError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from ctx.domain.module_map import ModuleMap
 
 
 @pytest.fixture(autouse=True)
@@ -31,12 +34,17 @@ class Mapped(SegmentOnDisk):
         self.progress: list[tuple[int, int]] = []
 
     def ask(self, *paths: str, budget: int = 1000, focus: tuple[str, ...] = ()) -> RepoMapAnswer:
-        mapper = RepoMapper(self.files, self.store, WordCounter(), self.telemetry, self.clock, self._read)
+        mapper = RepoMapper(
+            self.files, self.store, WordCounter(), self.telemetry, self.clock, self._read, self._modules
+        )
         request = RepoMapRequest(paths, budget, focus)
         return mapper(request, on_progress=lambda done, total: self.progress.append((done, total)))
 
     def names(self, *paths: str, **options: Any) -> list[str]:
         return [d.name for file in self.ask(*paths, **options).files for d in file.definitions]
+
+    def _modules(self) -> ModuleMap:
+        return module_map(self.store, lambda path: (self.root / path).read_text())
 
     def _read(self, path: str) -> str | None:
         self.words_read.append(path)

@@ -215,6 +215,7 @@ def test_nearest_names_survive_any_word(segment: Searcher) -> None:
     assert () == nearest_names("x", segment.store) == nearest_names("", segment.store)
     assert () == nearest_names("%%%%%", segment.store) == nearest_names("_____", segment.store)
     assert "Session" in nearest_names("sesion", segment.store)
+    assert "Session" in nearest_names("Seson", segment.store)
 
 
 # --- what is asked of the index --------------------------------------------------------------------------------------

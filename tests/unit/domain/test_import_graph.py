@@ -379,3 +379,19 @@ def test_whatever_imports_whatever_the_walk_ends_where_the_name_is(
 def test_an_origin_is_path_name_and_whether_it_is_defined() -> None:
     """Callers unpack it."""
     assert (Origin("a.py", "x", True),) == origins_of("x", "a.py", Tree({"a.py": ("x", [])}).lookups())
+
+
+def test_a_rust_module_without_a_body_is_the_file_of_its_name() -> None:
+    """Each crate's root leads to its modules' files, `#[cfg(test)]` and visibility aside, and names are followed."""
+    tree = Tree(
+        {
+            "src/lib.rs": ("", ["mod cache;", "pub mod store;", "mod missing;"]),
+            "src/cache.rs": ("Cache", ["mod slot;"]),
+            "src/cache/slot.rs": ("Slot", []),
+            "src/store/mod.rs": ("Store", []),
+        }
+    )
+    edges = file_edges(tree.rows(), tree.modules)
+    assert ("src/cache.rs", "src/store/mod.rs") == imported(edges, "src/lib.rs")
+    assert ("src/cache.rs",) == importers(edges, "src/cache/slot.rs")
+    assert ["src/cache.rs#Cache"] == found(tree, "cache::Cache", "src/lib.rs")

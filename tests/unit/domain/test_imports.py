@@ -103,6 +103,7 @@ def test_python(text: str, expected: list[Row]) -> None:
         ("other.place = require('m')", [("m", "", "")]),
         ("const x = require(name)", []),
         ("import { a, b, c…", []),
+        ("import { a, b as bb…cc, d } from './x'", [("./x", "a", "a"), ("./x", "d", "d")]),
         ("import", []),
         ("import {a} from ''", []),
     ],
@@ -174,7 +175,11 @@ def test_go(text: str, expected: list[Row]) -> None:
         ("use a::{b, /* c */ d};", [("a", "b", "b"), ("a", "d", "d")]),
         ("extern crate alloc as memory;", [("alloc", "", "memory")]),
         ("#[macro_use] extern crate serde;", [("serde", "", "serde")]),
+        ("mod x;", [("self::x", "", "x")]),
+        ("#[cfg(test)] mod r#type;", [("self::type", "", "type")]),
+        ("mod x", []),
         ("use a::{b, cc…", [("a", "b", "b")]),
+        ("use a::{b, cc…ame::{d}, e};", [("a", "b", "b")]),
         ("use ;", []),
         ("use", []),
     ],
@@ -189,6 +194,7 @@ def test_rust_hands_on(verb: str) -> None:
     """Whatever the visibility: it is one."""
     assert [("a", "b", "c")] == exported("rust", f"{verb} a::b as c;")
     assert [("a", "*", "")] == exported("rust", f"{verb} a::*;")
+    assert [("self::x", "", "x")] == exported("rust", f"{verb.removesuffix('use')}mod x;")
 
 
 @pytest.mark.parametrize(

@@ -270,6 +270,16 @@ def test_what_is_no_neighbour_stays_apart(second: Candidate) -> None:
     assert ["top", "f", "g"] == _runs("how does it work", _neighbour("top", 1), _neighbour("f", 5), second)
 
 
+def test_runs_do_not_depend_on_what_the_next_file_holds() -> None:
+    """Chunks of two files may have neighbouring numbers; a run at one file's end keeps its edge."""
+    end, before_end = _neighbour("end", 6), _neighbour("before", 5)
+    assert ["top", "before+end", "start"] == _runs(
+        "how does it work", _neighbour("top", 1), end, _neighbour("start", 7, path="b.py"), before_end
+    )
+    first, second = _neighbour("first", 7, path="b.py"), _neighbour("second", 8, path="b.py")
+    assert ["top", "end", "first+second"] == _runs("how does it work", _neighbour("top", 1), end, first, second)
+
+
 def test_what_ranks_low_joins_nothing() -> None:
     """There it matched by chance; and it takes no free place before its turn either."""
     low = [_neighbour(f"x{at}", 1000 + 2 * at) for at in range(60)]

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
+import shutil
 import socket
 import tempfile
 from contextlib import contextmanager
@@ -12,12 +14,12 @@ from typing import TYPE_CHECKING, Any
 
 import ignore  # noqa: F401 - imported while every directory is readable, see `unprivileged`
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.fakes import RecordingTelemetry
 
 from ctx.domain.errors import CtxError, NotFoundError, OutsideSegmentError, UsageError
-from ctx.domain.source_files import Skipped, SourceText, Walk
+from ctx.domain.source_files import Changes, Skipped, SourceText, Walk
 from ctx.infrastructure.file_system import FileSystemAdapter
 
 if TYPE_CHECKING:
@@ -229,7 +231,8 @@ def test_virtual_environments_are_left_out_at_any_depth(segment: Segment) -> Non
     segment.put("sub/environment.py")
     found = segment.walk()
     assert [file[0] for file in found.files] == [b"other/pyvenv.cfg", b"sub/environment.py"]
-    assert [directory[0] for directory in found.directories] == [b"", b"other", b"sub"]
+    # The environments themselves are watched: without its pyvenv.cfg each is a directory like others.
+    assert [directory[0] for directory in found.directories] == [b"", b"other", b"sub", b"sub/env", b"venv"]
     assert found.skipped == ()
 
 
@@ -421,6 +424,129 @@ def test_a_rule_file_that_is_not_walked_is_watched(segment: Segment, rule_file: 
     assert (rule_file.encode() in dict(found.directories), ()) == (True, found.files)
     os.utime(segment.root / rule_file, ns=(1, 1))
     assert files.probe(found.files, found.directories).touched_directories == (b"",)
+
+
+def before_and_changes(segment: Segment, edit: Callable[[], object]) -> tuple[Walk, Changes]:
+    """Walk, edit and probe; folders get old times first, so that an edit in the same tick of the clock shows."""
+    for at, (folder, _names, _files) in enumerate(os.walk(segment.root)):
+        os.utime(folder, ns=(at, at))
+    before = segment.walk()
+    edit()
+    return before, segment.files().probe(before.files, before.directories)
+
+
+def whole_and_touched(segment: Segment, edit: Callable[[], object]) -> tuple[Walk, Walk | None]:
+    """Return what a whole walk and one of what was touched find after an edit."""
+    before, changes = before_and_changes(segment, edit)
+    touched = segment.files().walk_touched(before, changes)
+    return segment.walk(), touched
+
+
+def assert_same(whole: Walk, touched: Walk) -> None:
+    assert touched.listed is not None
+    assert whole.files == touched.files
+    assert whole.directories == touched.directories
+    assert whole.repositories == touched.repositories
+    listed = [found for found in whole.skipped if found[0].rpartition(b"/")[0] in touched.listed]
+    assert listed == list(touched.skipped)
+
+
+def test_saving_by_rename_lists_the_folder_and_those_above_it(segment: Segment) -> None:
+    """Only what lies on the way is listed, not the thousands beside it; the answer is that of a whole walk."""
+    for path in ("a.py", "pkg/a.py", "pkg/sub/b.py", "pkg/sub/deep/c.py", "docs/d.md", "odd[1]*/e.py", "!neg/f.py"):
+        segment.put(path)
+    segment.put(".gitignore", "*.tmp\n")
+
+    def save() -> None:
+        segment.put("pkg/sub/b.py.tmp", b"x = 2\n")
+        (segment.root / "pkg/sub/b.py.tmp").rename(segment.root / "pkg/sub/b.py")
+
+    whole, touched = whole_and_touched(segment, save)
+    assert touched is not None
+    assert_same(whole, touched)
+    assert {b"", b"pkg", b"pkg/sub"} <= touched.listed <= {b"", b"pkg", b"pkg/sub", b"pkg/sub/deep"}
+
+
+def test_a_new_folder_is_listed_to_its_end(segment: Segment) -> None:
+    """What is below a folder nobody knew counts as new, under the rules of the folders above it."""
+    segment.put("pkg/a.py")
+    segment.put("other/b.py")
+    segment.put("pkg/.gitignore", "*.log\n")
+
+    def add() -> None:
+        for path in ("pkg/new/c.py", "pkg/new/deep/d.py", "pkg/new/deep/e.log"):
+            segment.put(path)
+
+    whole, touched = whole_and_touched(segment, add)
+    assert touched is not None
+    assert_same(whole, touched)
+    assert {b"pkg/new/c.py", b"pkg/new/deep/d.py"} <= {found[0] for found in touched.files}
+    assert touched.listed == {b"", b"pkg", b"pkg/new", b"pkg/new/deep"}
+
+
+@pytest.mark.parametrize(
+    "path", [".gitignore", "pkg/.ctxignore", "pkg/.git/HEAD", ".git/HEAD", "pkg/env/pyvenv.cfg", "pkg/sub/.ignore"]
+)
+def test_new_rules_take_a_whole_walk(segment: Segment, path: str) -> None:
+    """An ignore file, repository or virtual environment that comes or goes may change what untouched folders say."""
+    segment.put("pkg/a.py")
+    segment.put("pkg/sub/b.py")
+    segment.put("pkg/env/c.py")
+    _whole, touched = whole_and_touched(segment, lambda: segment.put(path, "*.md\n"))
+    assert touched is None
+    gone = segment.root / path.removesuffix("/HEAD")
+    _whole, touched = whole_and_touched(segment, lambda: shutil.rmtree(gone) if gone.is_dir() else gone.unlink())
+    assert touched is None
+
+
+_TREE = ("a.py", "pkg/a.py", "pkg/sub/b.py", "pkg/sub/deep/c.py", "docs/d.md", "docs/env/e.py", "lib/.env", "lib/f.txt")
+_FOLDERS = ("pkg", "pkg/sub", "pkg/sub/deep", "docs", "docs/env", "lib", "new", "pkg/new")
+_edit = st.one_of(
+    st.tuples(st.just("put"), st.sampled_from((*_TREE, "new/g.py", "pkg/new/h.py")), st.just("y = 2\n")),
+    st.tuples(
+        st.just("put"),
+        st.sampled_from((".gitignore", "pkg/.gitignore", "docs/.ctxignore", "pkg/sub/.gitignore")),
+        st.sampled_from(("", "*.py\n", "sub/\n", "/a.py\n", ".gitignore\n*.md\n", "!b.py\n")),
+    ),
+    st.tuples(st.just("put"), st.sampled_from((".git/HEAD", "pkg/.git/HEAD", "docs/env/pyvenv.cfg")), st.just("x\n")),
+    st.tuples(st.just("save"), st.sampled_from(_TREE), st.just("saved = 3\n")),
+    st.tuples(st.just("delete"), st.sampled_from((*_TREE, *_FOLDERS, ".git", "pkg/.git", ".gitignore")), st.just("")),
+    st.tuples(st.just("rename"), st.sampled_from((*_TREE, *_FOLDERS)), st.sampled_from((*_TREE, *_FOLDERS))),
+    st.tuples(st.just("link"), st.sampled_from((*_TREE, *_FOLDERS)), st.sampled_from((*_TREE, *_FOLDERS))),
+)
+
+
+def perform(segment: Segment, edit: tuple[str, str, str]) -> None:
+    """Do one thing to the tree; what makes no sense just then is left."""
+    kind, path, more = edit
+    full = segment.root / path
+    with contextlib.suppress(OSError):
+        match kind:
+            case "put":
+                segment.put(path, more)
+            case "save":
+                segment.put(f"{path}~", more)
+                (segment.root / f"{path}~").rename(full)
+            case "delete":
+                shutil.rmtree(full) if full.is_dir() and not full.is_symlink() else full.unlink()
+            case "rename":
+                full.rename(segment.root / more)
+            case "link":
+                full.symlink_to(segment.root / more)
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(st.lists(_edit, min_size=1, max_size=4), min_size=1, max_size=4))
+def test_a_walk_of_what_was_touched_is_a_whole_walk(batches: list[list[tuple[str, str, str]]]) -> None:
+    """After any edits both find the same; the short one may only decline."""
+    with tempfile.TemporaryDirectory() as folder:
+        segment = Segment(Path(folder))
+        for path in _TREE:
+            segment.put(path)
+        for edits in batches:
+            whole, touched = whole_and_touched(segment, lambda edits=edits: [perform(segment, edit) for edit in edits])
+            if touched is not None:
+                assert_same(whole, touched)
 
 
 def test_probe_leaves_what_it_cannot_look_at_to_the_reader(open_segment: Segment) -> None:

@@ -15,12 +15,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ctx.domain.chunk_ids import ChunkId, digest_of
+from ctx.domain.chunk_ids import ChunkId, digest_of, snippet_of
 from ctx.domain.errors import CtxError, IndexBusyError, IndexDamagedError
 from ctx.domain.index_records import PACK_PREFIX, ChunkRow, ChunkTerms, FileRecord
 from ctx.domain.ranking import FieldWeights
 from ctx.domain.source_files import display_path
 from ctx.infrastructure.index_store import SCHEMA_VERSION, IndexStore
+from ctx.infrastructure.tokenizer import text_key
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -565,3 +566,40 @@ def test_cached_skeletons_are_bounded(store: IndexStore) -> None:
     assert [None, None, None, b"3", b"4"] == [store.cached(f"key{at}") for at in range(5)]
     store.put_cached("key4", b"new")
     assert b"new" == store.cached("key4")
+
+
+def test_more_candidates_than_one_statement_takes_come_by_score(store: IndexStore) -> None:
+    """Columns are fetched in portions; all arrive, the best first."""
+    put(store, record("a.py", *("needle " * (1 + at % 7) + "hay " * 5 for at in range(1_200))))
+    candidates = store.candidates("needle", FieldWeights(), 1_100)
+    assert 1_100 == len({c.chunk_id for c in candidates})
+    assert sorted((c.bm25 for c in candidates), reverse=True) == [c.bm25 for c in candidates]
+
+
+def test_counts_of_stored_texts_are_known_by_their_keys(store: IndexStore) -> None:
+    """Those of the files asked for, texts and snippets alike."""
+    put(store, record("a.py", "x"), record("b.py", "y"))
+    known = store.known_tokens([b"a.py", b"none.py"])
+    assert {text_key("x"): 3, text_key(snippet_of("def f0()", "Doc.")): 2} == known
+
+
+def test_a_first_build_leaves_the_same_indexes(store: IndexStore, path: str) -> None:
+    """They are made after the rows, also when the first try fails and is rolled back."""
+
+    def indexes() -> list[str]:
+        with sqlite3.connect(path) as db:
+            rows = db.execute("SELECT sql FROM sqlite_master WHERE type = 'index' AND sql IS NOT NULL ORDER BY 1")
+            return [row[0] for row in rows]
+
+    before = indexes()
+    assert before
+    with pytest.raises(ZeroDivisionError), store.transaction(bulk=True):
+        store.put(record("a.py", "x"))
+        raise ZeroDivisionError
+    assert before == indexes()
+    with store.transaction(bulk=True):
+        store.put(record("a.py", "x"))
+        store.put(record("a.py", "y", "z"))
+    assert before == indexes()
+    assert "ok" == store.check()
+    assert [("a.py", "f1")] == found(store, "z")

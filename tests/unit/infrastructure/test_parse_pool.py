@@ -21,7 +21,7 @@ from ctx.infrastructure.parse_pool import (
     can_fork,
     usable_cores,
 )
-from ctx.infrastructure.tokenizer import BpeTokenCounter
+from ctx.infrastructure.tokenizer import BpeTokenCounter, text_key
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -64,6 +64,11 @@ while head := sys.stdin.buffer.read(8):
 
 class ScriptedIndexer:
     """Stands in for the indexer of the command's own process."""
+
+    counter = BpeTokenCounter()
+
+    def counting_with(self, _counter: object) -> ScriptedIndexer:
+        return self
 
     def index(self, os_path: bytes) -> FileRecord:
         if b"raises" in os_path:
@@ -331,3 +336,30 @@ def test_real_workers_make_the_records_that_one_process_makes(tmp_path: Path) ->
 def test_cores_are_those_this_process_may_use() -> None:
     """At least one."""
     assert 1 <= usable_cores() <= (os.cpu_count() or 1)
+
+
+def test_a_copy_leaves_counting_to_its_parent_and_counts_nothing_twice(tmp_path: Path) -> None:
+    """Texts whose counts are known are not counted again, the others are by whoever waits: the record is the same."""
+    body = "".join(f"    x{at} = compute({at})\n" for at in range(400))
+    (tmp_path / "a.py").write_text(f"def first():\n    return 1\n\n\ndef second():\n{body}", encoding="utf-8")
+    indexer = FileIndexer(FileSystemAdapter(str(tmp_path), telemetry=NullTelemetry()), BpeTokenCounter())
+    expected = indexer.index(b"a.py")._replace(parse_ns=0)
+    asked: list[str] = []
+
+    class Counter(BpeTokenCounter):
+        def count(self, text: str) -> int:
+            asked.append(text)
+            return super().count(text)
+
+    known = {text_key("def first():\n    return 1\n"): 1_000}
+    for known_tokens, first in (({}, expected.chunks[0].tokens), (known, 1_000)):
+        pool = ParsePool(
+            lambda: indexer.counting_with(Counter()), [], known_tokens=lambda paths, known=known_tokens: {**known}
+        )
+        asked.clear()
+        (record,) = pool.index([(b"a.py", TRUSTED_BYTES_MAX + 1)])
+        assert first == record.chunks[0].tokens
+        assert ("def first():\n    return 1\n" in asked) is (not known_tokens)
+        assert expected.chunks[1:] == record.chunks[1:]
+        assert sum(row.tokens for row in record.chunks) == record.tokens
+        assert expected.terms == record.terms

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ctx.domain.errors import UsageError
-from ctx.infrastructure.tokenizer import DEFAULT_ENCODING, ENCODINGS, BpeTokenCounter
+from ctx.infrastructure.tokenizer import DEFAULT_ENCODING, ENCODINGS, BpeTokenCounter, DeferredCounter, text_key
 
 _COUNTERS = {name: BpeTokenCounter(name) for name in ENCODINGS}
 
@@ -62,3 +62,12 @@ def test_an_unknown_encoding_is_refused() -> None:
     """The message names those there are."""
     with pytest.raises(UsageError, match="cl100k_base, o200k_base, found 'p50k_base'"):
         BpeTokenCounter("p50k_base")
+
+
+def test_a_deferred_counter_notes_what_it_does_not_know() -> None:
+    """What is known is answered; the n-th other text is -n, and after `take` they count from 1 again."""
+    counter = DeferredCounter(DEFAULT_ENCODING, {text_key("größe"): 5, text_key(""): 0})
+    assert [5, -1, 0, -2, 5] == [counter.count(text) for text in ("größe", "a", "", "b", "größe")]
+    assert ["a", "b"] == counter.take()
+    assert -1 == counter.count("c")
+    assert ["c"] == counter.take()

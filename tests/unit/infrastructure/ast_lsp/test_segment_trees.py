@@ -55,3 +55,21 @@ def test_a_source_in_hand_is_parsed_once(tmp_path: Path) -> None:
     assert tree is not None
     assert tree is trees.parse("a.py", source)
     assert tree is trees("a.py")
+
+
+def test_what_must_not_be_parsed_is_only_read(tmp_path: Path) -> None:
+    """Neither by its path nor from a source in hand; which files these are is asked once, and only for a parse."""
+    for name in "ab":
+        (tmp_path / f"{name}.py").write_text(f"{name} = 1\n")
+    asked: list[int] = []
+
+    def unparsed() -> list[str]:
+        asked.append(1)
+        return ["a.py"]
+
+    trees = SegmentTrees(FileSystemAdapter(str(tmp_path), telemetry=RecordingTelemetry()), unparsed=unparsed)
+    assert b"a = 1\n" == trees.source("a.py")
+    assert [] == asked
+    assert (None, None) == (trees("a.py"), trees.parse("a.py", b"a = 1\n"))
+    assert trees("b.py") is not None
+    assert [1] == asked

@@ -511,6 +511,26 @@ def test_after_a_deadline_the_next_file_is_parsed_from_its_start() -> None:
     assert ["g"] == [d.name for d in builder.extract(b"def g(): pass\n", "a.py", "python").definitions]
 
 
+@pytest.mark.parametrize(
+    ("language", "text"),
+    [
+        ("python", b"(" * 40_000),
+        ("javascript", b"x = [" + b"," * 40_000 + b"]\n"),
+        ("rust", b"mod a {\n" + b"{" * 40_000),
+    ],
+)
+def test_signs_without_end_are_named_and_not_queried(language: str, text: bytes) -> None:
+    """The query would take a time quadratic in their number, whatever the clock says: the tree tells before."""
+    with pytest.raises(ParseDeadlineError, match=r"a\.x: thousands of signs in a row .* indexed as text"):
+        SkeletonMapBuilder().extract(text, "a.x", language)
+
+
+def test_a_thousand_signs_here_and_there_cost_no_definition() -> None:
+    """A line of rulers or a row of brackets is nothing."""
+    text = b"(" * 5_000 + b"\n\ndef f(): pass\n"
+    assert "failed" != SkeletonMapBuilder().parse(b"x = 1\n" * 5_000 + text, "a.py", "python").status
+
+
 def test_a_large_file_within_its_deadline_is_parsed_whole() -> None:
     """Handing the text over in pieces changes nothing."""
     skeleton = SkeletonMapBuilder(deadline_s=60).parse_python(_LARGE, "big.py")

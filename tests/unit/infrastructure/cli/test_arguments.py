@@ -9,11 +9,26 @@ import typer
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ctx.infrastructure.cli import commands
+from ctx.infrastructure.cli import commands, map_command, navigation
 from ctx.infrastructure.cli.app import app
-from ctx.infrastructure.cli.arguments import GET, GET_DEFAULTS, SEARCH, SEARCH_DEFAULTS, parse
+from ctx.infrastructure.cli.arguments import (
+    MAP,
+    MAP_DEFAULTS,
+    REFS,
+    REFS_DEFAULTS,
+    SEARCH,
+    SEARCH_DEFAULTS,
+    THIN,
+    parse,
+)
 
-_OF_COMMAND = {"search": (SEARCH, SEARCH_DEFAULTS), "get": (GET, GET_DEFAULTS)}
+_FUNCTIONS = {
+    "search": commands.run_search,
+    "get": commands.run_get,
+    "resolve": navigation.run_resolve,
+    "refs": navigation.run_refs,
+    "map": map_command.run_map,
+}
 
 
 @pytest.mark.parametrize(
@@ -61,10 +76,10 @@ def test_everything_else_is_left_to_the_full_command_line(arguments: list[str]) 
     assert parse(["word", *arguments], SEARCH, SEARCH_DEFAULTS) is None
 
 
-@pytest.mark.parametrize("command", _OF_COMMAND)
+@pytest.mark.parametrize("command", THIN)
 def test_both_parsers_know_the_same_options(command: str) -> None:
     """Every option of the full command line is in the thin one's table under the same name and kind, and vice versa."""
-    table, defaults = _OF_COMMAND[command]
+    table, defaults = THIN[command]
     full = typer.main.get_command(app).commands[command]  # type: ignore[attr-defined]
     options = {
         flag: (parameter.name, parameter.is_flag)
@@ -76,9 +91,10 @@ def test_both_parsers_know_the_same_options(command: str) -> None:
     assert {name for name, _kind in table.values()} == set(defaults)
     for parameter in full.params:
         if parameter.param_type_name == "option" and parameter.name != "help":
-            assert defaults[parameter.name] == ("" if parameter.multiple else parameter.default), parameter.name
-            kinds = {kind for name, kind in table.values() if name == parameter.name}
-            assert parameter.multiple == (kinds == {list}), parameter.name
+            (kind,) = {kind for name, kind in table.values() if name == parameter.name}
+            nothing = {list: "", tuple: ()}
+            assert parameter.multiple == (kind in nothing), parameter.name
+            assert nothing.get(kind, parameter.default) == defaults[parameter.name], parameter.name
 
 
 def test_a_list_grows_with_each_repetition() -> None:
@@ -88,11 +104,27 @@ def test_a_list_grows_with_each_repetition() -> None:
     assert (["x"], "go,c,rust", "!a,b", "") == (words, options["lang"], options["path"], options["kind"])
 
 
-@pytest.mark.parametrize("command", _OF_COMMAND)
+def test_paths_of_a_focus_stay_apart() -> None:
+    """A path may have a comma in it; each given one is kept as it is, in order."""
+    given = ["--focus", "a,b.py", "src", "--focus=c.py", "--focus", ""]
+    assert (MAP_DEFAULTS | {"focus": ("a,b.py", "c.py", "")}, ["src"]) == parse(given, MAP, MAP_DEFAULTS)
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [("2", 2.0), ("0.5", 0.5), ("1e-3", 0.001), ("-1", -1.0), ("soon", None), ("", None), ("٣", None)],
+)
+def test_seconds_may_have_a_fraction(text: str, seconds: float | None) -> None:
+    """What is no number in ASCII is left to the full command line."""
+    expected = None if seconds is None else (REFS_DEFAULTS | {"deadline_s": seconds}, ["f"])
+    assert expected == parse(["f", "--deadline", text], REFS, REFS_DEFAULTS)
+
+
+@pytest.mark.parametrize("command", THIN)
 def test_the_command_takes_what_the_parser_gives(command: str) -> None:
     """Names and defaults of the parser are those of the function it calls."""
-    _table, defaults = _OF_COMMAND[command]
-    taken = inspect.signature(getattr(commands, f"run_{command}")).parameters
+    _table, defaults = THIN[command]
+    taken = inspect.signature(_FUNCTIONS[command]).parameters
     assert {name: taken[name].default for name in defaults} == defaults
 
 

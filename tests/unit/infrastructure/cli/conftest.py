@@ -1,0 +1,38 @@
+"""A small segment of a user without settings, for commands run in the tests' own process."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+FILES = {
+    "shop/cart.py": (
+        "class Cart:\n    def add(self, n):\n        return self\n\n\ndef price(cart):\n    return len(cart)\n"
+    ),
+    "shop/jobs.py": (
+        "from shop.cart import Cart, price\n\n\ndef work(thing):\n    thing.add(1)\n    Cart().add(2)\n"
+        "    price(thing)\n    price(thing)\n    unknown_thing.run()\n"
+    ),
+    "shop/other.py": "class Cart: ...\n",
+}
+
+
+@pytest.fixture
+def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Three files, no index yet."""
+    for name in [name for name in os.environ if name.startswith("CTX_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    for name in ("CONFIG", "STATE", "CACHE"):
+        monkeypatch.setenv(f"XDG_{name}_HOME", str(tmp_path / "home" / name))
+    monkeypatch.setenv("CTX_TELEMETRY_LEVEL", "off")
+    for path, text in FILES.items():
+        file = tmp_path / "segment" / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text)
+    return tmp_path / "segment"

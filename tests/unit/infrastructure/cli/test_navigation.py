@@ -1,0 +1,130 @@
+"""`ctx resolve` and `ctx refs` from their options to what is printed, noted and returned."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from ctx.infrastructure.cli.navigation import run_refs, run_resolve
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+RESOLVED: tuple[tuple[str, dict[str, Any], int, str, str], ...] = (
+    ("price", {}, 0, "shop/cart.py:6:5  function price — def price(cart) (exact)", ""),
+    ("Cart", {"limit": 1}, 0, "shop/cart.py:1:7  class Cart — class Cart (exact)", "1 more candidates (--limit)"),
+    ("zzzz", {}, 1, "", "'zzzz' is not resolved: nothing in the segment is named zzzz"),
+    (
+        "prise",
+        {},
+        0,
+        "shop/cart.py:6:5  function price — def price(cart) (fuzzy)",
+        "'prise': nothing is named prise; these names look alike",
+    ),
+    ("q" * 100, {}, 1, "", f"'{'q' * 79}\\u2026' is not resolved: nothing in the segment is named {'q' * 100}"),
+    ("Cart", {"limit": 0}, 2, "", "--limit must be from 1 to 1000, found 0"),
+)
+
+
+@pytest.mark.parametrize("case", RESOLVED, ids=lambda case: f"{case[0][:9]} {case[1]}")
+def test_resolve_in_text(
+    shop: Path, capsys: pytest.CaptureFixture[str], case: tuple[str, dict[str, Any], int, str, str]
+) -> None:
+    """A line a candidate; what is left out, guessed or missing is a note."""
+    selector, options, exit_code, out, err = case
+    assert exit_code == run_resolve(selector, segment=str(shop), **options)
+    assert (_lines(out), _lines(err, "ctx: ")) == tuple(capsys.readouterr())
+
+
+USES: tuple[tuple[str, dict[str, Any], int, str, str], ...] = (
+    (
+        "shop.cart.price",
+        {"limit": 2},
+        0,
+        """shop/cart.py:6:5  definition: def price(cart):
+shop/jobs.py:1:29  import: from shop.cart import Cart, price""",
+        """4 uses; 2 files looked at
+2 more are left out (--limit, --budget)""",
+    ),
+    (
+        "shop.cart.price",
+        {"callers": True},
+        0,
+        "shop/jobs.py:4  work L7, 8: price(thing)",
+        "1 caller; 2 files looked at",
+    ),
+    (
+        "shop.cart.Cart.add",
+        {},
+        0,
+        """shop/cart.py:2:9  definition in Cart: def add(self, n):
+shop/jobs.py:6:12  call in work: Cart().add(2)
+shop/jobs.py:5:11  call? in work: thing.add(1)""",
+        "3 uses, 1 uncertain (?); 2 files looked at",
+    ),
+    (
+        "work",
+        {"callees": True},
+        0,
+        """add L5?
+  shop/cart.py:2:9  method Cart.add — def add(self, n) (name)
+Cart L6
+  shop/cart.py:1:7  class Cart — class Cart (import)
+add L6
+  shop/cart.py:2:9  method Cart.add — def add(self, n) (member)
+price L7 (2 calls)
+  shop/cart.py:6:5  function price — def price(cart) (import)
+run L9  not known""",
+        "",
+    ),
+    ("shop.cart.price", {"callees": True}, 0, "len L7  outside the segment", ""),
+    ("zzzz", {}, 1, "", "'zzzz' is not resolved: nothing in the segment is named zzzz"),
+    ("Cart.add", {"callees": True}, 1, "", "'Cart.add': it calls nothing"),
+    ("work", {"callers": True, "callees": True}, 2, "", "--callers and --callees are two questions; ask one at a time"),
+)
+
+
+@pytest.mark.parametrize("case", USES, ids=lambda case: f"{case[0]} {case[1]}")
+def test_refs_in_text(
+    shop: Path, capsys: pytest.CaptureFixture[str], case: tuple[str, dict[str, Any], int, str, str]
+) -> None:
+    """A line a use, caller or callee; a question mark where the name fits and no more is known."""
+    selector, options, exit_code, out, err = case
+    assert exit_code == run_refs(selector, segment=str(shop), **options)
+    assert (_lines(out), _lines(err, "ctx: ")) == tuple(capsys.readouterr())
+
+
+def _lines(text: str, start: str = "") -> str:
+    return "".join(f"{start}{line}\n" for line in text.splitlines())
+
+
+def test_several_meanings_are_said(shop: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The uses are those of every class of that name."""
+    assert 0 == run_refs("Cart", segment=str(shop))
+    assert "ctx: 'Cart' means 2 definitions; `ctx resolve` lists them\n" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("view", "key"), [({}, "references"), ({"callers": True}, "callers"), ({"callees": True}, "callees")]
+)
+def test_the_object_of_refs_has_the_list_of_its_view(
+    shop: Path, capfdbinary: pytest.CaptureFixture[bytes], view: dict[str, bool], key: str
+) -> None:
+    """One list, under its own name, whose rows say where and what."""
+    assert 0 == run_refs("work" if key == "callees" else "shop.cart.price", segment=str(shop), as_json=True, **view)
+    document = json.loads(capfdbinary.readouterr().out)
+    assert ("ctx.refs/1", {"references": "uses"}.get(key, key)) == (document["schema"], document["view"])
+    assert [key] == [name for name in ("references", "callers", "callees") if name in document]
+    assert {"references": "path", "callers": "lines", "callees": "found"}[key] in document[key][0]
+
+
+def test_the_object_of_resolve_has_its_candidates(shop: Path, capfdbinary: pytest.CaptureFixture[bytes]) -> None:
+    """With the id that `ctx get` takes, and the count before the limit."""
+    assert 0 == run_resolve("Cart", segment=str(shop), as_json=True, limit=1)
+    document = json.loads(capfdbinary.readouterr().out)
+    assert ("ctx.resolve/1", 2, True, True) == tuple(
+        document[key] for key in ("schema", "total", "ambiguous", "complete")
+    )
+    assert ["shop/cart.py#Cart@"] == [row["id"][:-8] for row in document["found"]]

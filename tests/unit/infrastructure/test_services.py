@@ -1,0 +1,109 @@
+"""The wiring: what is kept between questions, what makes another index, and what the parsing processes are told."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from ctx.application.resolve import ResolveRequest
+from ctx.domain.errors import CtxError
+from ctx.infrastructure import parse_pool, services
+from ctx.infrastructure.parse_pool import ParsePool
+from ctx.infrastructure.services import Services
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+@pytest.fixture
+def segment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A small segment of a user without settings."""
+    for name in [name for name in os.environ if name.startswith("CTX_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    for name in ("CONFIG", "STATE", "CACHE"):
+        monkeypatch.setenv(f"XDG_{name}_HOME", str(tmp_path / "home" / name))
+    monkeypatch.setenv("CTX_TELEMETRY_LEVEL", "off")
+    folder = tmp_path / "segment"
+    folder.mkdir()
+    (folder / "jobs.py").write_text("def run(): ...\n")
+    (folder / "app.py").write_text("from jobs import run\n\nrun()\n")
+    return folder
+
+
+@pytest.fixture
+def opened(segment: Path) -> Iterator[Services]:
+    with Services(str(segment)) as found:
+        found.refresh()
+        yield found
+
+
+def test_modules_and_trees_are_made_once_for_each_state_of_the_index(opened: Services, segment: Path) -> None:
+    """They serve every question until something changes, and then know of it."""
+    modules, trees = opened.modules(), opened.trees
+    tree = trees("app.py")
+    opened.refresh()
+    assert (True, True, True) == (opened.modules() is modules, opened.trees is trees, opened.trees("app.py") is tree)
+    assert () == modules.files_of("later", "python", "app.py")
+    (segment / "later.py").write_text("def new(): ...\n")
+    (segment / "app.py").write_text("from later import new\n\nnew()\n")
+    opened.refresh()
+    assert ("later.py",) == opened.modules().files_of("later", "python", "app.py")
+    changed = opened.trees("app.py")
+    assert changed is not None
+    assert "new()" == changed.line_text(3)
+    assert ["later.py"] == [c.path for c in opened.resolve()(ResolveRequest("app.py:3:1")).found]
+
+
+def test_a_rebuilt_index_is_another_state(opened: Services, segment: Path) -> None:
+    """Its generations count from 1 again, which must not be taken for the old ones."""
+    modules = opened.modules()
+    (segment / "jobs.py").unlink()
+    opened.rebuild()
+    opened.refresh(whole=True)
+    assert modules is not opened.modules()
+    assert () == opened.modules().files_of("jobs", "python", "app.py")
+
+
+def test_manifests_are_read_through_the_segment(opened: Services, segment: Path) -> None:
+    """A Go module's name leads to its files."""
+    (segment / "go.mod").write_text("module example.org/shop\n")
+    (segment / "cart").mkdir()
+    (segment / "cart/cart.go").write_text("package cart\n")
+    opened.refresh()
+    assert ("cart/cart.go",) == opened.modules().files_of("example.org/shop/cart", "go", "main.go")
+
+
+def test_nearness_is_that_of_the_typed_files(opened: Services) -> None:
+    """Nothing typed is nothing near, and no list of files is read for it."""
+    assert {"jobs.py": 1.0, "app.py": 0.5} == opened.nearness(["./jobs.py"])
+    assert {} == opened.nearness([])
+    with pytest.raises(CtxError, match="no such file"):
+        opened.nearness(["gone.py"])
+
+
+def test_another_release_extracts_anew(segment: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What an older one stored may not mean the same; the same release reads nothing again."""
+    for version, added in (("1.0", 2), ("1.0", 0), ("1.1", 2)):
+        monkeypatch.setattr(services, "__version__", version)
+        with Services(str(segment)) as opened:
+            assert added == opened.refresh().files_added, version
+
+
+def test_workers_get_memory_for_the_files_they_may_read(segment: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The pool knows the size limit of the configuration."""
+    told: list[int] = []
+
+    class NotedPool(ParsePool):
+        def __init__(self, *arguments: Any, max_file_bytes: int, **options: Any) -> None:
+            told.append(max_file_bytes)
+            super().__init__(*arguments, max_file_bytes=max_file_bytes, **options)
+
+    monkeypatch.setattr(parse_pool, "ParsePool", NotedPool)
+    monkeypatch.setenv("CTX_INDEX_MAX_FILE_BYTES", "123456")
+    with Services(str(segment)) as opened:
+        assert 2 == opened.refresh().files_added
+    assert [123456] == told
