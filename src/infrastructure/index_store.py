@@ -100,6 +100,7 @@ class IndexStore:
         """Remember where the index is; `open` touches the disk."""
         self.path = path
         self._db: sqlite3.Connection | None = None
+        self.is_frozen = False  # read as it stands, because there is no room to write
         self._lock_fd: int | None = None
 
     def __enter__(self) -> IndexStore:
@@ -176,6 +177,8 @@ class IndexStore:
         if self._lock_fd is not None:
             yield
             return
+        if self.is_frozen:
+            raise IndexBusyError(f"{self.path}: no room to write the index; free some space and run the command again")
         try:
             fd = os.open(self.path + ".lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o644)
         except OSError as error:
@@ -620,11 +623,32 @@ class IndexStore:
         except OSError as error:
             raise _unusable(self.path, error.strerror) from error
         self._db = sqlite3.connect(self.path, timeout=10.0, isolation_level=None)
-        self._execute("PRAGMA journal_mode = WAL")
+        try:
+            self._db.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as error:
+            if not self._freeze(error):
+                raise
+            return
         # With WAL this is safe against kill -9; only a power cut may lose the last commits, never the file.
         self._execute("PRAGMA synchronous = NORMAL")
         # No memory map: it saves nothing measurable, counts as this process's memory, and a file that another program
         # truncates would then end the process with SIGBUS instead of an error.
+
+    def _freeze(self, error: sqlite3.OperationalError) -> bool:
+        """Open the file as it stands where a full disk has no room for what SQLite keeps beside it; tell if that went.
+
+        Only what was committed into the file itself is read, so one that waits in a log forbids it.
+        """
+        full = (sqlite3.SQLITE_IOERR, sqlite3.SQLITE_FULL, sqlite3.SQLITE_CANTOPEN)
+        if error.sqlite_errorcode & 0xFF not in full or _size_of(self.path + "-wal") or not _size_of(self.path):
+            return False
+        self._disconnect()
+        import urllib.parse  # late: this is rare, and takes 5 ms
+
+        name = urllib.parse.quote(os.fsencode(os.path.abspath(self.path)))
+        self._db = sqlite3.connect(f"file:{name}?mode=ro&immutable=1", uri=True, isolation_level=None)
+        self.is_frozen = True
+        return True
 
     def _rows(self, sql: str, arguments: Sequence[Any] = ()) -> list[Any]:
         """Return all rows: damage may show at any of them, and has to show here."""
@@ -684,6 +708,13 @@ def _translated(error: sqlite3.Error | UnicodeDecodeError, path: str) -> Excepti
     if isinstance(error, sqlite3.OperationalError) and code in (0, sqlite3.SQLITE_ERROR):
         return IndexDamagedError(f"{path}: not the index expected here ({error}); run `ctx index --rebuild`")
     return _unusable(path, error)
+
+
+def _size_of(path: str) -> int:
+    try:
+        return os.path.getsize(path)
+    except OSError:
+        return 0
 
 
 def _is_storable(text: str) -> bool:

@@ -13,6 +13,7 @@ from ..application.refresh_index import RefreshIndex, RefreshReport
 from ..domain.errors import IndexBusyError, IndexDamagedError
 from ..domain.index_records import PACK_META, PACK_PATH
 from ..domain.source_files import SourceText, display_path, os_path_of
+from ..domain.terminal_text import without_controls
 from .clock import SystemClock
 from .config import Config, load_config
 from .file_system import FileSystemAdapter
@@ -68,7 +69,7 @@ class Services:
             directory=os.path.join(self.state_folder, "telemetry") if self.is_elsewhere else None,
         )
         if self.is_elsewhere:
-            self.warn(f"{CTX_FOLDER}/ cannot be written in this segment; index and telemetry go to the user's cache")
+            self.warn(f"{CTX_FOLDER}/ cannot be written (or is a link); index and telemetry go to the user's cache")
         self._store: IndexStore | None = None
         self._watcher: NotifyWatcher | None = None
         self._index_file: tuple[int, int] | None = None
@@ -146,6 +147,8 @@ class Services:
                         store.remove()
                         store.open()
                     self._restart(store, mark)
+            if store.is_frozen:
+                self.warn("there is no room to write the index; it answers as it stands")
             self._store = store
         return self._store
 
@@ -169,8 +172,29 @@ class Services:
         self._tell_rebuild(error)
         self.rebuild()
 
+    def build_anew(
+        self,
+        *,
+        on_progress: Callable[[int, int], None] = lambda _done, _total: None,
+        on_wait: Callable[[], None] = lambda: None,
+    ) -> RefreshReport:
+        """Throw the index away and build it whole; until that is done, other processes answer from the old one."""
+        try:
+            store = self.store
+            with store.writing(wait_s=LOCK_WAIT_S, on_wait=on_wait), store.transaction():
+                kept = {key: store.meta(key) for key in ("settings", "generation")}
+                store.empty()
+                for key, value in kept.items():
+                    store.set_meta(key, value)
+                if store.check() != "ok":
+                    raise IndexDamagedError(f"{self.index_path}: the index is damaged")
+                return self._refresh(True, on_progress, on_wait)
+        except IndexDamagedError:
+            self.rebuild()
+            return self._refresh(True, on_progress, on_wait)
+
     def rebuild(self) -> None:
-        """Throw the index away; the next refresh builds it whole."""
+        """Throw a damaged index away; the next refresh builds it whole."""
         store = self._store or IndexStore(self.index_path)
         os.makedirs(self.state_folder, exist_ok=True)
         with store.writing(wait_s=LOCK_WAIT_S):
@@ -418,7 +442,8 @@ def _state_folder(segment: str) -> tuple[str, bool]:
 def say(text: str) -> None:
     """Write one line for the person to standard error; a closed one is no reason to fail."""
     try:
-        sys.stderr.write(f"ctx: {text}\n")
+        # Messages quote names out of files.
+        sys.stderr.write(f"ctx: {without_controls(text) if sys.stderr.isatty() else text}\n")
         sys.stderr.flush()
     except (OSError, ValueError):
         pass

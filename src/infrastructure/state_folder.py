@@ -5,9 +5,12 @@
 
 from __future__ import annotations
 
+import errno
 import os
 
 CTX_FOLDER = "_ctx"
+_WRITTEN = ("telemetry", "index.db", "index.db-wal", "index.db-shm", "index.db.lock")
+"""What is opened by name in the folder; the pack and the summaries are renamed into place, which replaces a link."""
 _GITIGNORE = b"*\n!.gitignore\n!config.toml\n"
 
 
@@ -18,10 +21,15 @@ def make_ctx_folder(segment_path: str) -> str:
     as it is.
 
     Raises:
-        OSError: the folder cannot be made.
+        OSError: the folder cannot be made, or it or something ctx writes in it is a link.
     """
     folder = os.path.join(segment_path, CTX_FOLDER)
     make_folder(folder)
+    # A repository can ship links: whoever searched it would write wherever they lead.
+    for name in ("", *_WRITTEN):
+        path = os.path.join(folder, name) if name else folder
+        if os.path.islink(path):
+            raise OSError(errno.ELOOP, "is a symbolic link", path)
     # O_EXCL: two first runs at once must not write it twice, and a link of that name is not followed.
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
     try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import random
@@ -9,6 +10,7 @@ import select
 import signal
 import subprocess
 import time
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import pytest
@@ -254,25 +256,76 @@ def test_files_that_cannot_grow(sandbox: Sandbox, file_bytes_max: int) -> None:
 @pytest.mark.parametrize("kilobytes", [64, 400, 1_500])
 def test_full_disk(sandbox: Sandbox, kilobytes: int) -> None:
     """A full disk is named, nothing on it is damaged, and with the index elsewhere the same tree is searched."""
-    disk = sandbox.root / "disk"
-    disk.mkdir()
-    made = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", f"size={kilobytes}k", "tmpfs", str(disk)], capture_output=True, check=False
-    )
-    if made.returncode:
-        pytest.skip("mounting a small disk needs root")
-    try:
-        _many(sandbox, 250)
-        (sandbox.segment / "_ctx").symlink_to(disk)
+    _many(sandbox, 250)
+    with _small_disk(sandbox.segment / "_ctx", kilobytes):
         run = sandbox.run("index")
-        (sandbox.segment / "_ctx").unlink()
         assert 3 == run.exit_code, run
         assert "Traceback" not in run.err
         assert "internal error" not in run.err
         assert "disk is full" in run.err or "free" in run.err, run
-        _is_whole(sandbox, 251)
+    _is_whole(sandbox, 251)
+
+
+@contextmanager
+def _small_disk(folder: Path, kilobytes: int) -> Iterator[None]:
+    """Mount a disk of that size; skips where that is not allowed."""
+    folder.mkdir(exist_ok=True)
+    made = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", f"size={kilobytes}k", "tmpfs", str(folder)], capture_output=True, check=False
+    )
+    if made.returncode:
+        pytest.skip("mounting a small disk needs root")
+    try:
+        yield
     finally:
-        subprocess.run(["umount", str(disk)], check=True)
+        subprocess.run(["umount", str(folder)], check=True)
+
+
+def test_an_index_on_a_disk_that_filled_up_answers(sandbox: Sandbox) -> None:
+    """SQLite wants room beside the file even to read it; what is committed is read all the same, and it is said."""
+    _many(sandbox, 50)
+    with _small_disk(sandbox.segment / "_ctx", 6_000):
+        sandbox.ok("index")
+        with contextlib.suppress(OSError), (sandbox.segment / "_ctx/filler").open("wb", buffering=0) as filler:
+            while filler.write(b"x" * 1024):
+                pass
+        run = sandbox.run("search", "needle_function", "--json")
+        assert (0, "needle_function") == (run.exit_code, run.document["hits"][0]["name"]), run
+        assert "there is no room to write the index; it answers as it stands" in run.err
+
+
+def test_links_of_a_repository_are_not_written_through(sandbox: Sandbox) -> None:
+    """Whoever clones a repository and searches it must not write where its `_ctx` or something in it leads."""
+    outside = sandbox.root / "outside"
+    outside.mkdir()
+    _many(sandbox, 3)
+    own = sandbox.segment / "_ctx"
+    own.symlink_to(outside)
+    for _ in range(2):
+        for command in (("search", "needle_function"), ("index", "--rebuild"), ("build",)):
+            run = sandbox.run(*command)
+            assert "_ctx/ cannot be written (or is a link)" in run.err, run
+        assert [] == list(outside.iterdir())
+        if own.is_symlink():
+            own.unlink()
+            own.mkdir()
+            (own / "index.db").symlink_to(outside / "index.db")
+            (own / "telemetry").symlink_to(outside)
+
+
+def test_a_rebuild_is_not_seen_half_done(sandbox: Sandbox) -> None:
+    """Beside `ctx index --rebuild`, every answer is that of a whole index."""
+    _many(sandbox, 300)
+    sandbox.ok("index")
+    rebuild = sandbox.start("index", "--rebuild")
+    beside = 0
+    while rebuild.poll() is None or not beside:
+        run = sandbox.run("search", "needle_function", "--json")
+        assert 0 == run.exit_code, run
+        assert 301 == run.document["index"]["files"]
+        beside += 1
+    assert 0 == sandbox.finish(rebuild).exit_code
+    _is_whole(sandbox, 301)
 
 
 def _search_at_once(sandbox: Sandbox, count: int) -> list[Run]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 from typing import TYPE_CHECKING, Any
 
@@ -107,3 +108,41 @@ def test_workers_get_memory_for_the_files_they_may_read(segment: Path, monkeypat
     with Services(str(segment)) as opened:
         assert 2 == opened.refresh().files_added
     assert [123456] == told
+
+
+def test_an_index_built_anew_replaces_the_old_one_at_once(opened: Services, segment: Path) -> None:
+    """Another reader sees the old index until the new one is whole, and what fails leaves the old one."""
+    with Services(str(segment)) as reader:
+        (segment / "late.py").write_text("def late(): ...\n")
+        seen: list[int] = []
+        report = opened.build_anew(on_progress=lambda _done, _total: seen.append(reader.store.file_count()))
+        assert {2} == set(seen)
+        assert (3, 3) == (report.files_added, reader.store.file_count())
+
+        def fail(_done: int, _total: int) -> None:
+            raise KeyboardInterrupt
+
+        with pytest.raises(KeyboardInterrupt):
+            opened.build_anew(on_progress=fail)
+        assert (3, "1") == (reader.store.file_count(), reader.store.meta("complete"))
+
+
+def test_a_damaged_index_is_built_anew_all_the_same(opened: Services, segment: Path) -> None:
+    """There is no old one to answer from; the file is thrown away."""
+    opened.store.close()
+    with open(opened.index_path, "r+b") as file:
+        file.seek(4096)
+        file.write(b"\xff" * 8192)
+    with Services(str(segment)) as again:
+        assert 2 == again.build_anew().files_added
+        assert "ok" == again.store.check()
+
+
+@pytest.mark.parametrize(("is_terminal", "expected"), [(True, "ctx: a\ufffd[31mb\n"), (False, "ctx: a\x1b[31mb\n")])
+def test_what_is_said_steers_no_terminal(is_terminal: bool, expected: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Messages quote names out of files; a pipe gets them as they are."""
+    stream = io.StringIO()
+    monkeypatch.setattr(stream, "isatty", lambda: is_terminal)
+    monkeypatch.setattr(services.sys, "stderr", stream)
+    services.say("a\x1b[31mb")
+    assert expected == stream.getvalue()

@@ -46,3 +46,16 @@ def test_xdg_variables_decide(variable: str, function: object, monkeypatch: pyte
     for value, expected in (("/x", "/x/ctx"), ("relative", below), ("", below)):
         monkeypatch.setenv(variable, value)
         assert function() == expected
+
+
+@pytest.mark.parametrize("name", ["", "telemetry", "index.db", "index.db-wal", "index.db.lock"])
+def test_a_folder_that_leads_elsewhere_is_refused(tmp_path: Path, name: str) -> None:
+    """A repository may ship links where ctx writes."""
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    folder = tmp_path / "segment" / "_ctx"
+    (folder if name else folder.parent).mkdir(parents=True)
+    (folder / name if name else folder).symlink_to(outside)
+    with pytest.raises(OSError, match="symbolic link"):
+        make_ctx_folder(str(folder.parent))
+    assert [] == list(outside.iterdir())
