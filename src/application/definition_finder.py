@@ -28,7 +28,7 @@ from ..domain.syntax import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from ..domain.module_map import ModuleMap
     from ..domain.ports import IndexPort
@@ -194,8 +194,7 @@ class DefinitionFinder:
         first = name.partition(".")[0]
         if any(taken.alias == first for taken in self.imports(path)):
             return [OUTSIDE]
-        is_builtin = first in _BUILTINS.get(self.modules.language_of(path), ())
-        return [OUTSIDE] if is_builtin else []
+        return [OUTSIDE] if is_builtin(first, (self.modules.language_of(path),)) else []
 
     def _at_origin(self, path: str, name: str) -> list[Meaning]:
         if not name:
@@ -660,6 +659,11 @@ class DefinitionFinder:
             values = [m for m in self.values(expression, tree, cls.path, 2) if m.kind in ("class", "outside")]
             found += values[:1] or [OUTSIDE]
         return [m for m in dict.fromkeys(found) if m.row != cls.row or m.path != cls.path]
+
+
+def is_builtin(name: str, languages: Iterable[str]) -> bool:
+    """Tell whether the first of the languages whose built-in names are known has this one."""
+    return name in next((_BUILTINS[language] for language in languages if language in _BUILTINS), ())
 
 
 def _merged(lists: list[list[Meaning]]) -> list[Meaning]:

@@ -58,19 +58,31 @@ class Filters:
         return " AND ".join(parts), (*self.kinds, *arguments)
 
 
+def check_lists(*, kind: str | None, lang: str | None, path: str | None) -> None:
+    """See that a list that was given (None: it was not) names something: an empty one would silently narrow nothing.
+
+    Raises: UsageError that names the option.
+    """
+    for option, value in (("--kind", kind), ("--lang", lang), ("--path", path)):
+        if value is not None and not value.replace(",", "").strip():
+            raise UsageError(f"{option} is empty; give one or more values with commas between, or leave it out")
+
+
 def read_filters(kind: str = "", lang: str = "", path: str = "") -> Filters:
     """Return the filters that three lists write; blanks around a value and empty values do not count.
 
-    Raises: UsageError for a list of paths that is too long.
+    Raises: UsageError for a list of paths that is too long, or a `!` without a path that it takes away.
     """
     if len(path) > PATTERN_CHARS_MAX:
         raise UsageError(f"--path is {len(path)} characters long, at most {PATTERN_CHARS_MAX} are taken")
     paths = [_trimmed(part) for part in _COMMA.split(path)]
+    if any(part.startswith("!") and not _trimmed(part[1:]) for part in paths):
+        raise UsageError("--path: after '!' goes the path to leave out, a folder or a pattern")
     return Filters(
         tuple(dict.fromkeys(part.strip().lower() for part in kind.split(",") if part.strip())),
         tuple(dict.fromkeys(part.strip().lower() for part in lang.split(",") if part.strip())),
         tuple(dict.fromkeys(part for part in paths if part and not part.startswith("!"))),
-        tuple(dict.fromkeys(_trimmed(part[1:]) for part in paths if part.startswith("!") and _trimmed(part[1:]))),
+        tuple(dict.fromkeys(_trimmed(part[1:]) for part in paths if part.startswith("!"))),
     )
 
 

@@ -125,17 +125,29 @@ class FindReferences:
         meanings = [meaning for meaning in resolution.meanings if meaning.reason not in _UNFIT]
         if not meanings:
             return self._nothing(request, resolution)
-        targets = tuple(self.resolve.candidate(meaning) for meaning in meanings[: request.limit])
         if request.view == "callees":
-            return self._with_callees(request, resolution, meanings, targets, finder)
-        end_ns = started_ns + int(request.deadline_s * 1e9)
+            answer = self._with_callees(request, resolution, meanings, finder)
+        else:
+            end_ns = started_ns + int(request.deadline_s * 1e9)
+            answer = self._with_uses(request, resolution, meanings, finder, end_ns)
+        stale = self.resolve.why_stale(request.query, resolution)
+        return replace(answer, reason="; ".join(filter(None, (stale, answer.reason))))
+
+    def _with_uses(
+        self,
+        request: RefsRequest,
+        resolution: Resolution,
+        meanings: list[Meaning],
+        finder: DefinitionFinder,
+        end_ns: int,
+    ) -> ReferencesAnswer:
         found = self._search(meanings, resolution.word, finder, end_ns)
         found.uses.sort(key=lambda use: (not use.certain, is_test_path(use.path), use.path, use.line, use.column))
         is_whole = found.is_whole and not found.files_unparsed
         complete = is_whole and not finder.was_late and all(use.certain for use in found.uses)
         answer = ReferencesAnswer(
             request.query,
-            targets,
+            self._targets(request, meanings),
             (),
             (),
             (),
@@ -155,6 +167,9 @@ class FindReferences:
             if request.view == "callers"
             else self._cut(answer, found.uses, request)
         )
+
+    def _targets(self, request: RefsRequest, meanings: list[Meaning]) -> tuple[SymbolCandidate, ...]:
+        return tuple(self.resolve.candidate(meaning) for meaning in meanings[: request.limit])
 
     def _nothing(self, request: RefsRequest, resolution: Resolution) -> ReferencesAnswer:
         near = tuple(dict.fromkeys(meaning.row.name for meaning in resolution.meanings))[:5]
@@ -334,7 +349,6 @@ class FindReferences:
         request: RefsRequest,
         resolution: Resolution,
         meanings: list[Meaning],
-        targets: tuple[SymbolCandidate, ...],
         finder: DefinitionFinder,
     ) -> ReferencesAnswer:
         target = next((m for m in meanings if m.row.kind in FUNCTION_KINDS | CLASS_KINDS), meanings[0])
@@ -353,7 +367,7 @@ class FindReferences:
             kept.append(callee)
         return ReferencesAnswer(
             request.query,
-            targets,
+            self._targets(request, meanings),
             (),
             (),
             tuple(kept),

@@ -8,12 +8,14 @@ candidates, ranked.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from ..domain.chunk_ids import format_id
+from ..domain.chunk_ids import format_id, parse_id
 from ..domain.errors import NotFoundError, UsageError
 from ..domain.identifiers import words_of
+from ..domain.imports import parse_import
 from ..domain.index_records import DefinitionRow
 from ..domain.ranking import is_test_path
 from ..domain.selectors import DottedName, FileName, ModuleName, Position, parse_selector
@@ -21,7 +23,7 @@ from ..domain.source_files import display_path
 from ..domain.symbol_answer import GUESSES, INDEX, TREE_SITTER, SymbolAnswer, SymbolCandidate, definition_id
 from ..domain.symbols import CLASS_KINDS, CONTAINER_KINDS, FUNCTION_KINDS
 from ..domain.syntax import first_name
-from .definition_finder import NOT_STORED, DefinitionFinder, Meaning
+from .definition_finder import NOT_STORED, DefinitionFinder, Meaning, is_builtin
 from .search import nearest_names
 from .unparsed_files import why_unparsed
 
@@ -44,6 +46,7 @@ _NAMED_MAX = 5000
 _GUESSES_MAX = 200
 _PREFIX_CHARS_MIN = 3
 _MODULE_FILES_MAX = 24
+_MODULE_JOINT = re.compile(r"::|[./\\]")
 _FAMILIES = {"typescript": "javascript", "tsx": "javascript", "c": "cpp"}
 
 
@@ -89,6 +92,7 @@ class Resolve:
         if not 1 <= request.limit <= RESOLVE_LIMIT_MAX:
             raise UsageError(f"--limit must be from 1 to {RESOLVE_LIMIT_MAX}, found {request.limit}")
         resolution = self.resolution_of(parse_selector(request.query), self.finder())
+        stale = self.why_stale(request.query, resolution)
         found = tuple(self.candidate(meaning) for meaning in resolution.meanings[: request.limit])
         return SymbolAnswer(
             request.query,
@@ -97,9 +101,23 @@ class Resolve:
             resolution.complete,
             self.index.meta("as_of"),
             len(resolution.meanings),
-            resolution.reason,
+            "; ".join(filter(None, (stale, resolution.reason))),
             () if found else nearest_names(resolution.word, self.index),
         )
+
+    def why_stale(self, query: str, resolution: Resolution) -> str:
+        """Return the note on an id whose text is not there any more, "" for one that is up to date or no id."""
+        wanted = parse_id(query.strip())
+        if wanted is None or not resolution.meanings:
+            return ""
+        record = self.index.file(wanted.path.removeprefix("./"))
+        chunks = record.chunks if record is not None else ()
+        if any(chunk.digest == wanted.digest and chunk.qualname == wanted.qualname for chunk in chunks):
+            return ""
+        ids = {parse_id(self.candidate(meaning).id) for meaning in resolution.meanings}
+        if any(one is not None and one.digest == wanted.digest for one in ids):
+            return ""
+        return f"the text behind this id changed; this is what {resolution.word} is now"
 
     def finder(self, *, deadline_s: float | None = None) -> DefinitionFinder:
         """Return a finder whose time begins now."""
@@ -149,7 +167,31 @@ class Resolve:
         modules = self._modules_named(".".join(parts), finder)
         if modules:
             return Resolution(tuple(modules), name)
+        if self._is_outside(parts, finder):
+            return _outside(".".join(parts), INDEX)
         return self._guessed(parts, stored)
+
+    def _is_outside(self, parts: tuple[str, ...], finder: DefinitionFinder) -> bool:
+        """Tell whether a name is a built-in, or one that the segment's imports only ever take from outside.
+
+        A name that the segment itself defines somewhere, or that one of its imports leads to a file, is not known to
+        be outside. Only asked when nothing is found: it reads every import that holds the first part.
+        """
+        first = parts[0]
+        if any(stored.row.name == first for stored in self.index.definitions_named(first, _GUESSES_MAX)):
+            return False
+        # Of the language of most files: `process` is a word like any other where one script is JavaScript.
+        found = is_builtin(first, (language for language, _files in self.index.facts().languages))
+        for path, language, _line, text in self.index.imports():
+            if first not in text:
+                continue
+            for taken in parse_import(language, text):
+                if taken.module.startswith(".") or not (taken.alias == first or _names_module(parts, taken.module)):
+                    continue  # what is relative and not there is made by a build, or missing
+                if finder.modules.files_of(taken.module, language, path):
+                    return False
+                found = True
+        return found
 
     def _guessed(self, parts: tuple[str, ...], stored: list[StoredDefinition]) -> Resolution:
         """Return what is not it and may be what was meant."""
@@ -358,7 +400,7 @@ class Resolve:
         if known:
             return Resolution(tuple(known), use.name, TREE_SITTER)
         if meanings:
-            return Resolution((), use.name, TREE_SITTER, reason=f"{use.name} is defined outside the segment")
+            return _outside(use.name, TREE_SITTER)
         language = family_of(tree.language)
         stored = [s for s in self.index.definitions_named(use.name, _NAMED_MAX) if s.row.name == use.name]
         stored = [s for s in stored if family_of(s.language) == language]
@@ -425,6 +467,18 @@ class Resolve:
                 if chunk.start_line <= row.name_line <= chunk.end_line:
                     return format_id(record.path, chunk.qualname, chunk.digest, chunk.twin)
         return definition_id(record, row)
+
+
+def _outside(name: str, resolved_by: str) -> Resolution:
+    """Return the answer for a name that is known not to be in the segment; without a word, nothing near is named."""
+    return Resolution((), "", resolved_by, reason=f"{name} is defined outside the segment")
+
+
+def _names_module(parts: tuple[str, ...], module: str) -> bool:
+    """Tell whether a dotted name begins with a module, or the module with the name."""
+    names = tuple(part for part in _MODULE_JOINT.split(module) if part)
+    count = min(len(names), len(parts))
+    return count > 0 and names[:count] == parts[:count]
 
 
 def _distinct(meanings: list[Meaning]) -> tuple[Meaning, ...]:

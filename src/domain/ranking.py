@@ -42,7 +42,7 @@ class RankingWeights:
     similar_name: float = 0.7
     qualified_scope: float = 0.8
     name_coverage: float = 0.33
-    path_word: float = 0.35
+    path_word: float = 0.2
     coherence: float = 0.7
     damp_test: float = 0.3
     damp_prose: float = 0.4

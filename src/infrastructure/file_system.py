@@ -167,9 +167,7 @@ class FileSystemAdapter:
             frozenset(listed),
         )
 
-    def _scope(
-        self, root_fd: int, before: Walk, changes: Changes
-    ) -> tuple[frozenset[OsPath], int | None] | None:
+    def _scope(self, root_fd: int, before: Walk, changes: Changes) -> tuple[frozenset[OsPath], int | None] | None:
         """Return which known directories not to enter, and how far up the repository is.
 
         None when only a whole walk can tell.

@@ -5,20 +5,23 @@ from __future__ import annotations
 import os
 
 from ..domain.errors import CtxError, UsageError
+from ..domain.source_files import display_path
 
 _HEX = frozenset("0123456789abcdef")
 
 
-def find_segment(given: str = "", start: str = "") -> str:
+def find_segment(given: str | None = None, start: str = "") -> str:
     """Return the segment's absolute path: the one given, else the nearest parent with `_ctx` or `.git`, else here.
 
-    Raises: UsageError for a given path that is no directory; CtxError when the current directory is gone.
+    Raises: UsageError for a given path that is empty or no directory; CtxError when the current directory is gone.
     """
-    if given:
+    if given == "":  # of an unset variable: the directory we happen to be in is not what was meant
+        raise UsageError("--segment is empty; give the directory to work on, or leave it out")
+    if given is not None:
         path = os.path.realpath(given)
         if not os.path.isdir(path):
             what = "is not a directory" if os.path.exists(path) else "does not exist"
-            raise UsageError(f"--segment {given}: {what}; give the directory to work on")
+            raise UsageError(f"--segment {display_path(os.fsencode(given))}: {what}; give the directory to work on")
         return path
     try:
         here = os.path.realpath(start or os.getcwd())

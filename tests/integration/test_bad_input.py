@@ -799,3 +799,34 @@ def test_json_stays_json(repository: Sandbox) -> None:
     assert "odd.py" == json.loads(run.out)["hits"][0]["path"]
     (item,) = repository.json("get", "odd.py", "--mode", "raw")["items"]
     assert (repository.segment / "odd.py").read_text() == item["text"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("search", "how", "are", "sessions"), "goes in quotes: `ctx search 'how are sessions stored'`"),
+        (("search", "-F", "->"), "No such option: ->. A text that begins with - goes after --: `ctx search -- TEXT`"),
+        (("get", "-file.py"), "goes after --: `ctx get -- TEXT`"),
+        (("search", "x", "--path", ""), "--path is empty"),
+        (("search", "x", "--path", "!"), "after '!' goes the path"),
+        (("search", "x", "--kind="), "--kind is empty"),
+        (("search", "x", "--lang", ","), "--lang is empty"),
+        (("search", "x", "-s", ""), "--segment is empty"),
+        (("index", "-s", ""), "--segment is empty"),
+        (("search", "x", "-s", b"\xff"), "--segment \\xff: does not exist"),
+    ],
+)
+def test_slips_of_the_command_line(sandbox: Sandbox, arguments: tuple[str | bytes, ...], message: str) -> None:
+    """Words without quotes, a dash in front, an empty value, bytes that are no text: one line and code 2."""
+    run = sandbox.run(*arguments)
+    assert (2, "", 1) == (run.exit_code, run.out, run.err.count("\n"))
+    assert message in run.err
+
+
+@pytest.mark.parametrize("option", ["--kind", "--lang", "--segment", "--limit"])
+def test_a_long_value_is_not_repeated_whole(sandbox: Sandbox, option: str) -> None:
+    """Whatever is wrong with it, the line stays one that can be read."""
+    sandbox.write({"a.py": CODE})
+    run = sandbox.run("search", "needle", option, "x" * 100_000)
+    assert (2, "", 1) == (run.exit_code, run.out, run.err.count("\n"))
+    assert 50 < len(run.err) < 1300

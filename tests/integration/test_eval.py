@@ -223,6 +223,24 @@ def test_history_without_a_question_says_why(sandbox: Sandbox) -> None:
     assert (1, "") == (text.exit_code, text.out)
 
 
+@pytest.mark.parametrize(
+    ("arguments", "asked"),
+    [
+        (("--since", "HEAD"), "--since HEAD"),
+        (("--since", "HEAD", "--until", "HEAD~1"), "--since HEAD --until HEAD~1"),
+        (("--until", "HEAD~5", "--segment", "late"), "--until HEAD~5"),
+    ],
+)
+def test_a_range_without_a_commit_is_what_is_complained_about(
+    sandbox: Sandbox, history: GitRepository, arguments: tuple[str, ...], asked: str
+) -> None:
+    """Not the segment, which has a history."""
+    history.commit("Begin something late", {"late/a.py": "def f(): ...\n"})
+    run = _eval(sandbox, *arguments)
+    assert (1, "") == (run.exit_code, run.out)
+    assert f"{asked} leaves no commit that touches this segment; name other revisions" == run.complaint
+
+
 def test_what_cannot_be_asked_is_one_line_and_code_3(sandbox: Sandbox) -> None:
     """No repository, no commit, no git."""
     outside = {"GIT_CEILING_DIRECTORIES": str(sandbox.root)}

@@ -168,3 +168,21 @@ def test_the_event_of_a_resolution(repository: Sandbox) -> None:
     metrics = repository.telemetry_file("metrics.json")
     counters = metrics.get("counters", metrics)
     assert (2, 1) == (counters["selector_resolve_count"], counters["selector_resolve_success_count"])
+
+
+def test_a_name_from_outside_is_not_guessed_at(repository: Sandbox) -> None:
+    """What the segment imports from elsewhere, and a built-in: exit code 1, and nothing that looks alike."""
+    for name in ("Decimal", "hashlib.sha256", "print"):
+        run = repository.run("resolve", name, "--json")
+        assert (1, [], []) == (run.exit_code, run.document["found"], run.document["nearest"])
+        assert f"{name} is defined outside the segment" == run.document["reason"]
+        assert f"'{name}' is not resolved: {name} is defined outside the segment" == run.complaint
+
+
+def test_a_stale_id_is_told(repository: Sandbox) -> None:
+    """What the name is now is the answer, and a line says that the text of the id is gone."""
+    stale = "shop/cart.py#Cart@00000000"
+    for command in ("resolve", "refs"):
+        run = repository.run(command, stale)
+        assert 0 == run.exit_code
+        assert f"'{stale}': the text behind this id changed; this is what Cart is now" in run.err

@@ -165,3 +165,18 @@ def test_nobody_listening_ends_it_quietly(repository: Sandbox, watch: Watch) -> 
     repository.write({"one.py": "x = 1\n"})
     assert 0 == watch.process.wait(timeout=SECONDS_MAX)
     watch.process.stdout = None
+
+
+@pytest.mark.parametrize("is_moved", [False, True])
+def test_a_folder_that_goes_away_ends_it_with_one_line(repository: Sandbox, watch: Watch, is_moved: bool) -> None:
+    """Deleted or moved: exit code 3, the reason, and no folder made in its place."""
+    if is_moved:
+        repository.segment.rename(repository.segment.with_name("moved"))
+    else:
+        shutil.rmtree(repository.segment)
+    out, err = watch.process.communicate(timeout=SECONDS_MAX)
+    document = json.loads(out.splitlines()[-1])
+    assert (3, 3, 1) == (watch.process.returncode, document["error"]["exit_code"], err.count(b"\n"))
+    assert b"the segment's directory cannot be opened" in err
+    assert b"was it moved or deleted? name another with --segment" in err
+    assert not repository.segment.exists()

@@ -10,7 +10,8 @@ import typer
 from ... import __version__
 from ..services import say
 from . import commands
-from .runner import EXIT_INTERRUPTED, EXIT_OK, EXIT_USAGE, say_unwritable
+from .arguments import THIN
+from .runner import EXIT_INTERRUPTED, EXIT_OK, EXIT_USAGE, one_line, say_unwritable
 
 app = typer.Typer(
     name="ctx",
@@ -22,7 +23,7 @@ app = typer.Typer(
 )
 
 Segment = Annotated[
-    str,
+    str | None,
     typer.Option(
         "--segment",
         "-s",
@@ -85,7 +86,7 @@ def search(
     ] = False,
     focus: Focus = None,
     budget: Budget = None,
-    segment: Segment = "",
+    segment: Segment = None,
     as_json: AsJson = False,
 ) -> None:
     """Find the places that answer a question, best first.
@@ -100,9 +101,9 @@ def search(
             segment=segment,
             as_json=as_json,
             limit=limit,
-            kind=",".join(kind or ()),
-            lang=",".join(lang or ()),
-            path=",".join(path or ()),
+            kind=",".join(kind) if kind else None,
+            lang=",".join(lang) if lang else None,
+            path=",".join(path) if path else None,
             budget=budget,
             regex=regex,
             literal=literal,
@@ -131,7 +132,7 @@ def get(
     latest: Annotated[
         bool, typer.Option("--latest", help="Accept an id whose text changed and get it as it is.")
     ] = False,
-    segment: Segment = "",
+    segment: Segment = None,
     as_json: AsJson = False,
 ) -> None:
     """Print the text behind ids, paths, lines or symbols.
@@ -156,7 +157,7 @@ def resolve(
         ),
     ],
     limit: Annotated[int | None, typer.Option("--limit", "-n", help="At most this many candidates (20).")] = None,
-    segment: Segment = "",
+    segment: Segment = None,
     as_json: AsJson = False,
 ) -> None:
     """Find where a symbol is defined; of an ambiguous one all candidates, ranked.
@@ -181,7 +182,7 @@ def refs(
     deadline_s: Annotated[
         float | None, typer.Option("--deadline", metavar="SECONDS", help="Answer with what was found by then (5).")
     ] = None,
-    segment: Segment = "",
+    segment: Segment = None,
     as_json: AsJson = False,
 ) -> None:
     """Find who uses a symbol; those that certainly do first.
@@ -210,7 +211,7 @@ def map_(
     paths: Annotated[list[str] | None, typer.Argument(metavar="[PATH]...", show_default=False)] = None,
     budget: Budget = None,
     focus: Focus = None,
-    segment: Segment = "",
+    segment: Segment = None,
     as_json: AsJson = False,
 ) -> None:
     """Show what the rest of the repository leans on: its most important files and signatures, within a budget.
@@ -229,7 +230,7 @@ def index(
     watch: Annotated[
         bool, typer.Option("--watch", help="Stay, and take changes in as they happen, until Ctrl-C.")
     ] = False,
-    segment: Segment = "",
+    segment: Segment = None,
     as_json: AsJson = False,
 ) -> None:
     """Look at every file; bring the index up to date.
@@ -241,31 +242,31 @@ def index(
 
 
 @app.command()
-def build(segment: Segment = "", as_json: AsJson = False) -> None:
+def build(segment: Segment = None, as_json: AsJson = False) -> None:
     """Write the context pack, _ctx/context_pack.json, over everything that is indexed."""
     raise typer.Exit(commands.run_build(segment=segment, as_json=as_json))
 
 
 @app.command()
-def validate(segment: Segment = "", as_json: AsJson = False) -> None:
+def validate(segment: Segment = None, as_json: AsJson = False) -> None:
     """Check that index and pack are whole and up to date; exit code 1 when they are not."""
     raise typer.Exit(commands.run_validate(segment=segment, as_json=as_json))
 
 
 @app.command()
-def sync(segment: Segment = "", as_json: AsJson = False) -> None:
+def sync(segment: Segment = None, as_json: AsJson = False) -> None:
     """Index, build and validate."""
     raise typer.Exit(commands.run_sync(segment=segment, as_json=as_json))
 
 
 @app.command()
-def stats(segment: Segment = "", as_json: AsJson = False) -> None:
+def stats(segment: Segment = None, as_json: AsJson = False) -> None:
     """Print what the index holds, what was skipped and why, and what the commands cost."""
     raise typer.Exit(commands.run_stats(segment=segment, as_json=as_json))
 
 
 @app.command()
-def doctor(segment: Segment = "", as_json: AsJson = False) -> None:
+def doctor(segment: Segment = None, as_json: AsJson = False) -> None:
     """Check versions, grammars, disk, index and telemetry, and say what to do; exit code 1 when something is wrong."""
     raise typer.Exit(commands.run_doctor(segment=segment, as_json=as_json))
 
@@ -288,7 +289,7 @@ def evaluate(
         str, typer.Option(metavar="FILE", help="Ask the commits of an earlier answer again and compare.")
     ] = "",
     save: Annotated[str, typer.Option(metavar="FILE", help="Also write the JSON object to a file.")] = "",
-    segment: Segment = "",
+    segment: Segment = None,
     as_json: AsJson = False,
 ) -> None:
     """Measure search on the repository's own history: commit subjects are asked, what they changed is the answer.
@@ -300,6 +301,16 @@ def evaluate(
 
     options = EvalOptions(commits, seed, since, until, tuple(compare or ()), tuple(without or ()), baseline, save)
     raise typer.Exit(run_eval(options, segment=segment, as_json=as_json))
+
+
+def _advice(arguments: list[str], message: str) -> str:
+    """Return a sentence on the commonest slips of a shell: words that were not quoted, a text that begins with -."""
+    command = arguments[0] if arguments else ""
+    if command == "search" and "unexpected extra argument" in message:
+        return "A question of several words goes in quotes: `ctx search 'how are sessions stored'`. "
+    if command in THIN and message.startswith("No such option"):
+        return f"A text that begins with - goes after --: `ctx {command} -- TEXT`. "
+    return ""
 
 
 def run(arguments: list[str]) -> int:
@@ -314,7 +325,7 @@ def run(arguments: list[str]) -> int:
         known = {command.name or getattr(command.callback, "__name__", "") for command in app.registered_commands}
         command = f"ctx {arguments[0]}" if arguments and arguments[0] in known else "ctx"
         message = error.format_message() if hasattr(error, "format_message") else str(error)
-        say(f"{' '.join(message.split()).rstrip('.')}. See `{command} --help`.")
+        say(one_line(f"{' '.join(message.split()).rstrip('.')}. {_advice(arguments, message)}See `{command} --help`."))
         return EXIT_USAGE
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)

@@ -66,12 +66,12 @@ MAP: dict[str, tuple[str, type]] = COMMON | {
 }
 
 SEARCH_DEFAULTS: dict[str, Any] = {
-    "segment": "",
+    "segment": None,
     "as_json": False,
     "limit": None,
-    "kind": "",
-    "lang": "",
-    "path": "",
+    "kind": None,
+    "lang": None,
+    "path": None,
     "budget": None,
     "regex": False,
     "literal": False,
@@ -79,16 +79,16 @@ SEARCH_DEFAULTS: dict[str, Any] = {
     "focus": (),
 }
 GET_DEFAULTS: dict[str, Any] = {
-    "segment": "",
+    "segment": None,
     "as_json": False,
     "ids": "",
     "mode": "",
     "budget": None,
     "latest": False,
 }
-RESOLVE_DEFAULTS: dict[str, Any] = {"segment": "", "as_json": False, "limit": None}
+RESOLVE_DEFAULTS: dict[str, Any] = {"segment": None, "as_json": False, "limit": None}
 REFS_DEFAULTS: dict[str, Any] = {
-    "segment": "",
+    "segment": None,
     "as_json": False,
     "limit": None,
     "callers": False,
@@ -96,7 +96,7 @@ REFS_DEFAULTS: dict[str, Any] = {
     "budget": None,
     "deadline_s": None,
 }
-MAP_DEFAULTS: dict[str, Any] = {"segment": "", "as_json": False, "budget": None, "focus": ()}
+MAP_DEFAULTS: dict[str, Any] = {"segment": None, "as_json": False, "budget": None, "focus": ()}
 
 THIN: dict[str, tuple[dict[str, tuple[str, type]], dict[str, Any]]] = {
     "search": (SEARCH, SEARCH_DEFAULTS),

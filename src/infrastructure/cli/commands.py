@@ -18,12 +18,13 @@ from .runner import (
     run_command,
     shortened,
     show,
+    skipped_files,
     spelled,
     stale_notes,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from ...application.get import Item
     from ...application.refresh_index import RefreshReport
@@ -37,12 +38,12 @@ if TYPE_CHECKING:
 def run_search(
     query: str,
     *,
-    segment: str = "",
+    segment: str | None = None,
     as_json: bool = False,
     limit: int | None = None,
-    kind: str = "",
-    lang: str = "",
-    path: str = "",
+    kind: str | None = None,
+    lang: str | None = None,
+    path: str | None = None,
     budget: int | None = None,
     regex: bool = False,
     literal: bool = False,
@@ -50,7 +51,8 @@ def run_search(
     focus: Sequence[str] = (),
 ) -> int:
     """`ctx search`: the places that answer a question, best first; with `regex` or `literal` every matching line."""
-    query, kind, lang, path = printable(query), printable(kind), printable(lang), spelled(path)
+    given = {"kind": kind, "lang": lang, "path": path}
+    query, kind, lang, path = printable(query), printable(kind or ""), printable(lang or ""), spelled(path or "")
     if regex or literal or ignore_case:
         return _run_text_search(
             query,
@@ -60,6 +62,7 @@ def run_search(
             kind=kind,
             lang=lang,
             path=path,
+            given=given,
             budget=budget,
             regex=regex,
             literal=literal,
@@ -70,8 +73,10 @@ def run_search(
     args = {"query": query, "limit": limit, "mode": "search"}
 
     def body(services: Services) -> Outcome:
+        from ...application.filters import check_lists
         from ...application.search import SearchRequest, check_request, search
 
+        check_lists(**given)
         request = SearchRequest(
             query,
             services.config.number("search.limit") if limit is None else limit,
@@ -147,12 +152,13 @@ def run_search(
 def _run_text_search(
     query: str,
     *,
-    segment: str,
+    segment: str | None,
     as_json: bool,
     limit: int | None,
     kind: str,
     lang: str,
     path: str,
+    given: Mapping[str, str | None],
     budget: int | None,
     regex: bool,
     literal: bool,
@@ -165,8 +171,10 @@ def _run_text_search(
     args = {"query": query, "limit": limit, "mode": mode}
 
     def body(services: Services) -> Outcome:
+        from ...application.filters import check_lists
         from ...application.text_search import TextSearchRequest, check_text_request, text_search
 
+        check_lists(**given)
         if regex and literal:
             raise UsageError("--regex and --literal exclude each other; give one of them")
         if not regex and not literal:
@@ -254,7 +262,7 @@ def _run_text_search(
 def run_get(
     targets: list[str],
     *,
-    segment: str = "",
+    segment: str | None = None,
     as_json: bool = False,
     ids: str = "",
     mode: str = "",
@@ -314,14 +322,12 @@ def run_get(
     return run_command("get", body, segment=segment, as_json=as_json, args=args)
 
 
-def run_index(*, segment: str = "", as_json: bool = False, rebuild: bool = False, watch: bool = False) -> int:
+def run_index(*, segment: str | None = None, as_json: bool = False, rebuild: bool = False, watch: bool = False) -> int:
     """`ctx index`: look at every file and bring the index up to date; with `watch` stay and go on doing so."""
 
     def body(services: Services) -> Outcome:
         started_ns = perf_counter_ns()
-        if rebuild:
-            services.rebuild()
-        report = refreshed(services, whole=True)
+        report = refreshed(services, whole=True, anew=rebuild)
         return _index_outcome(services, report, perf_counter_ns() - started_ns)
 
     def watching_body(services: Services) -> Outcome:
@@ -345,17 +351,17 @@ def run_index(*, segment: str = "", as_json: bool = False, rebuild: bool = False
     return run_command("index", watching_body if watch else body, segment=segment, as_json=as_json)
 
 
-def run_build(*, segment: str = "", as_json: bool = False) -> int:
+def run_build(*, segment: str | None = None, as_json: bool = False) -> int:
     """`ctx build`: write the context pack."""
     return run_command("build", _build, segment=segment, as_json=as_json)
 
 
-def run_validate(*, segment: str = "", as_json: bool = False) -> int:
+def run_validate(*, segment: str | None = None, as_json: bool = False) -> int:
     """`ctx validate`: exit 1 when index or pack is stale or invalid."""
     return run_command("validate", _validate, segment=segment, as_json=as_json)
 
 
-def run_sync(*, segment: str = "", as_json: bool = False) -> int:
+def run_sync(*, segment: str | None = None, as_json: bool = False) -> int:
     """`ctx sync`: index, build and validate."""
 
     def body(services: Services) -> Outcome:
@@ -376,7 +382,7 @@ def run_sync(*, segment: str = "", as_json: bool = False) -> int:
     return run_command("sync", body, segment=segment, as_json=as_json)
 
 
-def run_stats(*, segment: str = "", as_json: bool = False) -> int:
+def run_stats(*, segment: str | None = None, as_json: bool = False) -> int:
     """`ctx stats`: what the index holds and what the commands cost."""
 
     def body(services: Services) -> Outcome:
@@ -388,7 +394,7 @@ def run_stats(*, segment: str = "", as_json: bool = False) -> int:
     return run_command("stats", body, segment=segment, as_json=as_json)
 
 
-def run_doctor(*, segment: str = "", as_json: bool = False) -> int:
+def run_doctor(*, segment: str | None = None, as_json: bool = False) -> int:
     """`ctx doctor`: what works here, what does not, what to do."""
 
     def body(services: Services) -> Outcome:
@@ -410,13 +416,14 @@ def run_doctor(*, segment: str = "", as_json: bool = False) -> int:
 
 def _index_outcome(services: Services, report: RefreshReport, duration_ns: int) -> Outcome:
     facts = services.store.facts()
+    skipped = len(skipped_files(services))
     document = {
         "schema": "ctx.index/1",
         "segment": services.segment_name,
         "added": report.files_added,
         "changed": report.files_changed,
         "removed": report.files_removed,
-        "skipped": facts.skipped,
+        "skipped": skipped,
         "files": facts.files,
         "chunks": facts.chunks,
         "tokens": facts.tokens,
@@ -429,7 +436,7 @@ def _index_outcome(services: Services, report: RefreshReport, duration_ns: int) 
         return (
             f"{paint('number', facts.files)} files, {paint('number', facts.chunks)} chunks, "
             f"{paint('number', facts.tokens)} tokens indexed "
-            f"(+{report.files_added} ~{report.files_changed} -{report.files_removed}, {facts.skipped} skipped) "
+            f"(+{report.files_added} ~{report.files_changed} -{report.files_removed}, {skipped} skipped) "
             f"in {duration_ns / 1e9:.2f} s"
         )
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from ... import __version__
 from ...domain.errors import UsageError
-from .runner import EXIT_NOTHING, EXIT_OK, Outcome, run_command
+from .runner import EXIT_NOTHING, EXIT_OK, Outcome, printable, run_command, shortened
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -57,7 +57,7 @@ class EvalOptions:
     save: str = ""
 
 
-def run_eval(options: EvalOptions, *, segment: str = "", as_json: bool = False) -> int:
+def run_eval(options: EvalOptions, *, segment: str | None = None, as_json: bool = False) -> int:
     """`ctx eval`: how well the repository's own commits find what they changed."""
     mode = "compare" if options.compare or options.without else "baseline" if options.baseline else "evaluate"
     args = {"limit": options.commits, "mode": mode}
@@ -74,7 +74,7 @@ def run_eval(options: EvalOptions, *, segment: str = "", as_json: bool = False) 
             from ..atomic_file import write_json
 
             write_json(save_to, document)
-        notes += _notes_on(evaluation, baseline)
+        notes += _notes_on(evaluation, baseline, request)
         recall = document["all"].get("recall_10")
         return Outcome(
             document,
@@ -423,12 +423,14 @@ def _score_document(score: Score) -> dict[str, Any]:
     }
 
 
-def _notes_on(evaluation: Evaluation, baseline: _Baseline | None) -> list[str]:
+def _notes_on(evaluation: Evaluation, baseline: _Baseline | None, request: EvaluationRequest) -> list[str]:
     notes = []
     if not evaluation.cases:
         if evaluation.refused:
             reasons = ", ".join(f"{count} {reason}" for reason, count in evaluation.refused.items())
             notes.append(f"none of {evaluation.examined} commits can be asked: {reasons}")
+        elif not evaluation.examined and (asked_range := _range_text(request)):
+            notes.append(f"{asked_range} leaves no commit that touches this segment; name other revisions")
         else:
             notes.append("no commit of the history touches this segment; name a folder that has a history (--segment)")
     if evaluation.has_more:
@@ -441,6 +443,12 @@ def _notes_on(evaluation: Evaluation, baseline: _Baseline | None) -> list[str]:
         if otherwise:
             notes.append(f"{otherwise} commits are asked in other words than in {baseline.name}")
     return notes
+
+
+def _range_text(request: EvaluationRequest) -> str:
+    """Return the range of commits as it was asked for, "" for all of them."""
+    given = (("--since", request.since), ("--until", request.until))
+    return " ".join(f"{option} {shortened(printable(revision))}" for option, revision in given if revision)
 
 
 def _text(evaluation: Evaluation, document: dict[str, Any], paint: Painter) -> str:

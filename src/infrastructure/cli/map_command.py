@@ -23,7 +23,7 @@ PATHS_NAMED_MAX = 3
 def run_map(
     paths: Sequence[str],
     *,
-    segment: str = "",
+    segment: str | None = None,
     as_json: bool = False,
     budget: int | None = None,
     focus: Sequence[str] = (),

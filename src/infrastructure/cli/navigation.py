@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from .paint import Painter
 
 
-def run_resolve(selector: str, *, segment: str = "", as_json: bool = False, limit: int | None = None) -> int:
+def run_resolve(selector: str, *, segment: str | None = None, as_json: bool = False, limit: int | None = None) -> int:
     """`ctx resolve`: where a symbol is defined."""
     selector = spelled(selector)
     started_ns = perf_counter_ns()
@@ -72,7 +72,7 @@ def run_resolve(selector: str, *, segment: str = "", as_json: bool = False, limi
 def run_refs(
     selector: str,
     *,
-    segment: str = "",
+    segment: str | None = None,
     as_json: bool = False,
     callers: bool = False,
     callees: bool = False,

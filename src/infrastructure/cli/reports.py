@@ -16,6 +16,7 @@ from ...application.unparsed_files import failed_files
 from ...application.validate import validate
 from ...domain.errors import CtxError
 from ..languages import LANGUAGES, grammar_of, query_source
+from .runner import skipped_files
 
 if TYPE_CHECKING:
     from ..services import Services
@@ -28,7 +29,7 @@ DISK_BYTES_WANTED = 200 * 1024 * 1024
 def stats_document(services: Services) -> dict[str, Any]:
     """Return the numbers of `ctx stats --json`; nothing is refreshed, these are the facts as they stand."""
     facts = services.store.facts()
-    skipped = services.store.skipped() + _not_read(services)
+    skipped = skipped_files(services)
     failed = failed_files(services.store)
     return {
         "schema": "ctx.stats/1",
@@ -190,8 +191,8 @@ def _index_checks(services: Services) -> list[dict[str, Any]]:
         # Staleness mends itself with the next search; only what does not is a failure here.
         is_harmless = problem["kind"] == "index" and problem["message"].startswith("stale")
         checks.append(_check(problem["kind"], is_harmless, problem["message"], problem["message"].rpartition("; ")[2]))
-    if facts.skipped:
-        checks.append(_check("skipped", True, f"{facts.skipped} files are not indexed (`ctx stats` lists them)"))
+    if skipped := len(skipped_files(services)):
+        checks.append(_check("skipped", True, f"{skipped} files are not indexed (`ctx stats` lists them)"))
     return checks
 
 
@@ -203,11 +204,6 @@ def _telemetry_check(services: Services) -> dict[str, Any]:
     return _check(
         "telemetry", not dropped, found, "events were dropped: see docs/telemetry.md, 'when events are missing'"
     )
-
-
-def _not_read(services: Services) -> list[tuple[str, str]]:
-    stored = services.store.meta("not_read")
-    return [(path, reason) for path, reason in json.loads(stored)] if stored else []
 
 
 def _json_file(services: Services, name: str) -> dict[str, Any] | None:

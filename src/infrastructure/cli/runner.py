@@ -29,6 +29,9 @@ EXIT_INTERRUPTED = 130
 PROGRESS_FILES_MIN = 200
 """A bar for less would be gone before anyone saw it."""
 QUERY_CHARS_SHOWN = 80
+MESSAGE_CHARS_MAX = 1200
+"""An error repeats what was given; what is longer loses its middle, so that the place and the next step stay."""
+_ELLIPSIS = " … "
 
 
 @dataclass(slots=True)
@@ -48,14 +51,14 @@ def run_command(
     command: str,
     body: Callable[[Services], Outcome],
     *,
-    segment: str = "",
+    segment: str | None = None,
     as_json: bool = False,
     args: dict[str, Any] | None = None,
 ) -> int:
     """Run one command from its segment to its exit code; `args` is what telemetry shows when it fails early."""
     started_ns = perf_counter_ns()
     try:
-        services = Services(find_segment(segment or os.environ.get("CTX_SEGMENT", "")))
+        services = Services(find_segment(os.environ.get("CTX_SEGMENT") or None if segment is None else segment))
     except CtxError as error:
         return _fail(command, error, as_json=as_json)
     except KeyboardInterrupt:
@@ -78,6 +81,8 @@ def run_command(
             _fail(command, failure, as_json=as_json)
         for warning in services.warnings:
             say(warning)
+        if failure is not None and not os.path.isdir(services.segment):
+            return exit_code  # the record went with it: closing would only complain once more
         known = outcome or Outcome({}, lambda _paint: "", args=args or {}, result={"status": _status(failure)})
         telemetry.event(
             f"ctx.{command}",
@@ -140,7 +145,7 @@ def _fail(command: str, error: BaseException, *, as_json: bool) -> int:
         text = " ".join(str(error).split())
         message = f"internal error in ctx {command}: {type(error).__name__}: {text}; CTX_DEBUG=1 shows where"
         exit_code = EXIT_CANNOT
-    message = " ".join(message.split("\n"))
+    message = one_line(message)
     say(message)
     if as_json:
         try:
@@ -148,6 +153,15 @@ def _fail(command: str, error: BaseException, *, as_json: bool) -> int:
         except OSError:
             _leave_closed_pipe()
     return exit_code
+
+
+def one_line(message: str) -> str:
+    """Return an error's text as one line of at most `MESSAGE_CHARS_MAX` characters."""
+    line = " ".join(message.split("\n"))
+    if len(line) <= MESSAGE_CHARS_MAX:
+        return line
+    half = MESSAGE_CHARS_MAX // 2
+    return f"{line[: half - len(_ELLIPSIS)]}{_ELLIPSIS}{line[-half:]}"
 
 
 def show(outcome: Outcome, *, as_json: bool) -> None:
@@ -239,14 +253,24 @@ def progress(what: str) -> Iterator[Callable[[int, int], None]]:
             bar.stop()
 
 
-def refreshed(services: Services, *, whole: bool = False) -> RefreshReport:
-    """Bring the index up to date behind a bar and return what was done; a long wait becomes a warning."""
+def refreshed(services: Services, *, whole: bool = False, anew: bool = False) -> RefreshReport:
+    """Bring the index up to date, or build it anew, behind a bar and return what was done; a long wait is warned of."""
+
+    def on_wait() -> None:
+        services.warn("another ctx was writing the index; waited for it")
+
     with progress("indexing") as tell:
-        return services.refresh(
-            whole=whole,
-            on_progress=tell,
-            on_wait=lambda: services.warn("another ctx was writing the index; waited for it"),
-        )
+        if anew:
+            return services.build_anew(on_progress=tell, on_wait=on_wait)
+        return services.refresh(whole=whole, on_progress=tell, on_wait=on_wait)
+
+
+def skipped_files(services: Services) -> list[tuple[str, str]]:
+    """Return (path, reason) of everything that is not indexed: what was looked into, and what was not even opened."""
+    import json  # late: a search does not count them
+
+    not_read = services.store.meta("not_read")
+    return services.store.skipped() + [(path, reason) for path, reason in json.loads(not_read or "[]")]
 
 
 def stale_notes(report: RefreshReport) -> list[str]:

@@ -6,11 +6,11 @@ import fnmatch
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from tests.fakes import SegmentOnDisk
 
-from ctx.application.filters import Filters, check_filters, check_kinds_present, read_filters
+from ctx.application.filters import Filters, check_filters, check_kinds_present, check_lists, read_filters
 from ctx.domain.errors import UsageError
 
 if TYPE_CHECKING:
@@ -50,7 +50,6 @@ def left(segment: SegmentOnDisk, **lists: str) -> set[str]:
         ("!tests", set(PATHS) - {"tests/test_a.py"}),
         ("!tests/*, !*/tests/*", set(PATHS) - {"tests/test_a.py", "src/tests/test_a.py"}),
         ("src,!src/tests", {"src/a.py", "src/b.md"}),
-        ("!", set(PATHS)),
         ("x[,]y", {"x,y/a.txt"}),
         ("src[[]1]", {"src[1]/q.py"}),
         ("[!s]*.py", {"a.py", "tests/test_a.py"}),
@@ -80,10 +79,29 @@ def test_languages_and_kinds_are_lists(segment: SegmentOnDisk) -> None:
 def test_patterns_are_those_of_a_shell(segment: SegmentOnDisk, globs: list[str], negated: bool) -> None:
     """A path is left when one pattern matches it or a folder above it; with `!` when none does."""
     cleaned = [glob.removeprefix("./").rstrip("/") for glob in globs]
+    assume(not negated or not {"", "."}.intersection(cleaned))
     cleaned = [glob.replace("**/", "*").replace("**", "*") for glob in cleaned if glob not in ("", ".")]
     matched = {p for p in PATHS if any(fnmatch.fnmatchcase(p, g) or fnmatch.fnmatchcase(p, g + "/*") for g in cleaned)}
     expected = set(PATHS) - matched if negated else (matched if cleaned else set(PATHS))
     assert expected == left(segment, path=",".join(("!" if negated else "") + glob for glob in globs))
+
+
+@pytest.mark.parametrize("path", ["!", "!.", "src, ! ./", "!,src"])
+def test_what_is_taken_away_has_a_path(path: str) -> None:
+    """An exclamation mark alone would narrow nothing without a word."""
+    with pytest.raises(UsageError, match="--path: after '!' goes the path to leave out"):
+        read_filters(path=path)
+
+
+@pytest.mark.parametrize("option", ["kind", "lang", "path"])
+def test_a_list_that_was_given_is_not_empty(option: str) -> None:
+    """As of an unset variable: it is not taken for no filter, which is what leaving it out means."""
+    none: dict[str, str | None] = dict.fromkeys(("kind", "lang", "path"))
+    check_lists(**none)
+    check_lists(**none | {option: "a,"})
+    for empty in ("", " ", " , ,"):
+        with pytest.raises(UsageError, match=f"--{option} is empty; give one or more values"):
+            check_lists(**none | {option: empty})
 
 
 def test_values_there_are_none_of_are_refused(segment: SegmentOnDisk) -> None:

@@ -8,6 +8,7 @@ import pytest
 from tests.unit.application.navigable_segment import NavigableSegment
 
 from ctx.application.resolve import RESOLVE_LIMIT_MAX
+from ctx.domain.chunk_ids import format_id
 from ctx.domain.errors import CtxError, NotFoundError, OutsideSegmentError, UsageError
 
 if TYPE_CHECKING:
@@ -149,6 +150,79 @@ def test_places_that_are_none(segment: NavigableSegment, query: str, error: type
         segment.resolve(query)
     assert message in str(raised.value)
     assert "\n" not in str(raised.value)
+
+
+@pytest.fixture(scope="module")
+def borrower(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NavigableSegment]:
+    """A segment that takes names from elsewhere, and has names that look like them."""
+    root = tmp_path_factory.mktemp("borrower")
+    (root / "seg").mkdir()
+    with pytest.MonkeyPatch.context() as patch, NavigableSegment(root / "seg", root / "index/index.db") as opened:
+        patch.setenv("HOME", str(root / "home"))
+        patch.setenv("XDG_CONFIG_HOME", str(root / "home/config"))
+        yield opened.fill(
+            {
+                "app/__init__.py": "",
+                "app/views.py": (
+                    "import os\nimport numpy.linalg as la\nfrom decimal import Decimal as D\n"
+                    "from werkzeug.routing import Map\nfrom ._version import version\nfrom app.paths import join\n\n\n"
+                    "def printer(path): ...\n\n\ndef mapping(): ...\n\n\nclass Sizes:\n    def path(self): ...\n"
+                    "    def versions(self): ...\n    def processing(self): ...\n    def list(self): ...\n"
+                ),
+                "app/paths.py": "def join(): ...\n\n\ndef ossify(): ...\n",
+                "web/a.js": "const a = 1\n",
+            }
+        )
+
+
+@pytest.mark.parametrize(
+    "query",
+    ["print", "os", "os.path", "os.path.join", "str.join", "D.path", "la.norm", "Map", "werkzeug", "werkzeug.routing"],
+)
+def test_what_is_known_to_be_outside_is_not_guessed_at(borrower: NavigableSegment, query: str) -> None:
+    """Built-ins, and what imports bind from outside: no candidate and nothing near, though names begin or end so."""
+    answer = borrower.resolve(query)
+    assert ((), (), True) == (answer.found, answer.nearest, answer.complete)
+    assert f"{query} is defined outside the segment" == answer.reason
+    assert ((), answer.reason) == (borrower.refs(query).nearest, borrower.refs(query).reason)
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ("list.path", ["app/views.py:16 Sizes.path (name)"]),
+        ("version", ["app/views.py:17 Sizes.versions (prefix)"]),
+        ("process", ["app/views.py:18 Sizes.processing (prefix)"]),
+        ("app.join", ["app/paths.py:1 join (name)"]),
+    ],
+)
+def test_what_may_be_inside_is_guessed_at(borrower: NavigableSegment, query: str, expected: list[str]) -> None:
+    """What the segment defines itself, what a build makes, and what is built into the language of one file in five."""
+    assert expected == borrower.places(query)
+
+
+def test_a_place_that_means_something_outside_names_nothing_near(borrower: NavigableSegment) -> None:
+    """What looks alike is not what an import takes from elsewhere."""
+    answer = borrower.resolve("app/views.py:4:31")
+    assert ("Map is defined outside the segment", ()) == (answer.reason, answer.nearest)
+
+
+def test_a_stale_id_says_so(segment: NavigableSegment) -> None:
+    """The name is answered for as it is now, and the reason says that the text behind the id is not."""
+    fresh = segment.resolve("shop/cart.py#Cart.add_line").found[0].id
+    assert "" == segment.resolve(fresh).reason
+    record = segment.store.file("shop/cart.py")
+    assert record is not None
+    for chunk in record.chunks:
+        assert "" == segment.resolve(format_id(record.path, chunk.qualname, chunk.digest, chunk.twin)).reason
+    stale = fresh.partition("@")[0] + "@00000000"
+    answer = segment.resolve(stale)
+    assert [fresh] == [found.id for found in answer.found]
+    changed = "the text behind this id changed; this is what add_line is now"
+    assert changed == answer.reason
+    for view in ("uses", "callers", "callees"):
+        assert segment.refs(stale, view=view).reason.startswith(changed)
+        assert changed not in segment.refs(fresh, view=view).reason
 
 
 def test_a_word_in_a_file_without_a_grammar(segment: NavigableSegment) -> None:

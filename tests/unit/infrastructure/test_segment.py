@@ -33,6 +33,19 @@ def test_a_given_path_that_is_no_directory_is_refused(tmp_path: Path, name: str,
         find_segment(str(tmp_path / name))
 
 
+def test_an_empty_path_is_not_the_current_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It comes of an unset variable, and means no directory."""
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UsageError, match="--segment is empty; give the directory to work on, or leave it out"):
+        find_segment("")
+
+
+def test_bytes_that_are_no_text_are_spelled_out(tmp_path: Path) -> None:
+    """As in every other message."""
+    with pytest.raises(UsageError, match=r"--segment .*/caf\\xe9: does not exist"):
+        find_segment(f"{tmp_path}/caf\udce9")
+
+
 @pytest.mark.parametrize("mark", ["_ctx", ".git"])
 def test_the_nearest_marked_parent_is_the_segment(tmp_path: Path, mark: str) -> None:
     """A folder of ctx's or a repository, whichever is nearer."""

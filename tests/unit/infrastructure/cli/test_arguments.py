@@ -92,7 +92,7 @@ def test_both_parsers_know_the_same_options(command: str) -> None:
     for parameter in full.params:
         if parameter.param_type_name == "option" and parameter.name != "help":
             (kind,) = {kind for name, kind in table.values() if name == parameter.name}
-            nothing = {list: "", tuple: ()}
+            nothing = {list: None, tuple: ()}
             assert parameter.multiple == (kind in nothing), parameter.name
             assert nothing.get(kind, parameter.default) == defaults[parameter.name], parameter.name
 
@@ -101,7 +101,7 @@ def test_a_list_grows_with_each_repetition() -> None:
     """As if it had been written with commas."""
     given = ["x", "--lang", "go,c", "--lang=rust", "--path", "", "--path", "!a", "--path", "b"]
     options, words = parse(given, SEARCH, SEARCH_DEFAULTS)
-    assert (["x"], "go,c,rust", "!a,b", "") == (words, options["lang"], options["path"], options["kind"])
+    assert (["x"], "go,c,rust", "!a,b", None) == (words, options["lang"], options["path"], options["kind"])
 
 
 def test_paths_of_a_focus_stay_apart() -> None:

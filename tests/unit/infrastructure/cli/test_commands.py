@@ -59,6 +59,10 @@ def test_a_focus_goes_into_search_and_object(shop: Path, capfdbinary: pytest.Cap
         ({"ignore_case": True}, "--ignore-case belongs to"),
         ({"literal": True, "focus": ("shop/cart.py",)}, "--focus ranks"),
         ({"focus": ("shop",)}, "--focus shop: not an indexed file"),
+        ({"path": ""}, "--path is empty"),
+        ({"lang": " , "}, "--lang is empty"),
+        ({"kind": "", "literal": True}, "--kind is empty"),
+        ({"path": "shop,!"}, "after '!' goes the path to leave out"),
     ],
 )
 def test_options_that_do_not_go_together(

@@ -5,13 +5,15 @@ from __future__ import annotations
 import io
 import json
 import os
+import shutil
 import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from ctx.domain.errors import CtxError, IndexDamagedError, NotFoundError, StaleIdError, UsageError
-from ctx.infrastructure.cli.runner import Outcome, progress, run_command
+from ctx.infrastructure.cli.commands import run_doctor, run_index, run_stats
+from ctx.infrastructure.cli.runner import MESSAGE_CHARS_MAX, Outcome, one_line, progress, run_command
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -81,6 +83,52 @@ def test_failures_are_one_line_and_a_code(
     assert exit_code == told["command.end"]["result"]["exit_code"]
 
 
+def test_a_long_error_loses_its_middle(segment: Path, capfdbinary: pytest.CaptureFixture[bytes]) -> None:
+    """What is wrong and what to do next stay, whatever was typed between them."""
+
+    def fails(_services: Services) -> Outcome:
+        raise UsageError(f"--mode {'x' * 100_000}: give a mode")
+
+    assert 2 == run_command("probe", fails, segment=str(segment), as_json=True)
+    out, err = capfdbinary.readouterr()
+    message = json.loads(out)["error"]["message"]
+    assert f"ctx: {message}\n" == err.decode()
+    assert (MESSAGE_CHARS_MAX, True, True) == (
+        len(message),
+        message.startswith("--mode xxx"),
+        message.endswith("x: give a mode"),
+    )
+    assert "x … x" in message
+    assert "short" == one_line("short")
+    assert "y" * MESSAGE_CHARS_MAX == one_line("y" * MESSAGE_CHARS_MAX)
+
+
+def test_a_segment_that_goes_away_is_one_line(segment: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The telemetry that went with it is not complained about, too, and no folder is made in its place."""
+
+    def fails(services: Services) -> Outcome:
+        shutil.rmtree(services.segment)
+        raise CtxError("the segment's directory cannot be opened")
+
+    assert 3 == run_command("probe", fails, segment=str(segment))
+    assert ("", "ctx: the segment's directory cannot be opened\n") == tuple(capsys.readouterr())
+    assert not segment.exists()
+
+
+def test_skipped_files_are_counted_once_for_all(segment: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """What is never opened (secrets) counts as what was opened and left out, in all three commands."""
+    (segment / ".env").write_text("KEY=1\n")
+    (segment / "data.bin").write_bytes(b"\0\1")
+    (segment / "a.py").write_text("A = 1\n")
+    assert 0 == run_index(segment=str(segment), as_json=True)
+    assert 2 == json.loads(capsys.readouterr().out)["skipped"]
+    assert 0 == run_stats(segment=str(segment), as_json=True)
+    assert 2 == len(json.loads(capsys.readouterr().out)["index"]["skipped"])
+    run_doctor(segment=str(segment), as_json=True)
+    checks = {check["name"]: check["found"] for check in json.loads(capsys.readouterr().out)["checks"]}
+    assert "2 files are not indexed (`ctx stats` lists them)" == checks["skipped"]
+
+
 def test_an_internal_error_can_be_looked_into(segment: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """CTX_DEBUG lets the traceback through that is otherwise kept from people."""
 
@@ -130,6 +178,15 @@ def test_a_wrong_segment_writes_nothing(tmp_path: Path, capsys: pytest.CaptureFi
     assert 2 == run_command("probe", _fine, segment=str(tmp_path / "nowhere"))
     assert "does not exist" in capsys.readouterr().err
     assert [] == list(tmp_path.iterdir())
+
+
+def test_an_empty_variable_is_none(segment: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only what is typed is taken at its word: an empty CTX_SEGMENT leaves the choice to where we are."""
+    monkeypatch.chdir(segment)
+    monkeypatch.setenv("CTX_SEGMENT", "")
+    assert 0 == run_command("probe", _fine)
+    assert (segment / "_ctx").is_dir()
+    assert 2 == run_command("probe", _fine, segment="")
 
 
 def test_progress_is_silent_in_a_pipe(monkeypatch: pytest.MonkeyPatch) -> None:
