@@ -10,9 +10,14 @@ def main() -> int:
     try:
         from .infrastructure.cli.entry import main as run
 
-        return run()
+        exit_code = run()
     except KeyboardInterrupt:  # before a command began or after it ended; in between it says what is kept
-        return 130
+        exit_code = 130
+    if exit_code == 130:
+        # An interrupt that met CPython inside an `exec` (dataclasses are made by one) leaves a mark that turns the exit
+        # into a death by SIGINT, although it was handled. The next `exec` takes the mark away.
+        exec("")  # noqa: S102
+    return exit_code
 
 
 if __name__ == "__main__":

@@ -142,6 +142,10 @@ class Run:
         return self.err.removeprefix("ctx: ").removesuffix("\n")
 
 
+UNWATCHED = {"PYTHONWARNINGS": "", "COVERAGE_PROCESS_CONFIG": "", "COVERAGE_PROCESS_START": ""}
+"""No warnings as errors and no coverage for what is interrupted: a signal inside coverage's tracer keeps its lock."""
+
+
 class Sandbox:
     """A home and a segment below one directory, and the commands run in them."""
 

@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import pytest
+from tests.integration.conftest import UNWATCHED
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,10 +31,6 @@ def _many(sandbox: Sandbox, count: int = FILES) -> None:
     body = "".join(f"def part_{n}(value):\n    '''Formerly {n}.'''\n    return value + {n}\n\n\n" for n in range(40))
     sandbox.write({f"d{n % 20}/m{n}.py": f"value_{n} = {n}\n{body}" for n in range(count)})
     sandbox.write({"d7/needle.py": NEEDLE})
-
-
-UNWATCHED = {"PYTHONWARNINGS": "", "COVERAGE_PROCESS_CONFIG": "", "COVERAGE_PROCESS_START": ""}
-"""No warnings as errors and no coverage: what those do when they are interrupted is not ours."""
 
 
 def _ends_within(process: subprocess.Popen[bytes], seconds: float) -> bool:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from tests.git_repository import GitRepository
+from tests.integration.conftest import UNWATCHED
 
 if TYPE_CHECKING:
     from .conftest import Run, Sandbox
@@ -302,7 +303,7 @@ def test_interrupted_evaluation_leaves_nothing(
     (programs / "git").chmod(0o755)
     before = _tree_of(sandbox.segment)
     temporary = sandbox.root / "tmp"
-    process = sandbox.start("eval", env={"PATH": f"{programs}:{real}", "TMPDIR": str(temporary)})
+    process = sandbox.start("eval", env={**UNWATCHED, "PATH": f"{programs}:{real}", "TMPDIR": str(temporary)})
     with fifo.open("rb"):
         assert 1 == len(list(temporary.iterdir()))
     process.send_signal(number)

@@ -11,7 +11,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from tests.integration.conftest import SECONDS_MAX, Sandbox
+from tests.integration.conftest import SECONDS_MAX, UNWATCHED, Sandbox
 
 from ctx.infrastructure.index_store import IndexStore
 
@@ -24,7 +24,9 @@ class Watch:
     """A running watch and what it prints."""
 
     def __init__(self, box: Sandbox, *options: str, **settings: Any) -> None:
-        self.process: subprocess.Popen[bytes] = box.start("index", "--watch", "--json", *options, **settings)
+        self.process: subprocess.Popen[bytes] = box.start(
+            "index", "--watch", "--json", *options, env=UNWATCHED, **settings
+        )
         self._rest = b""
 
     def line(self) -> dict[str, Any]:
@@ -148,7 +150,7 @@ def test_a_deleted_segment_ends_it_with_the_reason(repository: Sandbox, watch: W
 
 def test_text_output_is_a_line_per_update(repository: Sandbox) -> None:
     """Time, files and milliseconds."""
-    process = repository.start("index", "--watch")
+    process = repository.start("index", "--watch", env=UNWATCHED)
     assert process.stdout is not None
     assert b"6 files" in process.stdout.readline()
     repository.write({"one.py": "x = 1\n"})
