@@ -128,15 +128,6 @@ def test_kill_during_events(repository: Sandbox) -> None:
     assert len({(event["run_id"], event["seq"]) for event in whole}) == len(whole)
 
 
-@pytest.fixture
-def interrupts() -> Iterator[None]:
-    """Let children be interrupted also where the tests run in a shell's background, which hands down SIGINT ignored."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
-
-
-@pytest.mark.usefixtures("interrupts")
 def test_interrupt(sandbox: Sandbox) -> None:
     """Ctrl-C ends a build with 130 and one line, keeps what was committed and leaves nothing running."""
     _many(sandbox)
@@ -159,7 +150,6 @@ def test_interrupt(sandbox: Sandbox) -> None:
     _is_whole(sandbox, FILES + 1)
 
 
-@pytest.mark.usefixtures("interrupts")
 def test_interrupt_at_any_moment(repository: Sandbox) -> None:
     """Once ctx itself runs, Ctrl-C at any moment of a short command is 130 or a finished command, never a traceback."""
     repository.ok("index")
