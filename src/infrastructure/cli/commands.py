@@ -21,6 +21,7 @@ from .runner import (
     skipped_files,
     spelled,
     stale_notes,
+    token_figures,
 )
 
 if TYPE_CHECKING:
@@ -28,8 +29,8 @@ if TYPE_CHECKING:
 
     from ...application.get import Item
     from ...application.refresh_index import RefreshReport
-    from ...application.search import Hit
-    from ...application.text_search import TextHit
+    from ...application.search import Hit, SearchRequest
+    from ...application.text_search import TextHit, TextSearchRequest
     from ...application.watch_index import Update
     from ..services import Services
     from .paint import Painter
@@ -98,11 +99,7 @@ def run_search(
             "hits": [_hit_document(hit) for hit in answer.hits],
             "total_tokens": answer.total_tokens,
             "took_ms": round((perf_counter_ns() - started_ns) / 1e6, 3),
-            "index": {
-                "files": index_files,
-                "as_of": services.store.meta("as_of"),
-                "stale": list(report.stale),
-            },
+            "index": _index_document(services, report, index_files),
             "resolved_by": "index",
             "complete": not report.stale,
             "truncated": answer.truncated,
@@ -117,31 +114,14 @@ def run_search(
             document["reason"] = answer.reason
             notes.append(answer.reason)
         if answer.hits and answer.truncated:
-            notes.append(
-                f"{answer.omitted} more hits did not fit the budget of {request.budget_tokens} tokens (--budget)"
-            )
+            notes.append(_budget_note(answer.omitted, request.budget_tokens))
         notes += stale_notes(report)
         return Outcome(
             document,
             lambda paint: "\n".join(_hit_text(hit, paint) for hit in answer.hits),
             EXIT_OK if answer.hits else EXIT_NOTHING,
-            args={
-                "query": query,
-                "limit": request.limit,
-                "budget_token_est": request.budget_tokens,
-                "kind": kind,
-                "lang": lang,
-                "path": path,
-            }
-            | ({"files": [spelled(one) for one in focus]} if focus else {}),
-            result={
-                "hits": len(answer.hits),
-                "returned_ids": [hit.id for hit in answer.hits[:10]],
-                "status": "ok" if answer.hits else "nothing",
-                "retrieved_tokens": answer.total_tokens,
-                "output_tokens": answer.total_tokens,
-                "total_tokens": answer.total_tokens,
-            },
+            args=_search_args(query, request) | ({"files": [spelled(one) for one in focus]} if focus else {}),
+            result=_search_result([hit.id for hit in answer.hits], answer.total_tokens),
             extra={"disclosure_mode": "search", "index_files": index_files},
             notes=notes,
         )
@@ -212,7 +192,7 @@ def _run_text_search(
             "total_matches": answer.total_matches,
             "total_tokens": answer.total_tokens,
             "took_ms": round((perf_counter_ns() - started_ns) / 1e6, 3),
-            "index": {"files": index_files, "as_of": services.store.meta("as_of"), "stale": list(report.stale)},
+            "index": _index_document(services, report, index_files),
             "resolved_by": "text",
             "complete": not report.stale and not answer.is_late,
             "truncated": answer.truncated,
@@ -222,9 +202,7 @@ def _run_text_search(
             document["reason"], document["nearest"] = answer.reason, list(answer.nearest)
             notes.append(_nothing_note(query, answer.reason, answer.nearest))
         elif answer.omitted:
-            notes.append(
-                f"{answer.omitted} more hits did not fit the budget of {request.budget_tokens} tokens (--budget)"
-            )
+            notes.append(_budget_note(answer.omitted, request.budget_tokens))
         if answer.is_cut:
             notes.append(
                 f"ended after {answer.total_matches} matching lines; a narrower pattern or --path shows the rest"
@@ -236,27 +214,43 @@ def _run_text_search(
             document,
             lambda paint: "\n".join(_text_hit_text(found, paint) for found in answer.hits),
             EXIT_OK if answer.hits else EXIT_NOTHING,
-            args={
-                **args,
-                "limit": request.limit,
-                "budget_token_est": request.budget_tokens,
-                "kind": kind,
-                "lang": lang,
-                "path": path,
-            },
-            result={
-                "hits": len(answer.hits),
-                "returned_ids": [found.hit.id for found in answer.hits[:10]],
-                "status": "ok" if answer.hits else "nothing",
-                "retrieved_tokens": answer.total_tokens,
-                "output_tokens": answer.total_tokens,
-                "total_tokens": answer.total_tokens,
-            },
+            args=args | _search_args(query, request),
+            result=_search_result([found.hit.id for found in answer.hits], answer.total_tokens),
             extra={"disclosure_mode": "search", "index_files": index_files, "engine": scanner.engine},
             notes=notes,
         )
 
     return run_command("search", body, segment=segment, as_json=as_json, args=args)
+
+
+def _index_document(services: Services, report: RefreshReport, files: int) -> dict[str, Any]:
+    return {"files": files, "as_of": services.store.meta("as_of"), "stale": list(report.stale)}
+
+
+def _search_args(query: str, request: SearchRequest | TextSearchRequest) -> dict[str, Any]:
+    """Return what telemetry is told of a search that was asked."""
+    return {
+        "query": query,
+        "limit": request.limit,
+        "budget_token_est": request.budget_tokens,
+        "kind": request.kind,
+        "lang": request.lang,
+        "path": request.path,
+    }
+
+
+def _search_result(ids: Sequence[str], total_tokens: int) -> dict[str, Any]:
+    """Return what telemetry is told of a search's answer."""
+    return {
+        "hits": len(ids),
+        "returned_ids": list(ids[:10]),
+        "status": "ok" if ids else "nothing",
+        **token_figures(total_tokens),
+    }
+
+
+def _budget_note(omitted: int, budget_tokens: int) -> str:
+    return f"{omitted} more hits did not fit the budget of {budget_tokens} tokens (--budget)"
 
 
 def run_get(
@@ -308,9 +302,7 @@ def run_get(
                 "hits": len(answer.items),
                 "returned_ids": [item.id for item in answer.items[:10]],
                 "status": "truncated" if answer.truncated else "ok",
-                "retrieved_tokens": answer.total_tokens,
-                "output_tokens": answer.total_tokens,
-                "total_tokens": answer.total_tokens,
+                **token_figures(answer.total_tokens),
             },
             extra={
                 "disclosure_mode": modes.pop() if len(modes) == 1 else "mixed",

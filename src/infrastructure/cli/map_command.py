@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from time import perf_counter_ns
 from typing import TYPE_CHECKING, Any
 
-from .runner import EXIT_NOTHING, EXIT_OK, Outcome, progress, refreshed, run_command
+from .runner import EXIT_NOTHING, EXIT_OK, Outcome, progress, refreshed, run_command, token_figures
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -68,9 +68,7 @@ def run_map(
                 "files": len(answer.files),
                 "definitions": answer.definitions_shown,
                 "status": "nothing" if not answer.files else "truncated" if answer.truncated else "ok",
-                "retrieved_tokens": answer.total_tokens,
-                "output_tokens": answer.total_tokens,
-                "total_tokens": answer.total_tokens,
+                **token_figures(answer.total_tokens),
             },
             extra={"disclosure_mode": "map", "index_files": answer.files_total},
             notes=_notes(answer, len(report.stale)),

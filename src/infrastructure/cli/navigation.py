@@ -15,6 +15,7 @@ from .runner import (
     shortened,
     spelled,
     stale_notes,
+    token_figures,
 )
 
 if TYPE_CHECKING:
@@ -130,9 +131,7 @@ def run_refs(
             result={
                 "hits": len(found),
                 "status": "ok" if found else "nothing",
-                "retrieved_tokens": answer.total_tokens,
-                "output_tokens": answer.total_tokens,
-                "total_tokens": answer.total_tokens,
+                **token_figures(answer.total_tokens),
             },
             extra={"resolved_by": answer.resolved_by, "files_searched": answer.files_searched},
             notes=_refs_notes(answer, view, report),

@@ -273,6 +273,11 @@ def skipped_files(services: Services) -> list[tuple[str, str]]:
     return services.store.skipped() + [(path, reason) for path, reason in json.loads(not_read or "[]")]
 
 
+def token_figures(handed_on: int) -> dict[str, int]:
+    """Return the token figures of an answer whose text was handed on as it was found."""
+    return dict.fromkeys(("retrieved_tokens", "output_tokens", "total_tokens"), handed_on)
+
+
 def stale_notes(report: RefreshReport) -> list[str]:
     """Return the note about files whose change is not in the answer, nothing when all are."""
     if not report.stale:

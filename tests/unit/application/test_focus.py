@@ -24,12 +24,6 @@ FILES = {
 }
 
 
-@pytest.fixture(autouse=True)
-def _no_global_excludes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("HOME", str(tmp_path / "home"))
-    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "home/config"))
-
-
 @pytest.fixture
 def segment(tmp_path: Path) -> Iterator[NavigableSegment]:
     (tmp_path / "seg").mkdir()

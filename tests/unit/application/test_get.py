@@ -63,12 +63,6 @@ _LARGE = (
 )
 
 
-@pytest.fixture(autouse=True)
-def _no_global_excludes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("HOME", str(tmp_path / "home"))
-    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "home/config"))
-
-
 def parser(builder: SkeletonMapBuilder) -> Callable[[str, bytes, str], SkeletonMap]:
     """Return the builder as the use case asks it."""
     return lambda path, source, language: builder.parse(source, path, language)

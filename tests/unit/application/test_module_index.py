@@ -16,12 +16,6 @@ if TYPE_CHECKING:
     from ctx.domain.module_map import ModuleMap
 
 
-@pytest.fixture(autouse=True)
-def _no_global_excludes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("HOME", str(tmp_path / "home"))
-    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "home/config"))
-
-
 class Mapped(SegmentOnDisk):
     """A segment that counts the manifests read and the module maps made for it."""
 
