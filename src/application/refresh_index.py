@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from ..domain.errors import IndexBusyError
 from ..domain.index_records import PACK_PREFIX
 from ..domain.source_files import Walk, display_path
+from .unparsed_files import failed_files
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -58,6 +59,7 @@ class _Plan:
     gone: list[bytes] = field(default_factory=list)
     walk: Walk | None = None
     known: dict[bytes, tuple[int, int]] = field(default_factory=dict)
+    failed: frozenset[str] = frozenset()
 
     @property
     def is_empty(self) -> bool:
@@ -127,6 +129,9 @@ class RefreshIndex:
         known = {path: (size, mtime) for path, size, mtime in stats}
         present = {path for path, _size, _mtime in walk.files}
         retried = {path for path, reason in self.index.skipped() if reason.startswith(PASSING_REASON)}
+        # A parser may have had no time on a busy machine. Only who asks for a look at every file waits for it again.
+        failed = frozenset(failed_files(self.index) if whole else ())
+        retried |= failed
         return _Plan(
             to_read=[
                 (path, size)
@@ -136,6 +141,7 @@ class RefreshIndex:
             gone=[path for path in known if path not in present],
             walk=walk,
             known=known,
+            failed=failed,
         )
 
     def _walk_before(self, stats: Sequence[FileStat], directories: Sequence[tuple[bytes, int]]) -> Walk:
@@ -181,7 +187,13 @@ class RefreshIndex:
         is_known = record.os_path in plan.known
         counts.read_bytes += record.read_bytes
         self.telemetry.incr("index_read_bytes_total", record.read_bytes)
-        if is_known and record.status != "skipped" and self.index.content_sha(record.os_path) == record.content_sha:
+        is_parsed_at_last = record.path in plan.failed and record.status != "failed"
+        if (
+            is_known
+            and record.status != "skipped"
+            and not is_parsed_at_last
+            and self.index.content_sha(record.os_path) == record.content_sha
+        ):
             self.index.touch((record.os_path, record.size_bytes, record.mtime_ns))
             self.telemetry.incr("ast_cache_hit_count")
             return

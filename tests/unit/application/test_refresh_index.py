@@ -437,3 +437,23 @@ def test_bytes_read_are_counted(segment: SegmentOnDisk) -> None:
     refresh = RefreshIndex(segment.files, segment.store, segment.records, quiet, segment.clock)
     assert 6 == refresh().read_bytes
     assert 6 == quiet.counters["index_read_bytes_total"]
+
+
+def test_a_file_whose_parse_failed_is_tried_again_by_a_look_at_everything(segment: SegmentOnDisk) -> None:
+    """A parser may have had no time on a busy machine; a search does not wait for it again, `ctx index` does."""
+    real = segment.records
+
+    def failing(files: Sequence[tuple[bytes, int]]) -> Iterator[FileRecord]:
+        for record in real(files):
+            yield record._replace(status="failed", reason="a.py: parsing took longer than 5 s", definitions=())
+
+    segment.put("a.py", "def alpha(): ...\n")
+    segment.records = failing  # type: ignore[assignment]
+    segment.refresh()
+    assert (1, 0) == (segment.refresh(whole=True).read_bytes // 17, segment.refresh(whole=True).files_changed)
+    segment.records = real
+    segment.put("b.py", "def beta(): ...\n")
+    assert ["b.py"] == read_by(segment)
+    assert ["a.py"] == read_by(segment, whole=True)
+    assert ["alpha"] == [d.row.name for d in segment.store.definitions() if d.path == "a.py"]
+    assert [] == segment.store.partial() == read_by(segment, whole=True)
