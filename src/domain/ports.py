@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from .evaluation import Commit, FileChange, LineRun
     from .file_events import FileEvents
     from .index_records import DefinitionRow, FileRecord, ImportRow, IndexFacts, StoredDefinition
+    from .language_server import ServerQuestion, ServerReply
     from .ranking import Candidate, FieldWeights
     from .source_files import Changes, FileStat, FileView, Walk
     from .text_match import LineMatch, TextFile, TextPattern
@@ -182,4 +183,24 @@ class FileWatcher(Protocol):
 
     def wait(self, timeout_s: float) -> FileEvents:
         """Wait for changes, for no longer than the timeout; what came since the last call counts."""
+        ...
+
+
+class PendingReply(Protocol):
+    """A question that was asked of a language server."""
+
+    def result(self) -> ServerReply:
+        """Wait until it is answered or its deadline has passed, and return what came of it; never raises.
+
+        The deadline counts from when it was asked. A reply that is already there when this is called counts, however
+        late it came.
+        """
+        ...
+
+
+class LanguageServers(Protocol):
+    """The language servers of one segment."""
+
+    def ask(self, question: ServerQuestion) -> PendingReply:
+        """Ask and return at once; the answer is worked on while the caller does something else."""
         ...

@@ -20,13 +20,17 @@ CONFIG_FILE = "config.toml"
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """One setting: its place in the files, its variable, its default and the least value of a number."""
+    """One setting: its place in the files, its variable, its default and the least value of a number.
+
+    One that is `personal` is not taken from the segment's file: a repository could have a program of its own run.
+    """
 
     section: str
     key: str
-    default: int | str | tuple[str, ...]
+    default: bool | int | str | tuple[str, ...]
     minimum: int = 0
     choices: tuple[str, ...] = ()
+    personal: bool = False
 
     @property
     def name(self) -> str:
@@ -49,7 +53,16 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("index", "ignore", ()),
     Setting("tokens", "encoding", "cl100k_base", choices=("cl100k_base", "o200k_base")),
     Setting("telemetry", "level", "lite", choices=("off", "lite", "full")),
+    Setting("lsp", "enabled", True),
+    Setting("lsp", "deadline_ms", 500, minimum=1),
+    Setting("lsp", "cold", ()),
+    Setting("lsp", "warm", ()),
+    Setting("lsp", "commands", (), personal=True),
+    Setting("daemon", "auto", False),
+    Setting("daemon", "idle_minutes", 30, minimum=1),
+    Setting("daemon", "memory_mib", 2048, minimum=128),
 )
+_SPELLED = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}
 _BY_NAME = {setting.name: setting for setting in SETTINGS}
 _SECTIONS = frozenset(setting.section for setting in SETTINGS)
 
@@ -58,9 +71,15 @@ _SECTIONS = frozenset(setting.section for setting in SETTINGS)
 class Config:
     """The values in force, by dotted name, where each came from, and what was odd about the files."""
 
-    values: Mapping[str, int | str | tuple[str, ...]]
+    values: Mapping[str, bool | int | str | tuple[str, ...]]
     sources: Mapping[str, str] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
+
+    def flag(self, name: str) -> bool:
+        """Return a setting that is true or false."""
+        value = self.values[name]
+        assert isinstance(value, bool)
+        return value
 
     def number(self, name: str) -> int:
         """Return an integer setting."""
@@ -89,7 +108,7 @@ def load_config(segment: str, environ: Mapping[str, str]) -> Config:
     values: dict[str, Any] = {setting.name: setting.default for setting in SETTINGS}
     sources: dict[str, str] = {}
     warnings: list[str] = []
-    for path, shown in _files(segment, environ):
+    for path, shown, is_personal in _files(segment, environ):
         document = _read(path, shown)
         for section, content in document.items():
             if section not in _SECTIONS or not isinstance(content, dict):
@@ -100,6 +119,9 @@ def load_config(segment: str, environ: Mapping[str, str]) -> Config:
                 if setting is None:
                     known = [s.key for s in SETTINGS if s.section == section]
                     warnings.append(f"{shown}: [{section}] {key} is no setting of ctx's; {_nearest(key, known)}")
+                    continue
+                if setting.personal and not is_personal:
+                    warnings.append(f"{shown}: [{section}] {key} is left out; it counts in your own {CONFIG_FILE} only")
                     continue
                 values[setting.name] = _checked(setting, value, f"{shown}: [{section}] {key}")
                 sources[setting.name] = shown
@@ -112,11 +134,11 @@ def load_config(segment: str, environ: Mapping[str, str]) -> Config:
     return Config(values, sources, tuple(warnings))
 
 
-def _files(segment: str, environ: Mapping[str, str]) -> list[tuple[str, str]]:
+def _files(segment: str, environ: Mapping[str, str]) -> list[tuple[str, str, bool]]:
     home = environ.get("XDG_CONFIG_HOME") or os.path.join(os.path.expanduser("~"), ".config")
     return [
-        (os.path.join(home, "ctx", CONFIG_FILE), f"user {CONFIG_FILE}"),
-        (os.path.join(segment, "_ctx", CONFIG_FILE), f"_ctx/{CONFIG_FILE}"),
+        (os.path.join(home, "ctx", CONFIG_FILE), f"user {CONFIG_FILE}", True),
+        (os.path.join(segment, "_ctx", CONFIG_FILE), f"_ctx/{CONFIG_FILE}", False),
     ]
 
 
@@ -137,6 +159,8 @@ def _read(path: str, shown: str) -> dict[str, Any]:
 
 
 def _parsed(setting: Setting, text: str) -> object:
+    if isinstance(setting.default, bool):
+        return _SPELLED.get(text.lower(), text)
     if isinstance(setting.default, int):
         try:
             return int(text)
@@ -145,14 +169,18 @@ def _parsed(setting: Setting, text: str) -> object:
     return text.split(":") if isinstance(setting.default, tuple) else text
 
 
-def _checked(setting: Setting, value: object, where: str) -> int | str | tuple[str, ...]:
+def _checked(setting: Setting, value: object, where: str) -> bool | int | str | tuple[str, ...]:
+    if isinstance(setting.default, bool):
+        if not isinstance(value, bool):
+            raise UsageError(f"{where} must be true or false, found {value!r}")
+        return value
     if isinstance(setting.default, int):
         if not isinstance(value, int) or isinstance(value, bool) or value < setting.minimum:
             raise UsageError(f"{where} must be a whole number >= {setting.minimum}, found {value!r}")
         return value
     if isinstance(setting.default, tuple):
         if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
-            raise UsageError(f"{where} must be a list of patterns, found {value!r}")
+            raise UsageError(f"{where} must be a list of texts, found {value!r}")
         return tuple(value)
     if not isinstance(value, str) or (setting.choices and value not in setting.choices):
         raise UsageError(f"{where} must be one of {', '.join(setting.choices)}, found {value!r}")

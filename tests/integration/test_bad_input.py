@@ -505,7 +505,7 @@ def test_malformed_pack(repository: Sandbox, pack: str | bytes, finding: str | N
         ("[search]\nlimit = -1\n", "found -1"),
         ("[search]\nlimit = true\n", "found True"),
         ("[tokens]\nencoding = 'p50k'\n", "must be one of cl100k_base, o200k_base"),
-        ("[index]\nignore = 'build/'\n", "must be a list of patterns"),
+        ("[index]\nignore = 'build/'\n", "must be a list of texts"),
         ("[telemetry]\nlevel = 'loud'\n", "must be one of off, lite, full"),
     ],
 )

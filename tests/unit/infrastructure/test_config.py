@@ -69,6 +69,24 @@ def test_every_kind_of_value_is_read(places: Places) -> None:
     assert 0 == places.load(CTX_INDEX_WORKERS="").number("index.workers")
 
 
+@pytest.mark.parametrize(("text", "value"), [("1", True), ("on", True), ("FALSE", False), ("no", False)])
+def test_yes_and_no_are_read_as_people_write_them(places: Places, text: str, value: bool) -> None:
+    """In a variable; a file has TOML's own."""
+    assert value is places.load(CTX_DAEMON_AUTO=text).flag("daemon.auto")
+    with pytest.raises(UsageError, match="CTX_DAEMON_AUTO must be true or false, found 'perhaps'"):
+        places.load(CTX_DAEMON_AUTO="perhaps")
+
+
+def test_what_starts_programs_is_not_taken_from_the_segment(places: Places) -> None:
+    """A repository somebody gave us must not have its own program run; the person's own file may name one."""
+    places.segment('[lsp]\ncommands = ["ty=./evil"]\n')
+    config = places.load()
+    assert () == config.items("lsp.commands")
+    assert ("_ctx/config.toml: [lsp] commands is left out; it counts in your own config.toml only",) == config.warnings
+    places.user('[lsp]\ncommands = ["ty=/opt/ty server"]\n')
+    assert ("ty=/opt/ty server",) == places.load().items("lsp.commands")
+
+
 def test_variables_are_named_after_section_and_key() -> None:
     """No two settings share one."""
     variables = [setting.variable for setting in SETTINGS]
@@ -92,9 +110,10 @@ def test_the_telemetry_level_of_the_environment_is_left_to_telemetry(places: Pla
         ("[search]\nlimit = '3'\n", r"\[search\] limit must be a whole number >= 1, found '3'"),
         ("[search]\nlimit = 1.5\n", r"\[search\] limit must be a whole number >= 1, found 1\.5"),
         ("[index]\nworkers = -1\n", r"\[index\] workers must be a whole number >= 0, found -1"),
-        ("[index]\nignore = 'x'\n", r"\[index\] ignore must be a list of patterns, found 'x'"),
-        ("[index]\nignore = [1]\n", r"\[index\] ignore must be a list of patterns, found \[1\]"),
+        ("[index]\nignore = 'x'\n", r"\[index\] ignore must be a list of texts, found 'x'"),
+        ("[index]\nignore = [1]\n", r"\[index\] ignore must be a list of texts, found \[1\]"),
         ("[tokens]\nencoding = 'x'\n", r"\[tokens\] encoding must be one of cl100k_base, o200k_base, found 'x'"),
+        ("[lsp]\nenabled = 1\n", r"\[lsp\] enabled must be true or false, found 1"),
         ("[telemetry]\nlevel = 1\n", r"\[telemetry\] level must be one of off, lite, full, found 1"),
     ],
 )
@@ -126,7 +145,7 @@ def test_a_file_that_cannot_be_read_is_refused(places: Places) -> None:
         ("[serach]\nlimit = 1\n", "_ctx/config.toml: [serach] is no section of ctx's; did you mean search?"),
         (
             "[zzz]\n",
-            "_ctx/config.toml: [zzz] is no section of ctx's; known are get, index, map, search, telemetry, tokens",
+            "_ctx/config.toml: [zzz] is no section of ctx's; known are daemon, get, index, lsp, map, search, telemetry, tokens",
         ),
         ("search = 3\n", "_ctx/config.toml: [search] is no section of ctx's; did you mean search?"),
         ("[search]\nlimits = 1\n", "_ctx/config.toml: [search] limits is no setting of ctx's; did you mean limit?"),
