@@ -137,7 +137,7 @@ class Telemetry:
             self._seq = seq = self._seq + 1
             tally.count += 1
             if tally.rule is not None:
-                self._tally.add(tally.rule(args, result, extra_fields))
+                self._tally.add(tally.rule(args, result, extra_fields, timing_ms))
             if duration_ns is not None:
                 duration_ns = int(duration_ns)
                 tally.samples_ns.append(duration_ns)
@@ -225,10 +225,11 @@ class Telemetry:
         """Say which context pack the run used, `mtime` as an RFC 3339 time; all None, the default, for no pack."""
         self._pack = (sha16, mtime, stale_detected)
 
-    def flush(self) -> None:
+    def flush(self, *, is_last: bool = True) -> None:
         """Write what waits, add this run's new counts to metrics.json, replace last_run.json; never raises.
 
-        A second flush adds only what is new since the first; last_run.json always shows the whole run.
+        A second flush adds only what is new since the first; last_run.json always shows the whole run. It is of the
+        run that finished last: a process that lives on flushes with `is_last` False and leaves it alone.
         """
         if self._is_off:
             return
@@ -240,7 +241,7 @@ class Telemetry:
                 self._say_degraded(error)
                 self._spill()
             try:
-                self._write_summaries()
+                self._write_summaries(is_last=is_last)
             except OSError as error:
                 self._say_degraded(error)
 
@@ -421,28 +422,34 @@ class Telemetry:
 
     # The two summary files.
 
-    def _write_summaries(self) -> None:
-        import json
-
-        from ..domain.telemetry.summary import pack_state, summarise
-        from .metrics_file import LAST_RUN_FILE, add_counters, metrics_lock
-        from .regular_file import replace_file
+    def _write_summaries(self, *, is_last: bool) -> None:
+        from .metrics_file import add_counters, metrics_lock
 
         if not os.path.isdir(self.directory):
             self._make_folder()
         with metrics_lock(self.directory):
             add_counters(self.directory, self._new_counts(), on_damage=self._count_damage)
-            counters = self._flushed = self.counters
-            summary = summarise(
-                run_id=self.run_id,
-                ts=self.clock.now().isoformat(timespec="microseconds"),
-                counters=counters,
-                latencies=self._tally.latencies,
-                tokens=self._tally.tokens,
-                warnings=self._tally.top_warnings,
-                pack=pack_state(*self._pack),
-            )
-            replace_file(os.path.join(self.directory, LAST_RUN_FILE), json.dumps(summary, indent=2).encode() + b"\n")
+            self._flushed = self.counters
+            if is_last:
+                self._replace_last_run(self._flushed)
+
+    def _replace_last_run(self, counters: dict[str, int]) -> None:
+        import json
+
+        from ..domain.telemetry.summary import pack_state, summarise
+        from .metrics_file import LAST_RUN_FILE
+        from .regular_file import replace_file
+
+        summary = summarise(
+            run_id=self.run_id,
+            ts=self.clock.now().isoformat(timespec="microseconds"),
+            counters=counters,
+            latencies=self._tally.latencies,
+            tokens=self._tally.tokens,
+            warnings=self._tally.top_warnings,
+            pack=pack_state(*self._pack),
+        )
+        replace_file(os.path.join(self.directory, LAST_RUN_FILE), json.dumps(summary, indent=2).encode() + b"\n")
 
     def _new_counts(self) -> dict[str, int]:
         flushed = self._flushed

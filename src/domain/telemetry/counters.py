@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     Increments = list[tuple[str, int]]
-    Rule = Callable[[Mapping[str, Any], Mapping[str, Any], Mapping[str, Any]], Increments]
+    Rule = Callable[[Mapping[str, Any], Mapping[str, Any], Mapping[str, Any], int], Increments]
 
 ATTEMPTED = "telemetry_events_attempted"
 WRITTEN = "telemetry_events_written"
@@ -23,6 +23,8 @@ RECOVERED = "telemetry_queue_recovered"
 METRICS_DAMAGED = "telemetry_metrics_damaged"
 
 FILE_READ_MODES = ("skeleton", "excerpt", "raw")
+SERVER_FIGURES = ("request_count", "timeout_count", "fallback_count", "ready_count", "ready_ms_total")
+"""What is counted for each language server besides the sums over all of them: `lsp_<figure>_<server>`."""
 
 _FIXED = {
     "ast.parse": ("ast_parse_count",),
@@ -39,6 +41,11 @@ def file_read_counter(mode: str) -> str:
     return f"file_read_{mode}_bytes_total"
 
 
+def server_counter(figure: str, server: str) -> str:
+    """Return the name of one of a server's `SERVER_FIGURES`; what a counter's name cannot hold of its name is `_`."""
+    return f"lsp_{figure}_{''.join(char if char.isalnum() and char.isascii() else '_' for char in server)}"
+
+
 def fixed_counters(cmd: str) -> tuple[str, ...]:
     """Return the counters every event named `cmd` moves by one."""
     fixed = _FIXED.get(cmd)
@@ -52,17 +59,25 @@ def fixed_counters(cmd: str) -> tuple[str, ...]:
 
 
 def variable_counters(cmd: str) -> Rule | None:
-    """Return the rule that reads further increments off an event named `cmd`; None when there is none."""
-    return _RULES.get(cmd)
+    """Return the rule that reads further increments off an event named `cmd`; None when there is none.
+
+    A rule is handed the event's args, result, extra fields and `timing_ms`.
+    """
+    rule = _RULES.get(cmd)
+    return _lsp_request if rule is None and is_lsp_request(cmd) else rule
 
 
-def _ast_cache(_args: Mapping[str, Any], result: Mapping[str, Any], extra: Mapping[str, Any]) -> Increments:
+def _ast_cache(
+    _args: Mapping[str, Any], result: Mapping[str, Any], extra: Mapping[str, Any], _timing_ms: int
+) -> Increments:
     # The hit is a result for the lookup itself and an extra field where another command reports one.
     hit = result["cache_hit"] if "cache_hit" in result else extra.get("cache_hit")
     return [("ast_cache_hit_count" if hit else "ast_cache_miss_count", 1)]
 
 
-def _selector_resolve(_args: Mapping[str, Any], result: Mapping[str, Any], _extra: Mapping[str, Any]) -> Increments:
+def _selector_resolve(
+    _args: Mapping[str, Any], result: Mapping[str, Any], _extra: Mapping[str, Any], _timing_ms: int
+) -> Increments:
     return [("selector_resolve_success_count", 1)] if result.get("resolved") else []
 
 
@@ -70,20 +85,57 @@ def _failed_if(condition: object) -> Increments:
     return [("lsp_failed_count", 1)] if condition else []
 
 
-def _lsp_spawn(_args: Mapping[str, Any], result: Mapping[str, Any], _extra: Mapping[str, Any]) -> Increments:
+def _lsp_spawn(
+    _args: Mapping[str, Any], result: Mapping[str, Any], _extra: Mapping[str, Any], _timing_ms: int
+) -> Increments:
     return _failed_if(result.get("status") == "error")
 
 
-def _lsp_initialize(_args: Mapping[str, Any], result: Mapping[str, Any], _extra: Mapping[str, Any]) -> Increments:
+def _lsp_initialize(
+    _args: Mapping[str, Any], result: Mapping[str, Any], _extra: Mapping[str, Any], _timing_ms: int
+) -> Increments:
     # A server that died meanwhile reports "crashed" here and is counted by its `lsp.exit`: one life, one failure.
     return _failed_if(result.get("status") in {"error", "timeout"})
 
 
-def _lsp_exit(_args: Mapping[str, Any], result: Mapping[str, Any], extra: Mapping[str, Any]) -> Increments:
+def _lsp_exit(
+    _args: Mapping[str, Any], result: Mapping[str, Any], extra: Mapping[str, Any], _timing_ms: int
+) -> Increments:
     return _failed_if(result.get("crashed") or extra.get("crashed"))
 
 
-def _file_read(args: Mapping[str, Any], result: Mapping[str, Any], _extra: Mapping[str, Any]) -> Increments:
+def _of_server(args: Mapping[str, Any], *figures: tuple[str, int]) -> Increments:
+    server = args.get("server")
+    return [(server_counter(figure, server), n) for figure, n in figures] if server and isinstance(server, str) else []
+
+
+def _lsp_request(
+    args: Mapping[str, Any], _result: Mapping[str, Any], _extra: Mapping[str, Any], _timing_ms: int
+) -> Increments:
+    return _of_server(args, ("request_count", 1))
+
+
+def _lsp_timeout(
+    args: Mapping[str, Any], _result: Mapping[str, Any], _extra: Mapping[str, Any], _timing_ms: int
+) -> Increments:
+    return _of_server(args, ("timeout_count", 1))
+
+
+def _lsp_fallback(
+    args: Mapping[str, Any], _result: Mapping[str, Any], _extra: Mapping[str, Any], _timing_ms: int
+) -> Increments:
+    return _of_server(args, ("fallback_count", 1))
+
+
+def _lsp_ready(
+    args: Mapping[str, Any], _result: Mapping[str, Any], _extra: Mapping[str, Any], timing_ms: int
+) -> Increments:
+    return _of_server(args, ("ready_count", 1), ("ready_ms_total", timing_ms))
+
+
+def _file_read(
+    args: Mapping[str, Any], result: Mapping[str, Any], _extra: Mapping[str, Any], _timing_ms: int
+) -> Increments:
     mode, size = args.get("mode"), result.get("bytes")
     if mode in FILE_READ_MODES and isinstance(size, int) and size > 0:
         return [(file_read_counter(mode), size)]
@@ -96,5 +148,8 @@ _RULES: dict[str, Rule] = {
     "lsp.spawn": _lsp_spawn,
     "lsp.initialize": _lsp_initialize,
     "lsp.exit": _lsp_exit,
+    "lsp.ready": _lsp_ready,
+    "lsp.timeout": _lsp_timeout,
+    "lsp.fallback": _lsp_fallback,
     "file.read": _file_read,
 }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .counters import ATTEMPTED, DROPPED, FILE_READ_MODES, WRITTEN, file_read_counter
+from .counters import ATTEMPTED, DROPPED, FILE_READ_MODES, SERVER_FIGURES, WRITTEN, file_read_counter
 from .events import TOKEN_FIELDS, TOP_WARNINGS_MAX
 
 TYPE_CHECKING = False  # importing `typing` for it would double what this module costs at start
@@ -62,6 +62,7 @@ def summarise(
         "tokens": {cmd: sums.summary() for cmd, sums in sorted(tokens.items())},
         "ast": _ast(counters),
         "lsp": _lsp(counters),
+        "lsp_servers": servers_summary(counters),
         "file_read": _file_read(counters),
         "telemetry": _telemetry(counters),
         "top_warnings": list(warnings)[:TOP_WARNINGS_MAX],
@@ -92,6 +93,27 @@ def _lsp(counters: Mapping[str, int]) -> dict[str, int | float | None]:
         "lsp_timeout_rate": timeouts / max(spawns, 1),
         "lsp_request_timeout_rate": rate(timeouts, requests),
         "lsp_fallback_rate": rate(fallbacks, requests),
+    }
+
+
+def servers_summary(counters: Mapping[str, int]) -> dict[str, dict[str, int | float | None]]:
+    """Return the figures of each language server that was asked or started, by its name as counters spell it."""
+    servers: dict[str, dict[str, int]] = {}
+    for name, total in sorted(counters.items()):
+        for figure in SERVER_FIGURES:
+            start = f"lsp_{figure}_"
+            if name.startswith(start) and len(name) > len(start):
+                servers.setdefault(name[len(start) :], dict.fromkeys(SERVER_FIGURES, 0))[figure] = total
+    return {
+        server: {
+            "request_count": found["request_count"],
+            "timeout_count": found["timeout_count"],
+            "fallback_count": found["fallback_count"],
+            "fallback_rate": rate(found["fallback_count"], found["request_count"]),
+            "ready_count": found["ready_count"],
+            "ready_ms_mean": rate(found["ready_ms_total"], found["ready_count"]),
+        }
+        for server, found in sorted(servers.items())
     }
 
 

@@ -193,6 +193,23 @@ def test_second_flush_adds_only_what_is_new(tmp_path: Path) -> None:
     }
 
 
+def test_a_flush_of_a_process_that_lives_on_leaves_the_last_run_alone(tmp_path: Path) -> None:
+    """Its counts are added at once, each of them once; last_run.json is of the run that finished last."""
+    host, command = Telemetry(tmp_path, run_id="run_1_00000000"), Telemetry(tmp_path, run_id="run_2_00000000")
+    command.event("ctx.search", {}, {}, 1)
+    command.close()
+    for spawned in (1, 2):
+        host.event("lsp.spawn", {"server": "ty"}, {"status": "ok"}, 1)
+        host.flush(is_last=False)
+        host.flush(is_last=False)
+        assert spawned == loaded(folder(tmp_path) / "metrics.json")["lsp_spawn_count"]
+        assert "run_2_00000000" == loaded(folder(tmp_path) / "last_run.json")["run_id"]
+    host.close()
+    assert "run_1_00000000" == loaded(folder(tmp_path) / "last_run.json")["run_id"]
+    assert 2 == loaded(folder(tmp_path) / "last_run.json")["metrics_delta"]["lsp_spawn_count"]
+    assert 2 == loaded(folder(tmp_path) / "metrics.json")["lsp_spawn_count"]
+
+
 @pytest.mark.parametrize("content", ["", "{", "[]", '{"a": "b"}', '{"a": true}', None])
 def test_damaged_metrics_are_kept_aside(tmp_path: Path, content: str | None) -> None:
     """What is not ours is never overwritten; the damage is a counter."""

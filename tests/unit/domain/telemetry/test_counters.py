@@ -10,10 +10,12 @@ from ctx.domain.telemetry.counters import fixed_counters, variable_counters
 from ctx.domain.telemetry.events import EVENTS, is_lsp_request, kind_of
 
 
-def counted(cmd: str, args: dict[str, Any], result: dict[str, Any], extra: dict[str, Any]) -> dict[str, int]:
+def counted(
+    cmd: str, args: dict[str, Any], result: dict[str, Any], extra: dict[str, Any], timing_ms: int = 0
+) -> dict[str, int]:
     rule = variable_counters(cmd)
     moved = dict.fromkeys(fixed_counters(cmd), 1)
-    return moved | dict(rule(args, result, extra) if rule else [])
+    return moved | dict(rule(args, result, extra, timing_ms) if rule else [])
 
 
 @pytest.mark.parametrize(
@@ -52,6 +54,25 @@ def test_event_moves_exactly_its_counters(
 ) -> None:
     """The table of docs/telemetry.md."""
     assert counted(cmd, args, result, extra) == expected
+
+
+@pytest.mark.parametrize(
+    ("cmd", "expected"),
+    [
+        ("lsp.definition", {"lsp_request_count": 1, "lsp_request_count_rust_analyzer": 1}),
+        ("lsp.hover", {"lsp_request_count": 1, "lsp_request_count_rust_analyzer": 1}),
+        ("lsp.timeout", {"lsp_timeout_count": 1, "lsp_timeout_count_rust_analyzer": 1}),
+        ("lsp.fallback", {"lsp_fallback_count": 1, "lsp_fallback_count_rust_analyzer": 1}),
+        (
+            "lsp.ready",
+            {"lsp_ready_count": 1, "lsp_ready_count_rust_analyzer": 1, "lsp_ready_ms_total_rust_analyzer": 812},
+        ),
+        ("lsp.diagnostics", {}),
+    ],
+)
+def test_what_names_a_server_is_counted_for_it_too(cmd: str, expected: dict[str, int]) -> None:
+    """Under its name, in the letters that a counter's name may have."""
+    assert expected == counted(cmd, {"server": "rust-analyzer"}, {}, {}, 812)
 
 
 def test_life_of_a_server_is_no_question() -> None:

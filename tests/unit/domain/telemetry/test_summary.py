@@ -28,6 +28,7 @@ def test_empty_run_has_every_block_and_no_rate() -> None:
             "lsp_request_timeout_rate": None,
             "lsp_fallback_rate": None,
         },
+        "lsp_servers": {},
         "file_read": {"skeleton_bytes": 0, "excerpt_bytes": 0, "raw_bytes": 0, "total_bytes": 0},
         "telemetry": {"attempted": 0, "written": 0, "dropped": 0, "drop_rate": None},
         "top_warnings": [],
@@ -56,6 +57,30 @@ def test_rates_are_over_their_own_wholes() -> None:
         "lsp_fallback_rate": 0.5,
     }
     assert blocks["ast"] == {"ast_parse_count": 0, "ast_cache_hit_count": 3, "ast_cache_hit_rate": 0.75}
+
+
+def test_each_server_has_its_own_figures() -> None:
+    """By the name its counters have; the sums over all servers are no server."""
+    counters = {
+        "lsp_request_count": 9,
+        "lsp_request_count_ty": 8,
+        "lsp_fallback_count_ty": 2,
+        "lsp_timeout_count_ty": 1,
+        "lsp_ready_count_rust_analyzer": 2,
+        "lsp_ready_ms_total_rust_analyzer": 901,
+    }
+    nothing = {"request_count": 0, "timeout_count": 0, "fallback_count": 0, "fallback_rate": None}
+    assert {
+        "rust_analyzer": nothing | {"ready_count": 2, "ready_ms_mean": 450.5},
+        "ty": {
+            "request_count": 8,
+            "timeout_count": 1,
+            "fallback_count": 2,
+            "fallback_rate": 0.25,
+            "ready_count": 0,
+            "ready_ms_mean": None,
+        },
+    } == summary(counters)["lsp_servers"]
 
 
 def test_tokens_are_summed_per_command() -> None:
