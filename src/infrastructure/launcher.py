@@ -1,7 +1,7 @@
 """Start one command and see to it that nothing of it outlives its owner, however either of them ends.
 
-A script of its own, started by path as `python -I -S launcher.py --control FD --report FD [--grace-ms N] -- COMMAND...`
-and never imported by what starts it: it has to run before the owner's other imports would have ended, and it must still
+A script of its own, started by path as `python -I -S launcher.py --control FD --report FD -- COMMAND...` (`USAGE` has
+the options) and never imported by what starts it: it has to run before the owner's other imports would have ended, and it must still
 be there when the owner was killed. The command gets the launcher's standard descriptors as they are and a session of
 its own; the launcher keeps none of them, so a pipe's other end belongs to the command alone.
 
@@ -37,7 +37,7 @@ ROUND_MS = 20
 """How long one round of killing waits for its processes to end before it looks again."""
 NOT_STARTED = 127
 USAGE_ERROR = 2
-USAGE = "usage: launcher.py --control FD --report FD [--grace-ms N] -- COMMAND [ARGUMENT...]"
+USAGE = "usage: launcher.py --control FD --report FD [--grace-ms N] [--directory PATH] -- COMMAND [ARGUMENT...]"
 
 
 def main(arguments: list[str]) -> int:
@@ -47,6 +47,7 @@ def main(arguments: list[str]) -> int:
     try:
         control, report = int(options.pop("--control")), int(options.pop("--report"))
         grace_ms = int(options.pop("--grace-ms", str(GRACE_MS)))
+        directory = options.pop("--directory", ".")
         if options or not command or min(control, report) <= 2:  # the first three are the command's
             raise ValueError(options)
     except (KeyError, ValueError):
@@ -58,13 +59,13 @@ def main(arguments: list[str]) -> int:
     os.set_inheritable(report, False)
     wake = _receive_signals()
     _prctl(PR_SET_CHILD_SUBREAPER, 1)
-    pid, failure = _start(command)
+    pid, failure = _start(command, directory)
     for standard in (0, 1, 2):
         os.dup2(null, standard)
     if failure:
         import json  # only here: 8 ms
 
-        _tell(report, json.dumps({"failed_to_start": os.strerror(failure), "exit_code": NOT_STARTED}))
+        _tell(report, json.dumps({"failed_to_start": failure, "exit_code": NOT_STARTED}))
         return NOT_STARTED
     _tell(report, f'{{"pid": {pid}}}')
     killed: set[int] = set()
@@ -105,25 +106,28 @@ def _prctl(option: int, value: int) -> None:
             pass
 
 
-def _start(command: list[str]) -> tuple[int, int]:
-    """Fork and execute; return the process and 0, or the number of the error that kept it from running."""
+def _start(command: list[str], directory: str) -> tuple[int, str]:
+    """Fork and execute; return the process and "", or what kept it from running."""
     failed, fails = os.pipe()
     pid = os.fork()
     if pid == 0:
+        step = "cannot enter its directory: "
         try:
+            os.chdir(directory)
+            step = ""
             _prctl(PR_SET_PDEATHSIG, signal.SIGKILL)  # should we be killed ourselves; we have but one thread
             os.setsid()
             for number in signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}:
                 signal.signal(number, signal.SIG_DFL)
             os.execvp(command[0], command)  # noqa: S606 - no shell is the point
         except OSError as error:
-            os.write(fails, str(error.errno).encode())
+            os.write(fails, f"{step}{error.strerror}".encode())
         finally:
             os._exit(NOT_STARTED)
     os.close(fails)
-    error_number = os.read(failed, 16)  # its end of file is the execution
+    failure = os.read(failed, 4096).decode()  # its end of file is the execution
     os.close(failed)
-    return pid, int(error_number or b"0")
+    return pid, failure
 
 
 def _watch(pid: int, control: int, wake: int, grace_s: float, killed: set[int]) -> int:

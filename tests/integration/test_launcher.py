@@ -74,12 +74,12 @@ while True:
 class Launched:
     """A launcher that a test owns, and every process that it came to know of."""
 
-    def __init__(self, *command: str, grace_ms: int = LONG_GRACE_MS, **options: Any) -> None:
+    def __init__(self, *command: str, grace_ms: int = LONG_GRACE_MS, directory: str = ".", **options: Any) -> None:
         control, self.control = os.pipe()
         report_read, report = os.pipe()
         self.pids: list[int] = []
         self.process: subprocess.Popen[bytes] = subprocess.Popen(
-            _command_line(control, report, f"--grace-ms={grace_ms}", *command),
+            _command_line(control, report, grace_ms, *command, directory=directory),
             pass_fds=(control, report),
             **{"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE} | options,
         )
@@ -138,9 +138,9 @@ class Launched:
                 stream.close()
 
 
-def _command_line(control: int, report: int, grace: str, *command: str) -> list[str]:
-    place = ["--control", str(control), "--report", str(report), *grace.split("=")]
-    return [sys.executable, "-I", "-S", LAUNCHER, *place, "--", *command]
+def _command_line(control: int, report: int, grace_ms: int, *command: str, directory: str = ".") -> list[str]:
+    options = ["--control", str(control), "--report", str(report), "--grace-ms", str(grace_ms)]
+    return [sys.executable, "-I", "-S", LAUNCHER, *options, "--directory", directory, "--", *command]
 
 
 def _line(stream: Any) -> bytes:
@@ -239,6 +239,22 @@ def test_command_that_cannot_be_started_is_told(
     run = launch(str(tmp_path / name))
     expected = {"failed_to_start": text, "exit_code": launcher.NOT_STARTED}
     assert (launcher.NOT_STARTED, expected) == run.ended()
+
+
+def test_command_runs_in_the_directory_asked_for(launch: Callable[..., Launched], tmp_path: Path) -> None:
+    """A relative command is looked for there, too; without one it runs where the launcher was started."""
+    (tmp_path / "say").write_text("#!/bin/sh\npwd -P\n")
+    (tmp_path / "say").chmod(0o755)
+    run = launch("./say", directory=str(tmp_path))
+    run.started()
+    assert (f"{tmp_path.resolve()}\n".encode(), 0) == (run.process.stdout.read(), run.ended()[0])
+
+
+def test_missing_directory_is_told(launch: Callable[..., Launched], tmp_path: Path) -> None:
+    """It is not taken for a missing command."""
+    run = launch("true", directory=str(tmp_path / "missing"))
+    expected = "cannot enter its directory: No such file or directory"
+    assert {"failed_to_start": expected, "exit_code": launcher.NOT_STARTED} == run.ended()[1]
 
 
 @pytest.mark.parametrize(
@@ -374,7 +390,7 @@ def test_command_starts_with_default_signals_and_no_mask(launch: Callable[..., L
     control, control_write = os.pipe()
     report_read, report = os.pipe()
     # Not told by an interpreter: it ignores SIGPIPE and SIGXFSZ from its start.
-    line = _command_line(control, report, "--grace-ms=1000", "grep", "-E", "SigBlk|SigIgn", "/proc/self/status")
+    line = _command_line(control, report, LONG_GRACE_MS, "grep", "-E", "SigBlk|SigIgn", "/proc/self/status")
     run = subprocess.run([*python(run_ignoring), *line], pass_fds=(control, report), capture_output=True)
     for descriptor in (control, control_write, report_read, report):
         os.close(descriptor)
@@ -388,7 +404,7 @@ def test_closed_standard_descriptors_disturb_nothing(launch: Callable[..., Launc
     probe = f"import os; assert all(os.readlink('/proc/self/fd/%d' % fd) == '/dev/null' for fd in {descriptors})"
     control, control_write = os.pipe()
     report_read, report = os.pipe()
-    line = _command_line(control, report, "--grace-ms=1000", *python(probe))
+    line = _command_line(control, report, LONG_GRACE_MS, *python(probe))
     run = subprocess.run([*python(closing), repr(descriptors), *line], pass_fds=(control, report))
     os.close(report)
     with os.fdopen(report_read, "rb") as reports:
