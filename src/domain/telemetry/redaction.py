@@ -180,7 +180,9 @@ class PathRedactor:
         path = token.rstrip(".,;:!?)]}")
         tail = token[len(path) :]
         if path[:5].lower() == "file:":
-            return self._placed(normalised(_uri_path(path))) + tail
+            from ..file_uris import path_of_uri
+
+            return self._placed(normalised(path_of_uri(path).decode("utf-8", "surrogateescape"))) + tail
         if path[:1] == "~":
             user, _, rest = path[1:].partition("/")
             if user == "" and self.homes:
@@ -191,20 +193,6 @@ class PathRedactor:
             name = "home" if len(parts) == 3 and parts[1].lower() == "users" else parts[-1]
             return f"external/{short_hash(path)}-{name.rstrip(':') or 'root'}{tail}"
         return self._placed(normalised(path)) + tail
-
-
-def _uri_path(uri: str) -> str:
-    """Return the path of a `file:` URI, percent-decoded; a host name is dropped."""
-    path = uri[5:]
-    if path.startswith("//"):
-        path = "/" + path[2:].partition("/")[2]
-    head, *escaped = path.encode("utf-8", "surrogatepass").split(b"%")
-    for part in escaped:
-        try:
-            head += bytes((int(part[:2], 16),)) + part[2:]
-        except ValueError:
-            head += b"%" + part
-    return head.decode("utf-8", "surrogateescape")
 
 
 def _path_pattern(known: list[str]) -> re.Pattern[str]:

@@ -1,0 +1,266 @@
+"""The language servers of one segment: who is asked about which file, and what is remembered of their answers.
+
+A command that starts its own server takes the one that is there fastest, a host that keeps them the one that knows most
+(`domain.server_backends`). An answer is kept for the state of the segment it was given about; one that comes after its
+deadline is kept, too, so that the next who asks has it at once.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections import OrderedDict
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from ...domain.language_server import NO_SERVER
+from ...domain.source_files import SourceText, display_path, os_path_of
+from ..file_system import FileSystemAdapter
+from ..null_telemetry import NullTelemetry
+from ..process_tree import tree_bytes
+from .lsp_client import LSPClient
+from .server_discovery import FoundServer, find_server
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from ...domain.language_server import ServerQuestion, ServerReply
+    from ...domain.ports import Clock, PendingReply, TelemetryPort
+    from ...domain.source_files import FileStat
+    from ..config import Config
+
+CLIENTS_MAX = 6
+"""Servers at once; a segment of more languages or environments loses the one that was asked longest ago."""
+REPLIES_KEPT = 4096
+
+_Key: TypeAlias = tuple[str, str]
+"""(backend, root)"""
+
+
+@dataclass(frozen=True, slots=True)
+class _Settled:
+    """A reply that is there already."""
+
+    reply: ServerReply
+
+    def result(self) -> ServerReply:
+        """Return it."""
+        return self.reply
+
+
+class LanguageServerPool:
+    """Starts servers as questions need them; thread-safe.
+
+    `is_host` chooses servers for a process that lives on, and has late answers taken. `listing` gives the stats of the
+    segment's files as they are now: what differs from those before is announced to the servers when `state` of the
+    questions moves; without it servers are only told of the documents they are asked about.
+    """
+
+    def __init__(
+        self,
+        segment: str,
+        config: Config,
+        telemetry: TelemetryPort,
+        clock: Clock,
+        *,
+        is_host: bool,
+        listing: Callable[[], Iterable[FileStat]] | None = None,
+        environ: Mapping[str, str] | None = None,
+    ) -> None:
+        """Start nothing yet."""
+        self._segment = segment
+        self._config = config
+        self._telemetry = telemetry
+        self._clock = clock
+        self._is_host = is_host
+        self._listing = listing
+        self._environ = os.environ if environ is None else environ
+        self._files = FileSystemAdapter(
+            segment, telemetry=NullTelemetry(), max_file_bytes=config.number("index.max_file_bytes")
+        )
+        self._lock = threading.RLock()
+        self._clients: OrderedDict[_Key, LSPClient] = OrderedDict()
+        self._found: dict[tuple[str, str], FoundServer | None] = {}
+        self._replies: OrderedDict[tuple[object, ...], ServerReply] = OrderedDict()
+        self._announced_state = ""
+        self._announced: dict[bytes, tuple[int, int]] = {}
+        self._is_closed = False
+
+    def ask(self, question: ServerQuestion) -> PendingReply:
+        """Ask the server of the file's language and folder; see `LanguageServers`."""
+        client = self._client_of(question.language, question.path)
+        if client is None:
+            return _Settled(replace(NO_SERVER, deadline_ms=self._deadline_ms))
+        kept = self._kept(client, question)
+        if kept is not None:
+            return _Settled(replace(kept, is_cached=True, elapsed_ns=0, was_sent=False))
+        self._announce(question.state)
+        return client.ask(question, on_reply=lambda asked, reply: self._keep(client, asked, reply))
+
+    def prepare(self, language: str, path: str) -> None:
+        """Start the server that questions about a file would go to, if there is one; it warms up behind this."""
+        client = self._client_of(language, path)
+        if client is not None:
+            client.start()
+
+    def status(self) -> list[dict[str, Any]]:
+        """Return what each server does, for people and `--json`."""
+        with self._lock:
+            clients = list(self._clients.values())
+        return [
+            {
+                "server": client.name,
+                "root": display_path(os.path.relpath(os.fsencode(client.server.root), os.fsencode(self._segment))),
+                "state": client.state.describe(),
+                "breaker": client.breaker_state,
+                "pid": client.process_id,
+                "memory_bytes": tree_bytes(client.process_id) if client.process_id is not None else 0,
+            }
+            for client in clients
+        ]
+
+    def memory_bytes(self) -> dict[str, int]:
+        """Return the memory of each running server with all it started, by its key for `restart`."""
+        with self._lock:
+            clients = dict(self._clients)
+        return {
+            _spelled(key): tree_bytes(client.process_id)
+            for key, client in clients.items()
+            if client.process_id is not None
+        }
+
+    def memory_limit_bytes(self, key: str) -> int:
+        """Return the share of a server, by its key."""
+        with self._lock:
+            for one, client in self._clients.items():
+                if _spelled(one) == key:
+                    return client.server.backend.memory_mib << 20
+        return 0
+
+    def restart(self, key: str) -> None:
+        """End a server; the next question starts it again. A key that is not known is none of ours any more."""
+        with self._lock:
+            clients = [client for one, client in self._clients.items() if _spelled(one) == key]
+        for client in clients:
+            client.stop()
+
+    def close(self) -> None:
+        """End all servers; safe to call twice."""
+        with self._lock:
+            self._is_closed = True
+            clients = list(self._clients.values())
+            self._clients.clear()
+        # A command that leaves takes its server along; one that knows a project may have something to write down.
+        threads = [threading.Thread(target=client.stop, kwargs={"politely": self._is_host}) for client in clients]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+
+    # ------------------------------------------------------------------ parts
+
+    @property
+    def _deadline_ms(self) -> int:
+        return self._config.number("lsp.deadline_ms")
+
+    def _client_of(self, language: str, path: str) -> LSPClient | None:
+        with self._lock:
+            if self._is_closed:
+                return None
+            folder = path.rpartition("/")[0]
+            place = (language, folder)
+            if place not in self._found:
+                self._found[place] = find_server(
+                    language,
+                    path,
+                    segment=self._segment,
+                    config=self._config,
+                    is_host=self._is_host,
+                    environ=self._environ,
+                )
+            found = self._found[place]
+            if found is None:
+                return None
+            key = (found.backend.name, found.root)
+            client = self._clients.get(key)
+            if client is None:
+                client = self._clients[key] = self._new_client(found)
+            self._clients.move_to_end(key)
+            surplus = self._clients.popitem(last=False)[1] if len(self._clients) > CLIENTS_MAX else None
+        if surplus is not None:
+            threading.Thread(target=surplus.stop, daemon=True).start()
+        return client
+
+    def _new_client(self, found: FoundServer) -> LSPClient:
+        return LSPClient(
+            found,
+            segment=self._segment,
+            telemetry=self._telemetry,
+            clock=self._clock,
+            read_text=self._text_of,
+            deadline_ms=self._deadline_ms,
+            keeps_late=self._is_host,
+            environ=self._environ,
+        )
+
+    def _text_of(self, path: str) -> str | None:
+        source = self._files.read_source(os_path_of(path))
+        return source.text if isinstance(source, SourceText) else None
+
+    def _announce(self, state: str) -> None:
+        """Tell every server what changed since the state that was asked about before."""
+        if self._listing is None or not state:
+            return
+        with self._lock:
+            if state == self._announced_state:
+                return
+            before = self._announced
+            now = {path: (size, mtime) for path, size, mtime in self._listing()}
+            is_first = not self._announced_state
+            self._announced_state, self._announced = state, now
+            # A document is asked about by its text: found servers and their roots may have changed with the files.
+            self._found.clear()
+            if is_first:
+                return  # whatever runs was started a moment ago
+            changes = [(path, "deleted") for path in before if path not in now]
+            changes += [
+                (path, "changed" if path in before else "created")
+                for path, stat in now.items()
+                if before.get(path) != stat
+            ]
+            clients = list(self._clients.values())
+        shown = [(display_path(path), kind) for path, kind in changes]
+        for client in clients:
+            client.announce(shown)
+
+    def _kept(self, client: LSPClient, question: ServerQuestion) -> ServerReply | None:
+        if not question.state or question.text is not None:
+            return None
+        with self._lock:
+            return self._replies.get(_about(client, question))
+
+    def _keep(self, client: LSPClient, question: ServerQuestion, reply: ServerReply) -> None:
+        if not question.state or question.text is not None:
+            return
+        with self._lock:
+            self._replies[_about(client, question)] = reply
+            while len(self._replies) > REPLIES_KEPT:
+                self._replies.popitem(last=False)
+
+
+def _spelled(key: _Key) -> str:
+    return f"{key[0]} {key[1]}"
+
+
+def _about(client: LSPClient, question: ServerQuestion) -> tuple[object, ...]:
+    """Return what makes two questions the same."""
+    return (
+        client.name,
+        client.server.root,
+        question.state,
+        question.method,
+        question.path,
+        question.line,
+        question.column,
+        question.include_declaration,
+    )

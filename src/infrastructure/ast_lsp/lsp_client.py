@@ -1,0 +1,854 @@
+"""LSPClient: one language server, asked within a deadline.
+
+Owns the protocol's life cycle, what READY means, documents, what the server asks of us, and what happens when it is
+slow, wrong or dead. Streams and processes are `lsp_process`, which server is asked for what is `language_servers`.
+
+A server is READY when it is initialized and has shown that it knows the sources: by a first right definition (not
+empty, and the line it points to holds the name that was asked for), by its first published diagnostics, or by its first
+answer to a pull for them, for servers that publish none. Until then its answers are provisional: what it is asked is
+asked again.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections import OrderedDict
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+from ...domain.circuit_breaker import CircuitBreaker
+from ...domain.file_uris import SCHEME, path_of_uri, uri_of_path
+from ...domain.language_server import (
+    Cold,
+    Failed,
+    Ready,
+    ServerPlace,
+    ServerReply,
+    Stopped,
+    Warming,
+)
+from ...domain.source_files import display_path, os_path_of
+from ...domain.text_positions import DEFAULT_ENCODING, from_server, line_at, to_server
+from .lsp_process import start_server
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    from ...domain.language_server import FallbackReason, ReadyVia, ServerQuestion, ServerState
+    from ...domain.ports import Clock, TelemetryPort
+    from ...domain.text_positions import PositionEncoding
+    from .lsp_process import Connection, Listener, ProcessEnd
+    from .server_discovery import FoundServer
+
+    Opener = Callable[[Sequence[str], str, Mapping[str, str], Listener], Connection]
+
+DEADLINE_MS = 500
+INITIALIZE_LIMIT_S = 60.0
+"""The longest a server may take to answer `initialize`; jdtls on a large project takes 20 s."""
+LATE_LIMIT_S = 30.0
+"""How long an answer that nobody waits for any more is still welcome."""
+RETRY_S = 0.03
+RETRY_MAX_S = 0.5
+"""Between asking again a server that is not ready: the first time, doubled each time after it, and at most."""
+STOP_PATIENCE_S = 1.0
+"""For each step of the way out: the answer to `shutdown`, the exit."""
+OPEN_DOCUMENTS_MAX = 32
+PLACES_MAX = 10_000
+
+_METHODS = {
+    "definition": "textDocument/definition",
+    "references": "textDocument/references",
+    "hover": "textDocument/hover",
+}
+_METHOD_NOT_FOUND, _CONTENT_MODIFIED, _REQUEST_CANCELLED, _SERVER_CANCELLED = -32601, -32801, -32800, -32802
+_CHANGE_KINDS = {"created": 1, "changed": 2, "deleted": 3}
+
+
+@dataclass(slots=True, eq=False)
+class _Ask:
+    """A question on its way; `request_id` while it is on the wire."""
+
+    question: ServerQuestion
+    text: str
+    begun_ns: int
+    deadline_ns: int
+    client: LSPClient
+    on_reply: Callable[[ServerQuestion, ServerReply], None] | None
+    request_id: int | None = None
+    was_sent: bool = False
+    retry_at_ns: int | None = None
+    retry_s: float = RETRY_S
+    reply: ServerReply | None = None
+
+    def result(self) -> ServerReply:
+        """Wait for the reply; see `PendingReply`."""
+        return self.client.await_reply(self)
+
+
+@dataclass(slots=True)
+class _Document:
+    """What the server was told of a file."""
+
+    version: int
+    text: str
+
+
+@dataclass(slots=True)
+class _Life:
+    """One process of the server, from its start to its end."""
+
+    connection: Connection
+    started_ns: int
+    encoding: PositionEncoding = DEFAULT_ENCODING
+    capabilities: dict[str, Any] = field(default_factory=dict)
+    pid: int | None = None
+    requests: dict[int, _Ask | str] = field(default_factory=dict)
+    documents: OrderedDict[str, _Document] = field(default_factory=OrderedDict)
+    is_ending: bool = False
+    pulled: bool = False
+
+
+class LSPClient:
+    """One server in one folder; thread-safe. It is started by the first question and again after it died.
+
+    `deadline_ms` counts for each question from when it is asked here. A question that passed it is cancelled on the wire,
+    with `keeps_late` only when its answer does not come at all: it is still good for the next who asks (`on_reply` of
+    `ask`). `read_text` gives the text of a file by the path that questions carry, None for one that cannot be read.
+    """
+
+    def __init__(
+        self,
+        server: FoundServer,
+        *,
+        segment: str,
+        telemetry: TelemetryPort,
+        clock: Clock,
+        read_text: Callable[[str], str | None],
+        deadline_ms: int = DEADLINE_MS,
+        keeps_late: bool = False,
+        initialize_limit_s: float = INITIALIZE_LIMIT_S,
+        environ: Mapping[str, str] | None = None,
+        open_connection: Opener = start_server,
+    ) -> None:
+        self.server = server
+        self.name = server.backend.name
+        self._segment = os.fsencode(segment)
+        self._telemetry = telemetry
+        self._clock = clock
+        self._read_text = read_text
+        self._deadline_ms = deadline_ms
+        self._keeps_late = keeps_late
+        self._initialize_limit_ns = int(initialize_limit_s * 1e9)
+        self._environment = {**(os.environ if environ is None else environ), **server.environment}
+        self._open_connection = open_connection
+        self._changed = threading.Condition(threading.RLock())
+        self._state: ServerState = Cold()
+        self._life: _Life | None = None
+        self._last_id = 0
+        self._starts = 0
+        self._asks: list[_Ask] = []
+        self._breaker = CircuitBreaker()
+        self._registrations: dict[str, str] = {}
+
+    # ------------------------------------------------------------------ what callers do
+
+    @property
+    def state(self) -> ServerState:
+        """What the server is doing."""
+        with self._changed:
+            return self._state
+
+    @property
+    def breaker_state(self) -> str:
+        """What the circuit breaker does, for people; "" when nothing went wrong."""
+        with self._changed:
+            return self._breaker.describe(self._clock.perf_counter_ns())
+
+    @property
+    def process_id(self) -> int | None:
+        """The server's process (also its process group), None when none runs."""
+        with self._changed:
+            return self._life.pid if self._life is not None else None
+
+    @property
+    def launcher_is_running(self) -> bool:
+        """Whether a process of the server is there, even one on its way out."""
+        with self._changed:
+            return self._life is not None
+
+    def start(self) -> None:
+        """Start the server if it is not running and not to be left alone; its warm-up goes on behind this."""
+        with self._changed:
+            if self._life is None and not self._breaker.is_open(self._clock.perf_counter_ns()):
+                self._spawn()
+
+    def ask(
+        self, question: ServerQuestion, *, on_reply: Callable[[ServerQuestion, ServerReply], None] | None = None
+    ) -> _Ask:
+        """Ask and return at once; `on_reply` is called with every answer of the server, in time or late."""
+        now_ns = self._clock.perf_counter_ns()
+        ask = _Ask(question, "", now_ns, now_ns + self._deadline_ms * 1_000_000, self, on_reply)
+        text = question.text if question.text is not None else self._read_text(question.path)
+        with self._changed:
+            if text is None:
+                self._settle(ask, "error", detail=f"{question.path} cannot be read as text")
+                return ask
+            ask.text = text
+            if self._breaker.is_open(now_ns):
+                self._settle(ask, "circuit_open", detail=self._breaker.describe(now_ns))
+                return ask
+            if self._life is None:
+                self._spawn()
+            if self._life is None:
+                self._settle(ask, "crashed", detail=self._state.describe())
+                return ask
+            self._asks.append(ask)
+            if self._is_initialized():
+                self._put(ask)
+        return ask
+
+    def await_reply(self, ask: _Ask) -> ServerReply:
+        """Wait until a question is answered or its deadline has passed."""
+        with self._changed:
+            while ask.reply is None:
+                left_ns = ask.deadline_ns - self._clock.perf_counter_ns()
+                if left_ns <= 0:
+                    self._give_up(ask)
+                    break
+                self._changed.wait(left_ns / 1e9)
+            assert ask.reply is not None
+            return ask.reply
+
+    def announce(self, changes: Iterable[tuple[str, str]]) -> None:
+        """Tell the server which files were "created", "changed" or "deleted", by paths relative to the segment."""
+        with self._changed:
+            life = self._life
+            if life is None or not self._is_initialized():
+                return  # what is not initialized reads everything afterwards
+            events = []
+            for path, kind in changes:
+                uri = self._uri(path)
+                if kind == "deleted" and uri in life.documents:
+                    self._close_document(life, uri)
+                events.append({"uri": uri, "type": _CHANGE_KINDS[kind]})
+            if events:
+                self._notify(life, "workspace/didChangeWatchedFiles", {"changes": events})
+
+    def stop(self, *, politely: bool = True) -> None:
+        """End the server and all it started, and wait for that; what is asked meanwhile gets no answer."""
+        with self._changed:
+            life = self._life
+            if life is None:
+                if not isinstance(self._state, Failed):
+                    self._state = Stopped()
+                return
+            life.is_ending = True
+            if politely and self._is_initialized():
+                request_id = self._request(life, "shutdown", None, "shutdown")
+                end_ns = self._clock.perf_counter_ns() + int(STOP_PATIENCE_S * 1e9)
+                while request_id in life.requests and self._life is life:
+                    left_s = (end_ns - self._clock.perf_counter_ns()) / 1e9
+                    if left_s <= 0 or not self._changed.wait(left_s):
+                        break
+                self._notify(life, "exit", None)
+        if politely:
+            life.connection.close_input()
+            if life.connection.join(STOP_PATIENCE_S):
+                return
+        life.connection.kill()
+        life.connection.join(10 * STOP_PATIENCE_S)
+
+    # ------------------------------------------------------------------ the start
+
+    def _spawn(self) -> None:
+        now_ns = self._clock.perf_counter_ns()
+        self._starts += 1
+        self._state = Warming(now_ns)
+        try:
+            connection = self._open_connection(
+                self.server.command, self.server.root, self._environment, _Events(self, self._starts)
+            )
+        except OSError as error:
+            self._fail_start(now_ns, error.strerror or type(error).__name__)
+            return
+        self._life = _Life(connection, now_ns)
+        root = uri_of_path(os.fsencode(self.server.root))
+        parameters = {
+            "processId": os.getpid(),
+            "clientInfo": {"name": "ctx"},
+            "rootUri": root,
+            "rootPath": self.server.root,
+            "workspaceFolders": [self._folder()],
+            "capabilities": _capabilities(pulls_diagnostics=self.server.backend.pulls_diagnostics),
+        }
+        options = dict(self.server.backend.initialization_options)
+        if options:
+            parameters["initializationOptions"] = options
+        self._request(self._life, "initialize", parameters, "initialize")
+        connection.wake()
+
+    def _folder(self) -> dict[str, str]:
+        root = os.fsencode(self.server.root)
+        return {"uri": uri_of_path(root), "name": display_path(os.path.basename(root)) or "root"}
+
+    def _fail_start(self, started_ns: int, reason: str) -> None:
+        now_ns = self._clock.perf_counter_ns()
+        self._state = Failed(f"could not be started: {reason}")
+        self._breaker.record_failure(now_ns, self._state.reason)
+        self._tell_spawn(started_ns, None, status="error")
+
+    def _tell_spawn(self, started_ns: int, pid: int | None, *, status: str) -> None:
+        duration_ns = self._clock.perf_counter_ns() - started_ns
+        self._telemetry.event(
+            "lsp.spawn",
+            {"server": self.name},
+            {"status": status},
+            duration_ns // 1_000_000,
+            duration_ns=duration_ns,
+            subprocess_pid=pid,
+            cold_start=self._starts == 1,
+        )
+
+    def on_started(self, start: int, pid: int) -> None:
+        """Called by the connection of the `start`-th process, as the other `on_…`."""
+        with self._changed:
+            life = self._of(start)
+            if life is not None:
+                life.pid = pid
+                self._tell_spawn(life.started_ns, pid, status="ok")
+
+    def _initialized(self, life: _Life, message: dict[str, Any]) -> None:
+        result = message.get("result")
+        is_right = "error" not in message and isinstance(result, dict)
+        self._tell_initialize(life, "ok" if is_right else "error", capabilities=is_right)
+        if not isinstance(result, dict) or not is_right:
+            said = message.get("error")
+            detail = said.get("message", "") if isinstance(said, dict) else "no object"
+            self._abort(life, f"refused to initialize: {detail}")
+            return
+        capabilities = result.get("capabilities")
+        life.capabilities = capabilities if isinstance(capabilities, dict) else {}
+        said = life.capabilities.get("positionEncoding")
+        if said in {"utf-8", "utf-16", "utf-32"}:
+            life.encoding = said
+        self._state = Warming(life.started_ns, is_initialized=True)
+        self._notify(life, "initialized", {})
+        settings = self.server.backend.settings(self.server.interpreter)
+        self._notify(life, "workspace/didChangeConfiguration", {"settings": settings})
+        for ask in [ask for ask in self._asks if self._is_wanted(ask)]:
+            self._put(ask)
+        self._changed.notify_all()
+
+    def _tell_initialize(self, life: _Life, status: str, *, capabilities: bool) -> None:
+        duration_ns = self._clock.perf_counter_ns() - life.started_ns
+        self._telemetry.event(
+            "lsp.initialize",
+            {"server": self.name},
+            {"status": status},
+            duration_ns // 1_000_000,
+            duration_ns=duration_ns,
+            workspace_initialized=status == "ok",
+            capabilities_received=capabilities,
+        )
+
+    def _abort(self, life: _Life, reason: str) -> None:
+        """Give a life up that is no use; its end does the rest."""
+        self._state = Failed(reason)
+        life.connection.kill()
+
+    def _become_ready(self, life: _Life, via: ReadyVia, path: str = "", *, answered: _Ask | None = None) -> None:
+        if isinstance(self._state, Ready) or not self._is_initialized() or life.is_ending:
+            return
+        duration_ns = self._clock.perf_counter_ns() - life.started_ns
+        self._state = Ready(via, duration_ns / 1e6)
+        arguments = {"server": self.name, "file": path} if path else {"server": self.name}
+        self._telemetry.event(
+            "lsp.ready", arguments, {"ready_via": via}, duration_ns // 1_000_000, duration_ns=duration_ns
+        )
+        # Whatever it said before counts as said by one that did not know yet.
+        for ask in list(self._asks):
+            if ask is not answered and self._is_wanted(ask):
+                self._put(ask)
+        self._changed.notify_all()
+
+    # ------------------------------------------------------------------ questions
+
+    def _put(self, ask: _Ask) -> None:
+        """Send a question to an initialized server."""
+        life = self._life
+        if life is None or ask.request_id is not None:
+            return
+        uri = self._open_document(life, ask.question, ask.text)
+        line, character = to_server(ask.text, ask.question.line, ask.question.column, life.encoding)
+        parameters: dict[str, Any] = {
+            "textDocument": {"uri": uri},
+            "position": {"line": line, "character": character},
+        }
+        if ask.question.method != "definition" and not isinstance(self._state, Ready) and not ask.was_sent:
+            # Where it stands is a definition more often than not: answering that makes the server ready.
+            self._request(life, _METHODS["definition"], dict(parameters), f"probe {ask.question.name}")
+        if ask.question.method == "references":
+            parameters["context"] = {"includeDeclaration": ask.question.include_declaration}
+        ask.was_sent = True
+        ask.retry_at_ns = None
+        ask.request_id = self._request(life, _METHODS[ask.question.method], parameters, ask)
+
+    def _answered(self, life: _Life, ask: _Ask, message: dict[str, Any]) -> None:
+        ask.request_id = None
+        error = message.get("error")
+        if isinstance(error, dict):
+            code = error.get("code")
+            if code in {_CONTENT_MODIFIED, _SERVER_CANCELLED} and self._is_wanted(ask):
+                self._retry_later(ask)
+            elif code != _REQUEST_CANCELLED or ask.reply is None:
+                self._breaker.record_success()  # it lives and talks
+                detail = str(error.get("message", ""))[:200]
+                self._settle(ask, "error", detail=f"{self.name} answered with an error: {detail}")
+            return
+        reply = self._reply_of(life, ask, message.get("result"))
+        if not isinstance(self._state, Ready):
+            if ask.question.method == "definition" and self._is_right(ask, reply):
+                self._become_ready(life, "definition", ask.question.path, answered=ask)
+            elif self._is_wanted(ask):
+                self._retry_later(ask)
+                return
+        self._breaker.record_success()
+        self._deliver(ask, reply)
+
+    def _probed(self, life: _Life, name: str, message: dict[str, Any]) -> None:
+        """Take the answer to a definition asked to learn whether the server is ready."""
+        places = self._places(life, message.get("result"), {})
+        if places and (not name or any(name in text for _place, text in places)):
+            self._become_ready(life, "definition")
+
+    def _is_right(self, ask: _Ask, reply: ServerReply) -> bool:
+        return bool(reply.places) and (not ask.question.name or reply.detail == "right")
+
+    def _retry_later(self, ask: _Ask) -> None:
+        ask.retry_at_ns = self._clock.perf_counter_ns() + int(ask.retry_s * 1e9)
+        ask.retry_s = min(ask.retry_s * 2, RETRY_MAX_S)
+
+    def _reply_of(self, life: _Life, ask: _Ask, result: Any) -> ServerReply:
+        question = ask.question
+        hover, found = "", []
+        if question.method == "hover":
+            hover = _hover_text(result)
+        else:
+            found = self._places(life, result, {question.path: ask.text})
+        right = not question.name or any(question.name in text for _place, text in found)
+        return ServerReply(
+            self.name,
+            "answered",
+            tuple(dict.fromkeys(place for place, _text in found)),
+            hover,
+            was_sent=True,
+            elapsed_ns=self._clock.perf_counter_ns() - ask.begun_ns,
+            deadline_ms=self._deadline_ms,
+            detail="right" if right else "",
+        )
+
+    def _deliver(self, ask: _Ask, reply: ServerReply) -> None:
+        """Hand an answer on: to who waits, and to who keeps it for the next."""
+        reply = replace(reply, detail="")
+        if ask in self._asks:
+            self._asks.remove(ask)
+        if ask.reply is None:
+            ask.reply = reply
+        if ask.on_reply is not None:
+            ask.on_reply(ask.question, reply)
+        self._changed.notify_all()
+
+    def _settle(self, ask: _Ask, status: FallbackReason, *, detail: str = "") -> None:
+        """End a question without an answer."""
+        if ask in self._asks:
+            self._asks.remove(ask)
+        if ask.reply is None:
+            ask.reply = self._no_answer(ask, status, detail)
+        self._changed.notify_all()
+
+    def _no_answer(self, ask: _Ask, status: FallbackReason, detail: str) -> ServerReply:
+        elapsed_ns = self._clock.perf_counter_ns() - ask.begun_ns
+        return ServerReply(
+            self.name,
+            status,
+            was_sent=ask.was_sent,
+            elapsed_ns=elapsed_ns,
+            deadline_ms=self._deadline_ms,
+            detail=detail,
+        )
+
+    def _give_up(self, ask: _Ask) -> None:
+        """The deadline has passed: whoever asked gets no answer, the next who asks may."""
+        is_waiting = ask.request_id is not None
+        status: FallbackReason = "timeout" if is_waiting else "not_ready"
+        ask.reply = self._no_answer(ask, status, self._state.describe())
+        if is_waiting and isinstance(self._state, Ready):
+            self._count_timeout()
+        if self._keeps_late and ask.on_reply is not None:
+            if self._life is not None:
+                self._life.connection.wake()  # for the limit of what is late
+            return
+        if ask in self._asks:
+            self._asks.remove(ask)
+        self._cancel(ask)
+
+    def _count_timeout(self) -> None:
+        """One question more that a ready server did not answer in time; one that never does is ended."""
+        now_ns = self._clock.perf_counter_ns()
+        self._breaker.record_timeout(now_ns)
+        if self._breaker.is_open(now_ns) and self._life is not None:
+            self._life.is_ending = True
+            self._life.connection.kill()
+
+    def _cancel(self, ask: _Ask) -> None:
+        life = self._life
+        if life is not None and ask.request_id is not None:
+            # What is on the wire stays known: an answer that crosses this is still one.
+            self._notify(life, "$/cancelRequest", {"id": ask.request_id})
+
+    def _is_wanted(self, ask: _Ask) -> bool:
+        return ask.reply is None or (self._keeps_late and ask.on_reply is not None)
+
+    # ------------------------------------------------------------------ documents
+
+    def _uri(self, path: str) -> str:
+        return uri_of_path(os.path.join(self._segment, os_path_of(path)))
+
+    def _open_document(self, life: _Life, question: ServerQuestion, text: str) -> str:
+        """Have the server know the text; return the document's URI."""
+        uri = self._uri(question.path)
+        document = life.documents.get(uri)
+        if document is None:
+            life.documents[uri] = _Document(1, text)
+            language_id = self.server.backend.language_id(question.language)
+            item = {"uri": uri, "languageId": language_id, "version": 1, "text": text}
+            self._notify(life, "textDocument/didOpen", {"textDocument": item})
+            while len(life.documents) > OPEN_DOCUMENTS_MAX:
+                self._close_document(life, next(iter(life.documents)))
+            self._pull_diagnostics(life, uri)
+        else:
+            life.documents.move_to_end(uri)
+            if document.text != text:
+                document.version += 1
+                document.text = text
+                identifier = {"uri": uri, "version": document.version}
+                self._notify(
+                    life,
+                    "textDocument/didChange",
+                    {"textDocument": identifier, "contentChanges": [{"text": text}]},
+                )
+        return uri
+
+    def _close_document(self, life: _Life, uri: str) -> None:
+        del life.documents[uri]
+        self._notify(life, "textDocument/didClose", {"textDocument": {"uri": uri}})
+
+    def _pull_diagnostics(self, life: _Life, uri: str) -> None:
+        is_offered = (
+            "diagnosticProvider" in life.capabilities or "textDocument/diagnostic" in self._registrations.values()
+        )
+        if self.server.backend.pulls_diagnostics and is_offered and not life.pulled:
+            life.pulled = True
+            self._request(life, "textDocument/diagnostic", {"textDocument": {"uri": uri}}, f"diagnostic {uri}")
+
+    # ------------------------------------------------------------------ the wire
+
+    def _request(self, life: _Life, method: str, parameters: Any, what: _Ask | str) -> int:
+        self._last_id += 1
+        life.requests[self._last_id] = what
+        life.connection.send({"jsonrpc": "2.0", "id": self._last_id, "method": method, "params": parameters})
+        return self._last_id
+
+    def _notify(self, life: _Life, method: str, parameters: Any) -> None:
+        life.connection.send({"jsonrpc": "2.0", "method": method, "params": parameters})
+
+    def on_message(self, start: int, message: dict[str, Any]) -> None:
+        """Take a message of the server."""
+        with self._changed:
+            life = self._of(start)
+            if life is None:
+                return
+            method = message.get("method")
+            if isinstance(method, str):
+                if "id" in message:
+                    self._answer(life, message["id"], method, message.get("params"))
+                else:
+                    self._noted(life, method, message.get("params"))
+                return
+            what = life.requests.pop(message["id"], None) if isinstance(message.get("id"), int) else None
+            if isinstance(what, _Ask):
+                self._answered(life, what, message)
+            elif what == "initialize":
+                self._initialized(life, message)
+            elif what == "shutdown":
+                self._changed.notify_all()
+            elif what is not None and what.startswith("probe "):
+                self._probed(life, what.removeprefix("probe "), message)
+            elif what is not None and "error" not in message:
+                self._pulled(life, what.removeprefix("diagnostic "), message.get("result"))
+
+    def _answer(self, life: _Life, request_id: Any, method: str, parameters: Any) -> None:
+        """Answer what the server asks: unanswered, many wait for ever."""
+        parameters = parameters if isinstance(parameters, dict) else {}
+        answer: dict[str, Any] = {"jsonrpc": "2.0", "id": request_id}
+        if method == "workspace/configuration":
+            settings = self.server.backend.settings(self.server.interpreter)
+            items = parameters.get("items")
+            answer["result"] = [_setting(settings, item) for item in items] if isinstance(items, list) else []
+        elif method == "workspace/workspaceFolders":
+            answer["result"] = [self._folder()]
+        elif method in {"client/registerCapability", "client/unregisterCapability"}:
+            answer["result"] = None
+            for one in parameters.get("registrations") or parameters.get("unregisterations") or ():
+                if isinstance(one, dict) and method == "client/registerCapability":
+                    self._registrations[str(one.get("id"))] = str(one.get("method"))
+                elif isinstance(one, dict):
+                    self._registrations.pop(str(one.get("id")), None)
+        elif method == "workspace/applyEdit":
+            answer["result"] = {"applied": False, "failureReason": "ctx changes no files"}
+        elif method == "window/showDocument":
+            answer["result"] = {"success": False}
+        elif method.startswith("window/") or (method.startswith("workspace/") and method.endswith("/refresh")):
+            answer["result"] = None
+        else:
+            answer["error"] = {"code": _METHOD_NOT_FOUND, "message": f"ctx has no {method}"}
+        life.connection.send(answer)
+        if method == "client/registerCapability":
+            for uri in list(life.documents)[-1:]:
+                self._pull_diagnostics(life, uri)
+
+    def _noted(self, life: _Life, method: str, parameters: Any) -> None:
+        if method == "textDocument/publishDiagnostics" and isinstance(parameters, dict):
+            self._tell_diagnostics(parameters.get("uri"), parameters.get("diagnostics"))
+            self._become_ready(life, "diagnostics", self._shown(parameters.get("uri")))
+
+    def _pulled(self, life: _Life, uri: str, result: Any) -> None:
+        items = result.get("items") if isinstance(result, dict) else None
+        self._tell_diagnostics(uri, items)
+        self._become_ready(life, "diagnostics", self._shown(uri))
+
+    def _tell_diagnostics(self, uri: Any, found: Any) -> None:
+        import hashlib
+
+        rows = found if isinstance(found, list) else []
+        texts = "\n".join(str(row.get("message", "")) for row in rows if isinstance(row, dict))
+        digest = hashlib.sha256(texts.encode("utf-8", "replace")).hexdigest()[:12]
+        self._telemetry.event(
+            "lsp.diagnostics",
+            {"server": self.name, "file": self._shown(uri)},
+            {"diag_count": len(rows)},
+            0,
+            snippet_hash=f"sha256:{digest}",
+        )
+
+    def on_tick(self, start: int) -> float | None:
+        """Do what is due; return the seconds until the next thing is."""
+        with self._changed:
+            life = self._of(start)
+            if life is None:
+                return None
+            now_ns = self._clock.perf_counter_ns()
+            due: list[int] = []
+            if not self._is_initialized() and not isinstance(self._state, Failed):
+                due.append(life.started_ns + self._initialize_limit_ns)
+                if now_ns >= due[0]:
+                    self._tell_initialize(life, "timeout", capabilities=False)
+                    self._abort(life, f"did not answer initialize in {self._initialize_limit_ns / 1e9:g} s")
+                    return None
+            for ask in list(self._asks):
+                due += self._tick(ask, now_ns)
+            return max(0.0, (min(due) - now_ns) / 1e9) if due else None
+
+    def _tick(self, ask: _Ask, now_ns: int) -> list[int]:
+        if ask.reply is not None:  # late: nobody waits
+            limit_ns = ask.deadline_ns + int(LATE_LIMIT_S * 1e9)
+            if isinstance(self._state, Warming):
+                limit_ns += self._initialize_limit_ns
+            if now_ns >= limit_ns:
+                self._asks.remove(ask)
+                self._cancel(ask)
+                return []
+            due = [limit_ns]
+        else:
+            due = []
+        if ask.retry_at_ns is not None:
+            if now_ns >= ask.retry_at_ns and self._is_initialized():
+                self._put(ask)
+            else:
+                due.append(ask.retry_at_ns)
+        return due
+
+    # ------------------------------------------------------------------ the end
+
+    def on_end(self, start: int, end: ProcessEnd) -> None:
+        """Take the end of the process."""
+        with self._changed:
+            life = self._of(start)
+            if life is None:
+                return
+            was_aborted = isinstance(self._state, Failed)
+            was_initialized = self._is_initialized()
+            crashed = not life.is_ending
+            self._life = None
+            self._registrations.clear()
+            if life.pid is None and crashed:
+                self._fail_start(life.started_ns, end.failed_to_start or end.describe())
+            else:
+                if crashed and not was_initialized and not was_aborted:
+                    self._tell_initialize(life, "crashed", capabilities=False)
+                reason = self._state.reason if isinstance(self._state, Failed) else end.describe()
+                self._state = Failed(reason) if crashed else Stopped()
+                if crashed:
+                    self._breaker.record_failure(self._clock.perf_counter_ns(), reason)
+                self._tell_exit(life, end, crashed=crashed and not was_aborted)
+            for ask in list(self._asks):
+                ask.request_id = None
+                self._settle(ask, "crashed", detail=f"{self.name} {self._state.describe()}")
+            self._changed.notify_all()
+
+    def _tell_exit(self, life: _Life, end: ProcessEnd, *, crashed: bool) -> None:
+        duration_ns = self._clock.perf_counter_ns() - life.started_ns
+        self._telemetry.event(
+            "lsp.exit",
+            {"server": self.name},
+            {
+                "exit_code": end.exit_code,
+                "signal": end.signal,
+                "requested": life.is_ending,
+                "crashed": crashed,
+                "leftovers_killed": end.leftovers_killed,
+            },
+            duration_ns // 1_000_000,
+        )
+
+    # ------------------------------------------------------------------ small things
+
+    def _of(self, start: int) -> _Life | None:
+        """Return the life that a connection's call is about; None for one that is over."""
+        return self._life if start == self._starts else None
+
+    def _is_initialized(self) -> bool:
+        match self._state:
+            case Ready() | Warming(is_initialized=True):
+                return True
+        return False
+
+    def _shown(self, uri: Any) -> str:
+        """Return a URI's path as the rest of ctx prints it."""
+        path, _is_inside = self._placed(uri) if isinstance(uri, str) else ("", False)
+        return path
+
+    def _placed(self, uri: str) -> tuple[str, bool]:
+        if not uri.lower().startswith(SCHEME):
+            return uri, False
+        path = os.path.normpath(path_of_uri(uri))
+        for one in (path, os.path.realpath(path)):
+            if one.startswith(self._segment.rstrip(b"/") + b"/"):
+                return display_path(one[len(self._segment.rstrip(b"/")) + 1 :]), True
+        return os.fsdecode(path), False
+
+    def _places(self, life: _Life, result: Any, texts: dict[str, str]) -> list[tuple[ServerPlace, str]]:
+        """Return what an answer points to with the text of the line there; `texts` are those already known, by path."""
+        rows = result if isinstance(result, list) else [result] if isinstance(result, dict) else []
+        found: list[tuple[ServerPlace, str]] = []
+        for row in rows[:PLACES_MAX]:
+            place = _location(row)
+            if place is None:
+                continue
+            uri, line, character = place
+            path, is_inside = self._placed(uri)
+            if path not in texts:
+                document = life.documents.get(uri)
+                text = document.text if document is not None else self._text_at(path, is_inside=is_inside)
+                texts[path] = text
+            own_line, column = from_server(texts[path], line, character, life.encoding)
+            if not texts[path]:  # not to be read: the server's own counting is the best there is
+                own_line, column = line + 1, character + 1
+            found.append((ServerPlace(path, own_line, column, is_inside), line_at(texts[path], own_line)))
+        return found
+
+    def _text_at(self, path: str, *, is_inside: bool) -> str:
+        if is_inside:
+            return self._read_text(path) or ""
+        try:
+            with open(path, encoding="utf-8", errors="replace", newline="") as file:
+                return file.read(16 << 20)
+        except (OSError, ValueError):
+            return ""
+
+
+class _Events:
+    """Hands the events of one process to its client, with the number of the start they belong to."""
+
+    def __init__(self, client: LSPClient, start: int) -> None:
+        self._client = client
+        self._start = start
+
+    def on_started(self, pid: int) -> None:
+        self._client.on_started(self._start, pid)
+
+    def on_message(self, message: dict[str, Any]) -> None:
+        self._client.on_message(self._start, message)
+
+    def on_tick(self) -> float | None:
+        return self._client.on_tick(self._start)
+
+    def on_end(self, end: ProcessEnd) -> None:
+        self._client.on_end(self._start, end)
+
+
+def _capabilities(*, pulls_diagnostics: bool) -> dict[str, Any]:
+    """Return what we can. Where diagnostics can be pulled, pyright and ty publish none: declared where it is needed."""
+    text_document: dict[str, Any] = {
+        "synchronization": {"didSave": True},
+        "definition": {"linkSupport": True},
+        "references": {},
+        "hover": {"contentFormat": ["plaintext", "markdown"]},
+        "publishDiagnostics": {"versionSupport": True},
+    }
+    if pulls_diagnostics:
+        text_document["diagnostic"] = {"dynamicRegistration": True}
+    return {
+        "general": {"positionEncodings": ["utf-32", "utf-8", "utf-16"]},
+        "window": {"workDoneProgress": True},
+        "workspace": {
+            "configuration": True,
+            "workspaceFolders": True,
+            "didChangeConfiguration": {"dynamicRegistration": True},
+            "didChangeWatchedFiles": {"dynamicRegistration": True},
+        },
+        "textDocument": text_document,
+    }
+
+
+def _setting(settings: Mapping[str, Any], item: Any) -> Any:
+    """Return the part of the settings that a section names; None for one that there is not."""
+    section = item.get("section") if isinstance(item, dict) else None
+    found: Any = settings
+    for part in section.split(".") if isinstance(section, str) and section else ():
+        found = found.get(part) if isinstance(found, dict) else None
+    return found
+
+
+def _location(row: Any) -> tuple[str, int, int] | None:
+    """Return (URI, line, character) of a Location or a LocationLink; None for what is neither."""
+    if not isinstance(row, dict):
+        return None
+    uri = row.get("targetUri", row.get("uri"))
+    span = row.get("targetSelectionRange", row.get("targetRange")) if "targetUri" in row else row.get("range")
+    start = span.get("start") if isinstance(span, dict) else None
+    if not isinstance(uri, str) or not isinstance(start, dict):
+        return None
+    line, character = start.get("line"), start.get("character")
+    if not isinstance(line, int) or not isinstance(character, int) or line < 0 or character < 0:
+        return None
+    return uri, line, character
+
+
+def _hover_text(result: Any) -> str:
+    """Return what a hover says, as the server wrote it: a text, marked or not, or several."""
+    contents = result.get("contents") if isinstance(result, dict) else None
+    parts = contents if isinstance(contents, list) else [contents]
+    texts = [part if isinstance(part, str) else part.get("value", "") for part in parts if isinstance(part, str | dict)]
+    return "\n\n".join(text for text in texts if isinstance(text, str) and text.strip())
