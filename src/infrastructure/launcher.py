@@ -1,9 +1,9 @@
 """Start one command and see to it that nothing of it outlives its owner, however either of them ends.
 
 A script of its own, started by path as `python -I -S launcher.py --control FD --report FD -- COMMAND...` (`USAGE` has
-the options) and never imported by what starts it: it has to run before the owner's other imports would have ended, and it must still
-be there when the owner was killed. The command gets the launcher's standard descriptors as they are and a session of
-its own; the launcher keeps none of them, so a pipe's other end belongs to the command alone.
+the options) and never imported by what starts it: it has to run before the owner's other imports would have ended, and
+it must still be there when the owner was killed. The command gets the launcher's standard descriptors as they are and a
+session of its own; the launcher keeps none of them, so a pipe's other end belongs to the command alone.
 
 The owner holds the other ends of two pipes. Over the control pipe it says `T` (SIGTERM to the command's group, SIGKILL
 after the grace) or `K` (SIGKILL at once); its end of file, which is what is left of a killed owner, means `K`. SIGTERM
