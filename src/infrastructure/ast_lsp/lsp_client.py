@@ -51,6 +51,10 @@ LATE_LIMIT_S = 30.0
 RETRY_S = 0.03
 RETRY_MAX_S = 0.5
 """Between asking again a server that is not ready: the first time, doubled each time after it, and at most."""
+SETTLED_AFTER_S = 10.0
+"""A ready server that has published no diagnostics by then will not; its references are believed."""
+PROGRESS_LIMIT_S = 120.0
+"""A server that tells of work and never of its end is believed all the same after this."""
 STOP_PATIENCE_S = 1.0
 """For each step of the way out: the answer to `shutdown`, the exit."""
 OPEN_DOCUMENTS_MAX = 32
@@ -107,12 +111,15 @@ class _Life:
     documents: OrderedDict[str, _Document] = field(default_factory=OrderedDict)
     is_ending: bool = False
     pulled: bool = False
+    ready_at_ns: int | None = None
+    has_diagnosed: bool = False
+    progress: dict[str, int] = field(default_factory=dict)
 
 
 class LSPClient:
     """One server in one folder; thread-safe. It is started by the first question and again after it died.
 
-    `deadline_ms` counts for each question from when it is asked here. A question that passed it is cancelled on the wire,
+    `deadline_ms` counts for each question from when it is asked here. One that passed it is cancelled on the wire,
     with `keeps_late` only when its answer does not come at all: it is still good for the next who asks (`on_reply` of
     `ask`). `read_text` gives the text of a file by the path that questions carry, None for one that cannot be read.
     """
@@ -362,14 +369,15 @@ class LSPClient:
             return
         duration_ns = self._clock.perf_counter_ns() - life.started_ns
         self._state = Ready(via, duration_ns / 1e6)
+        life.ready_at_ns = self._clock.perf_counter_ns()
         arguments = {"server": self.name, "file": path} if path else {"server": self.name}
         self._telemetry.event(
             "lsp.ready", arguments, {"ready_via": via}, duration_ns // 1_000_000, duration_ns=duration_ns
         )
         # Whatever it said before counts as said by one that did not know yet.
-        for ask in list(self._asks):
-            if ask is not answered and self._is_wanted(ask):
-                self._put(ask)
+        if answered is not None:
+            self._asks.remove(answered)
+        self._ask_again()
         self._changed.notify_all()
 
     # ------------------------------------------------------------------ questions
@@ -407,12 +415,12 @@ class LSPClient:
                 self._settle(ask, "error", detail=f"{self.name} answered with an error: {detail}")
             return
         reply = self._reply_of(life, ask, message.get("result"))
-        if not isinstance(self._state, Ready):
-            if ask.question.method == "definition" and self._is_right(ask, reply):
-                self._become_ready(life, "definition", ask.question.path, answered=ask)
-            elif self._is_wanted(ask):
+        if ask.question.method == "definition" and self._is_right(ask, reply):
+            self._become_ready(life, "definition", ask.question.path, answered=ask)
+        if not isinstance(self._state, Ready) or (ask.question.method == "references" and not self._is_settled(life)):
+            if self._is_wanted(ask):
                 self._retry_later(ask)
-                return
+            return
         self._breaker.record_success()
         self._deliver(ask, reply)
 
@@ -421,6 +429,19 @@ class LSPClient:
         places = self._places(life, message.get("result"), {})
         if places and (not name or any(name in text for _place, text in places)):
             self._become_ready(life, "definition")
+
+    def _is_settled(self, life: _Life) -> bool:
+        """Tell whether a ready server has gone through the whole project, as far as that shows.
+
+        A right definition comes before the server knows all files (pyright lists them meanwhile, pyrefly indexes), and
+        references then are those of the files it knows.
+        """
+        now_ns = self._clock.perf_counter_ns()
+        if any(now_ns - begun_ns < PROGRESS_LIMIT_S * 1e9 for begun_ns in life.progress.values()):
+            return False
+        return life.has_diagnosed or (
+            life.ready_at_ns is not None and now_ns - life.ready_at_ns >= SETTLED_AFTER_S * 1e9
+        )
 
     def _is_right(self, ask: _Ask, reply: ServerReply) -> bool:
         return bool(reply.places) and (not ask.question.name or reply.detail == "right")
@@ -586,7 +607,9 @@ class LSPClient:
             elif what is not None and what.startswith("probe "):
                 self._probed(life, what.removeprefix("probe "), message)
             elif what is not None and "error" not in message:
-                self._pulled(life, what.removeprefix("diagnostic "), message.get("result"))
+                result = message.get("result")
+                found = result.get("items") if isinstance(result, dict) else None
+                self._diagnosed(life, what.removeprefix("diagnostic "), found)
 
     def _answer(self, life: _Life, request_id: Any, method: str, parameters: Any) -> None:
         """Answer what the server asks: unanswered, many wait for ever."""
@@ -619,14 +642,32 @@ class LSPClient:
                 self._pull_diagnostics(life, uri)
 
     def _noted(self, life: _Life, method: str, parameters: Any) -> None:
-        if method == "textDocument/publishDiagnostics" and isinstance(parameters, dict):
-            self._tell_diagnostics(parameters.get("uri"), parameters.get("diagnostics"))
-            self._become_ready(life, "diagnostics", self._shown(parameters.get("uri")))
+        if not isinstance(parameters, dict):
+            return
+        if method == "textDocument/publishDiagnostics":
+            self._diagnosed(life, parameters.get("uri"), parameters.get("diagnostics"))
+        elif method == "$/progress":
+            self._progressed(life, str(parameters.get("token")), parameters.get("value"))
 
-    def _pulled(self, life: _Life, uri: str, result: Any) -> None:
-        items = result.get("items") if isinstance(result, dict) else None
-        self._tell_diagnostics(uri, items)
+    def _progressed(self, life: _Life, token: str, value: Any) -> None:
+        kind = value.get("kind") if isinstance(value, dict) else None
+        if kind == "begin":
+            life.progress[token] = self._clock.perf_counter_ns()
+        elif kind == "end" and life.progress.pop(token, None) is not None:
+            self._ask_again("references")
+
+    def _diagnosed(self, life: _Life, uri: Any, found: Any) -> None:
+        self._tell_diagnostics(uri, found)
         self._become_ready(life, "diagnostics", self._shown(uri))
+        if not life.has_diagnosed:
+            life.has_diagnosed = True
+            self._ask_again("references")
+
+    def _ask_again(self, method: str = "") -> None:
+        """Ask what waits to be asked again now: the server knows more than it did."""
+        for ask in list(self._asks):
+            if ask.request_id is None and self._is_wanted(ask) and method in {"", ask.question.method}:
+                self._put(ask)
 
     def _tell_diagnostics(self, uri: Any, found: Any) -> None:
         import hashlib
