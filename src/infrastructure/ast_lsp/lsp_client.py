@@ -375,7 +375,7 @@ class LSPClient:
             "lsp.ready", arguments, {"ready_via": via}, duration_ns // 1_000_000, duration_ns=duration_ns
         )
         # Whatever it said before counts as said by one that did not know yet.
-        if answered is not None:
+        if answered in self._asks:
             self._asks.remove(answered)
         self._ask_again()
         self._changed.notify_all()
