@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ctx.application.refresh_index import RefreshIndex, RefreshReport
+from ctx.domain.language_server import NO_SERVER
 from ctx.infrastructure.file_indexer import FileIndexer
 from ctx.infrastructure.file_system import FileSystemAdapter
 from ctx.infrastructure.index_store import IndexStore
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from ctx.domain.index_records import FileRecord
+    from ctx.domain.language_server import ServerQuestion, ServerReply
 
 
 class ManualClock:
@@ -89,6 +91,38 @@ class WordCounter:
 
     def count(self, text: str) -> int:
         return len(text.split())
+
+
+class ScriptedReplies:
+    """Language servers that answer by method (`definition=…`) what the test wrote down, and remember every question.
+
+    A method without a reply has no server. With a clock, who takes a reply waits until it is `elapsed_ns` old.
+    """
+
+    def __init__(self, *, clock: ManualClock | None = None, **replies: ServerReply) -> None:
+        self.questions: list[ServerQuestion] = []
+        self._replies = replies
+        self._clock = clock
+
+    def ask(self, question: ServerQuestion) -> ScriptedReply:
+        """Remember the question."""
+        self.questions.append(question)
+        return ScriptedReply(self._replies.get(question.method, NO_SERVER), self._clock)
+
+
+class ScriptedReply:
+    """A reply that comes when its time is over."""
+
+    def __init__(self, reply: ServerReply, clock: ManualClock | None) -> None:
+        self._reply = reply
+        self._clock = clock
+        self._due_ns = clock.perf_counter_ns() + reply.elapsed_ns if clock is not None else 0
+
+    def result(self) -> ServerReply:
+        """Let the time pass that is left."""
+        if self._clock is not None:
+            self._clock.advance_ns(max(self._due_ns - self._clock.perf_counter_ns(), 0))
+        return self._reply
 
 
 class InProcessRecords:

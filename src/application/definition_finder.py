@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 DEPTH_MAX = 14
 """Further steps from a name to a value: each is a call, an attribute or an import."""
 BASES_MAX = 60
+_LINE_CHARS_MAX = 240
 
 _BUILTINS = {
     "python": frozenset(dir(builtins)) | {"__file__", "__path__", "__class__", "reveal_type"},
@@ -131,6 +132,33 @@ class DefinitionFinder:
             if row.kind in kinds and row.start_line <= line <= row.end_line:
                 best = row
         return best
+
+    def at_place(self, path: str, line: int, column: int, name: str) -> Meaning | None:
+        """Return what stands at a place that somebody else points to; None in a file that is not indexed.
+
+        That is the definition whose name stands there; else the name that does, as a place of its own; else the
+        definition that begins there (at a decorator, say), the file for its beginning, what is around, or the line.
+        """
+        record = self.index.file(path)
+        if record is None or record.status == "skipped":
+            return None
+        rows = self.rows(path)
+        is_beginning = (line, column) == (1, 1)
+        row = next((row for row in rows if (row.name_line, row.name_column) == (line, column)), None)
+        if row is not None and (row.name == name or not is_beginning):
+            return _meaning(path, row)
+        tree = self.read_tree(path)
+        use = tree.at(line, column) if tree is not None else None
+        if is_beginning and (use is None or use.name != name):
+            return self.module(path)
+        if tree is not None and use is not None and use.column == column:
+            return self._of_place(tree, path, use, line, _kind_of_place(use))
+        row = self.row_on(path, line, name) or next((row for row in rows if row.start_line == line), None)
+        row = row or self.around(path, line, FUNCTION_KINDS | CONTAINER_KINDS)
+        if row is None:
+            text = " ".join(tree.line_text(line).split())[:_LINE_CHARS_MAX] if tree is not None else ""
+            row = DefinitionRow("variable", name, name, text, "", line, line, line, column, NOT_STORED)
+        return _meaning(path, row)
 
     # ------------------------------------------------------------------ definitions of names
 
@@ -257,7 +285,7 @@ class DefinitionFinder:
         """Return a place that the index keeps no definition of: a local, a parameter, an attribute."""
         around = self.around(path, use.line, FUNCTION_KINDS | CONTAINER_KINDS)
         qualname = f"{around.qualname}.{use.name}" if around is not None else use.name
-        text = " ".join(tree.line_text(use.line).split())[:240]
+        text = " ".join(tree.line_text(use.line).split())[:_LINE_CHARS_MAX]
         row = DefinitionRow(kind, use.name, qualname, text, "", use.line, end_line, use.line, use.column, NOT_STORED)
         return Meaning("definition", path, row, "local scope" if is_local else "same file")
 
@@ -692,6 +720,12 @@ def _names_class(expression: Expression) -> bool:
 
 def _meaning(path: str, row: DefinitionRow, reason: Reason = "exact") -> Meaning:
     return Meaning("class" if row.kind in _TYPES else "definition", path, row, reason)
+
+
+def _kind_of_place(use: NameUse) -> str:
+    if use.role in ("parameter", "import"):
+        return use.role
+    return "property" if use.is_member else "variable"
 
 
 def _nearest_first(bindings: Sequence[Binding], start_byte: int, at_line: int) -> list[Binding]:

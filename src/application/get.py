@@ -140,6 +140,25 @@ class Get:
                 items.append(item)
         return GetAnswer(tuple(items), request.budget_tokens - left, tuple(omitted))
 
+    def costs(self, path: str, definition: tuple[str, int, int] | None) -> dict[str, int]:
+        """Return the tokens of a definition (qualified name, first and last line) at each mode, and of its `file`.
+
+        None stands for the whole file. Nothing is handed on; empty for what only a context pack holds.
+        """
+        record = self.index.file(path)
+        if record is None or record.os_path.startswith(PACK_PREFIX):
+            return {}
+        place = _whole(record) if definition is None else _Place("", record, *definition[1:], "", definition[0], "")
+        found: dict[str, int] = {}
+
+        def count(whole: str) -> str:
+            for mode in MODES:
+                found[mode] = self.counter.count(self._select(whole, place, mode, is_whole=definition is None))
+            return ""
+
+        self.files.read_file_at_mode(record.path, "raw", count)
+        return found | {"file": record.tokens}
+
     # ------------------------------------------------------------------ finding
 
     def _places(self, target: str, *, latest: bool) -> list[tuple[_Place, bool]]:

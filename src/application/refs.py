@@ -2,7 +2,8 @@
 
 The full-text index tells which files hold the word, Tree-sitter which of its places there are names, and
 `definition_finder` what each one means: a use that leads to the symbol is certain, one whose receiver is not known is
-kept and said to be uncertain, one that leads elsewhere is left out.
+kept and said to be uncertain, one that leads elsewhere is left out. A language server is asked the same at the
+definition's place meanwhile; what it answers in time is the list, and the search then says what each use is.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from ..domain.identifiers import words_of
 from ..domain.ranking import DEFAULT_WEIGHTS, is_test_path
 from ..domain.selectors import parse_selector
 from ..domain.symbol_answer import (
+    SERVER_PREFIX,
     TREE_SITTER,
     Callee,
     Caller,
@@ -27,12 +29,14 @@ from ..domain.symbol_answer import (
 from ..domain.symbols import CLASS_KINDS, CONTAINER_KINDS, FUNCTION_KINDS
 from .resolve import family_of
 from .search import match_expression, nearest_names
+from .server_answer import places_of_uses, unseen_by_server
 from .unparsed_files import why_unparsed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from ..domain.ports import Clock, IndexPort, TokenCounter
+    from ..domain.language_server import ServerReply
+    from ..domain.ports import Clock, IndexPort, PendingReply, TokenCounter
     from ..domain.symbol_answer import SymbolCandidate, UseKind
     from ..domain.syntax import NameTree, NameUse, Role
     from .definition_finder import DefinitionFinder, Meaning
@@ -51,6 +55,9 @@ _LINE_CHARS_MAX = 240
 _INDEXED_CHARS_MAX = 64
 _CALLEES_MAX = 400
 _CANDIDATES_PER_CALLEE = 3
+_LOOK_S = 0.5
+_ASKED_MAX = 4
+"""Definitions (overloads, an accessor's two halves) whose uses a server is asked for; a name with more is ambiguous."""
 _UNFIT = frozenset({"prefix", "fuzzy"})
 _DECLARING: frozenset[Role] = frozenset({"definition", "variable", "parameter", "write"})
 _SEES_MEMBERS = frozenset({"java", "csharp", "cpp", "ruby"})
@@ -104,7 +111,10 @@ class _Found:
 
 @dataclass(frozen=True, slots=True)
 class FindReferences:
-    """The use case; `source` gives an indexed file's text as UTF-8, `parse` its names at once."""
+    """The use case; `source` gives an indexed file's text as UTF-8, `parse` its names at once.
+
+    The language servers, if any, are those of `resolve`.
+    """
 
     resolve: Resolve
     index: IndexPort
@@ -133,6 +143,15 @@ class FindReferences:
         stale = self.resolve.why_stale(request.query, resolution)
         return replace(answer, reason="; ".join(filter(None, (stale, answer.reason))))
 
+    def count_callers(self, meaning: Meaning, *, deadline_s: float) -> int | None:
+        """Return how many functions certainly call a definition; None when that is not known in time."""
+        finder = self.resolve.finder(deadline_s=deadline_s)
+        end_ns = self.clock.perf_counter_ns() + int(deadline_s * 1e9)
+        found = self._search([meaning], meaning.row.name, finder, end_ns)
+        if not found.is_whole or found.files_unparsed or finder.was_late:
+            return None
+        return len({(use.path, use.within) for use in found.uses if use.certain and use.kind == "call"})
+
     def _with_uses(
         self,
         request: RefsRequest,
@@ -141,10 +160,23 @@ class FindReferences:
         finder: DefinitionFinder,
         end_ns: int,
     ) -> ReferencesAnswer:
+        asked = self._ask(meanings, finder)
         found = self._search(meanings, resolution.word, finder, end_ns)
+        replies = [pending.result() for pending in asked]
+        is_by_server = bool(replies) and all(reply.is_answer and reply.places for reply in replies)
+        if is_by_server:
+            elsewhere = self._take(replies, meanings, found, finder, end_ns)
+            complete = found.is_whole and resolution.complete
+            reason = self._why_of_server(found, request, elsewhere)
+        else:
+            is_whole = found.is_whole and not found.files_unparsed
+            complete = is_whole and not finder.was_late and all(use.certain for use in found.uses)
+            reason = self._why(found, finder, request)
+            if any(reply.is_answer for reply in replies):
+                # It is asked where the definition stands: one that does not even name that has not understood it.
+                complete = complete and all(meaning.reason == "local scope" for meaning in meanings)
+                reason = "; ".join(filter(None, (reason, f"{replies[0].server} knows no use of it")))
         found.uses.sort(key=lambda use: (not use.certain, is_test_path(use.path), use.path, use.line, use.column))
-        is_whole = found.is_whole and not found.files_unparsed
-        complete = is_whole and not finder.was_late and all(use.certain for use in found.uses)
         answer = ReferencesAnswer(
             request.query,
             self._targets(request, meanings),
@@ -157,10 +189,12 @@ class FindReferences:
             total_tokens=0,
             files_searched=found.files_searched,
             files_with_name=found.files_with_name,
-            resolved_by=TREE_SITTER,
+            resolved_by=SERVER_PREFIX + replies[0].server if is_by_server else TREE_SITTER,
             complete=complete,
             as_of=self.index.meta("as_of"),
-            reason=self._why(found, finder, request),
+            reason=reason,
+            server=next((reply for reply in replies if not reply.is_answer), replies[0] if replies else None)
+            or resolution.reply,
         )
         return (
             self._cut_callers(answer, found.uses, request)
@@ -176,6 +210,7 @@ class FindReferences:
         return ReferencesAnswer(
             request.query, (), (), (), (), 0, 0, 0, 0, 0, 0, resolution.resolved_by, resolution.complete,
             self.index.meta("as_of"), resolution.reason, near or nearest_names(resolution.word, self.index),
+            resolution.reply,
         )  # fmt: skip
 
     def _why(self, found: _Found, finder: DefinitionFinder, request: RefsRequest) -> str:
@@ -188,6 +223,66 @@ class FindReferences:
         if not found.uses:
             return "no name in the segment leads to it"
         return "" if all(use.certain for use in found.uses) else "uses whose receiver is not known are among these"
+
+    # ------------------------------------------------------------------ language servers
+
+    def _ask(self, meanings: list[Meaning], finder: DefinitionFinder) -> list[PendingReply]:
+        """Ask for the uses of every definition; of none when there are too many, or one that is no name's place."""
+        if len(meanings) > _ASKED_MAX or any(meaning.kind == "module" for meaning in meanings):
+            return []
+        language_of = finder.modules.language_of
+        asked = (self.resolve.ask_for_uses(meaning, language_of(meaning.path)) for meaning in meanings)
+        return [pending for pending in asked if pending is not None]
+
+    def _take(
+        self,
+        replies: list[ServerReply],
+        meanings: list[Meaning],
+        found: _Found,
+        finder: DefinitionFinder,
+        end_ns: int,
+    ) -> int:
+        """Put the uses that servers know in place of those that were searched; return how many are elsewhere.
+
+        The search has parsed most of their files and says what they are; the others are parsed, for a moment also when
+        the search took all the time there was.
+        """
+        end_ns = max(end_ns, self.clock.perf_counter_ns() + int(_LOOK_S * 1e9))
+        places, elsewhere = places_of_uses(replies, meanings, self._is_indexed)
+        languages = {finder.modules.language_of(meaning.path) for meaning in meanings}
+        own = {(use.path, use.line, use.column): use for use in found.uses}
+        unseen = unseen_by_server(found.uses, places, languages, finder.modules.language_of)
+        found.is_whole = True
+        found.uses = unseen
+        for place in places:
+            known = own.get(place)
+            found.uses.append(
+                replace(known, certain=True) if known is not None else self._at(place, found, finder, end_ns)
+            )
+        return elsewhere
+
+    def _is_indexed(self, path: str) -> bool:
+        record = self.index.file(path)
+        return record is not None and record.status != "skipped"
+
+    def _at(self, place: tuple[str, int, int], found: _Found, finder: DefinitionFinder, end_ns: int) -> Reference:
+        """Return the use at a place; one that nobody has looked at when the time is over is of kind other."""
+        path, line, column = place
+        if self.clock.perf_counter_ns() >= end_ns:
+            found.is_whole = False
+            return Reference(path, line, column, "other", True, "", "", 0)
+        tree = self.resolve.read_tree(path)
+        use = tree.at(line, column) if tree is not None else None
+        if tree is not None and use is not None:
+            return self._reference(tree, path, use, finder, certain=True)
+        around = finder.around(path, line, FUNCTION_KINDS | CONTAINER_KINDS)
+        text = tree.line_text(line).strip()[:_LINE_CHARS_MAX] if tree is not None else ""
+        return Reference(path, line, column, "other", True, around.qualname if around is not None else "", text, 0)
+
+    def _why_of_server(self, found: _Found, request: RefsRequest, elsewhere: int) -> str:
+        late = "" if found.is_whole else f"not every use was looked at in {request.deadline_s:g} s (--deadline)"
+        more = f"{elsewhere} more in files that are not indexed" if elsewhere else ""
+        return "; ".join(filter(None, (late, more)))
 
     # ------------------------------------------------------------------ searching
 
@@ -381,6 +476,7 @@ class FindReferences:
             complete=len(meanings) == 1 and not finder.was_late and all(callee.complete for callee in callees),
             as_of=self.index.meta("as_of"),
             reason=resolution.reason if callees else "it calls nothing",
+            server=resolution.reply,
         )
 
     def _callees(self, tree: NameTree, path: str, uses: tuple[NameUse, ...], finder: DefinitionFinder) -> list[Callee]:

@@ -2,8 +2,8 @@
 
 A name is looked up in this order, and the first that has an answer gives it: its qualified name in the index, names
 that end so, what imports hand on under it, what classes inherit; failing all, names that begin so or look alike. A
-position is read off the file with Tree-sitter and followed by `definition_finder`. Ambiguity is an answer: all
-candidates, ranked.
+position is read off the file with Tree-sitter and followed by `definition_finder`, while a language server is asked
+the same; `server_answer` says which of the two counts. Ambiguity is an answer: all candidates, ranked.
 """
 
 from __future__ import annotations
@@ -17,22 +17,33 @@ from ..domain.errors import NotFoundError, UsageError
 from ..domain.identifiers import words_of
 from ..domain.imports import parse_import
 from ..domain.index_records import DefinitionRow
+from ..domain.language_server import ServerQuestion
 from ..domain.ranking import is_test_path
 from ..domain.selectors import DottedName, FileName, ModuleName, Position, parse_selector
 from ..domain.source_files import display_path
-from ..domain.symbol_answer import GUESSES, INDEX, TREE_SITTER, SymbolAnswer, SymbolCandidate, definition_id
+from ..domain.symbol_answer import (
+    GUESSES,
+    INDEX,
+    TREE_SITTER,
+    SymbolAnswer,
+    SymbolCandidate,
+    definition_id,
+    is_by_server,
+)
 from ..domain.symbols import CLASS_KINDS, CONTAINER_KINDS, FUNCTION_KINDS
 from ..domain.syntax import first_name
 from .definition_finder import NOT_STORED, DefinitionFinder, Meaning, is_builtin
 from .search import nearest_names
+from .server_answer import graded, pointed
 from .unparsed_files import why_unparsed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from ..domain.index_records import ChunkRow, FileRecord, StoredDefinition
+    from ..domain.language_server import Method, ServerPlace, ServerReply
     from ..domain.module_map import ModuleMap
-    from ..domain.ports import Clock, IndexPort, SegmentFiles
+    from ..domain.ports import Clock, IndexPort, LanguageServers, PendingReply, SegmentFiles
     from ..domain.selectors import Selector
     from ..domain.symbol_answer import Reason
     from ..domain.syntax import NameTree, NameUse, ReadTree
@@ -60,20 +71,41 @@ class ResolveRequest:
 
 @dataclass(frozen=True, slots=True)
 class Resolution:
-    """What a selector means, before it is cut to a limit and written down; `word` is the name it ends in."""
+    """What a selector means, before it is cut to a limit and written down; `word` is the name it ends in.
+
+    `outside` and `reply` are what a language server said, when one was asked.
+    """
 
     meanings: tuple[Meaning, ...]
     word: str
     resolved_by: str = INDEX
     complete: bool = True
     reason: str = ""
+    outside: tuple[ServerPlace, ...] = ()
+    reply: ServerReply | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Spot:
+    """A position read off its file: the name there (`use` None when the grammar sees none), and where it begins.
+
+    `tree` is None for a file that cannot or must not be parsed; then nothing but the record is known.
+    """
+
+    record: FileRecord
+    tree: NameTree | None = None
+    use: NameUse | None = None
+    line: int = 0
+    column: int = 0
+    name: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Resolve:
     """The use case; `read_tree` parses an indexed file for its names, `modules` gives the modules of what is indexed.
 
-    A file that must not be parsed (see `unparsed_files`) is for `read_tree` to refuse.
+    A file that must not be parsed (see `unparsed_files`) is for `read_tree` to refuse. Without `servers`, Tree-sitter
+    alone answers what a position means; names are answered by the index alone in any case.
     """
 
     index: IndexPort
@@ -82,6 +114,7 @@ class Resolve:
     clock: Clock
     modules: Callable[[], ModuleMap]
     deadline_s: float = RESOLVE_DEADLINE_S
+    servers: LanguageServers | None = None
 
     def __call__(self, request: ResolveRequest) -> SymbolAnswer:
         """Answer from the index as it stands.
@@ -103,6 +136,8 @@ class Resolve:
             len(resolution.meanings),
             "; ".join(filter(None, (stale, resolution.reason))),
             () if found else nearest_names(resolution.word, self.index),
+            resolution.outside,
+            resolution.reply,
         )
 
     def why_stale(self, query: str, resolution: Resolution) -> str:
@@ -127,18 +162,18 @@ class Resolve:
             self.index, self.modules(), self.read_tree, is_late=lambda: self.clock.perf_counter_ns() >= end_ns
         )
 
-    def resolution_of(self, selector: Selector, finder: DefinitionFinder) -> Resolution:
-        """Return everything a selector may mean, best first."""
+    def resolution_of(self, selector: Selector, finder: DefinitionFinder, spot: Spot | None = None) -> Resolution:
+        """Return everything a selector may mean, best first; `spot` is that of a position when it is known already."""
         match selector:
             case Position():
-                found = self._at_position(selector, finder)
+                found = self._at_position(selector, spot or self.spot(selector), finder)
             case ModuleName():
                 found = self._in_module(selector, finder)
             case FileName():
                 found = self._in_file(selector, finder)
             case DottedName(parts):
                 found = self._named(parts, finder)
-        if finder.was_late:
+        if finder.was_late and not is_by_server(found.resolved_by):
             found = replace(found, complete=False, reason=found.reason or f"not finished in {self.deadline_s:g} s")
         return found
 
@@ -371,24 +406,66 @@ class Resolve:
             raise NotFoundError(f"{path}: the file is there and not indexed{reason}; `ctx stats` says why")
         return record
 
-    def _at_position(self, position: Position, finder: DefinitionFinder) -> Resolution:
+    def spot(self, position: Position) -> Spot:
+        """Read a position off its file.
+
+        Raises: UsageError for one outside the file, and what `_record_of` raises.
+        """
         record = self._record_of(position.path)
-        unparsed = why_unparsed(record)
-        tree = None if unparsed else self.read_tree(record.path)
+        tree = None if why_unparsed(record) else self.read_tree(record.path)
         if tree is None:
-            found = self._at_word(record, position, finder)
-            return replace(
-                found, reason="; ".join(filter(None, (found.reason, unparsed and f"{record.path}: {unparsed}")))
-            )
+            return Spot(record)
         if position.line > max(tree.line_count, 1):
             raise UsageError(f"{position}: {record.path} has {tree.line_count} lines; give a line inside it")
         text = tree.line_text(position.line)
         _check_column(position, text)
         use = tree.at(position.line, position.column) if position.column else first_name(tree.names_on(position.line))
-        if use is None:
+        if use is not None:
+            return Spot(record, tree, use, use.line, use.column, use.name)
+        word = _word_at(text, position.column) if position.column else ""
+        return Spot(record, tree, None, position.line, position.column, word)
+
+    def ask(self, method: Method, spot: Spot) -> PendingReply | None:
+        """Ask a language server about a spot and return at once; None when there is nobody or nothing to ask."""
+        if spot.tree is None or not spot.name:
+            return None
+        question = ServerQuestion(
+            method, spot.record.path, spot.line, spot.column, spot.record.language, spot.name, state=self._state()
+        )
+        return self.servers.ask(question) if self.servers is not None else None
+
+    def ask_for_uses(self, meaning: Meaning, language: str) -> PendingReply | None:
+        """Ask a language server who uses a definition and return at once; None when there is nobody to ask."""
+        row = meaning.row
+        question = ServerQuestion(
+            "references", meaning.path, row.name_line, row.name_column, language, row.name, state=self._state()
+        )
+        return self.servers.ask(question) if self.servers is not None else None
+
+    def _state(self) -> str:
+        return f"{self.index.meta('generation')} {self.index.meta('as_of')}"
+
+    def _at_position(self, position: Position, spot: Spot, finder: DefinitionFinder) -> Resolution:
+        """Return what the name at a spot means: ours and the server's answer, made at the same time."""
+        if spot.tree is None:
+            unparsed = why_unparsed(spot.record)
+            found = self._at_word(spot.record, position, finder)
+            return replace(
+                found, reason="; ".join(filter(None, (found.reason, unparsed and f"{spot.record.path}: {unparsed}")))
+            )
+        pending = self.ask("definition", spot)
+        own = self._own(position, spot, spot.tree, finder)
+        if pending is None:
+            return own
+        reply = pending.result()
+        return graded(own, reply, pointed(reply, spot.name, finder), spot.name)
+
+    def _own(self, position: Position, spot: Spot, tree: NameTree, finder: DefinitionFinder) -> Resolution:
+        path = spot.record.path
+        if spot.use is None:
             where = f"column {position.column} of line" if position.column else "line"
-            return Resolution((), "", TREE_SITTER, reason=f"no name stands at {where} {position.line} of {record.path}")
-        found = self.of_use(tree, record.path, use, finder)
+            return Resolution((), "", TREE_SITTER, reason=f"no name stands at {where} {position.line} of {path}")
+        found = self.of_use(tree, path, spot.use, finder)
         if tree.has_errors and not found.meanings:
             found = replace(found, complete=False, reason=f"{found.reason}; the file has syntax errors")
         return found
@@ -565,4 +642,4 @@ def family_of(language: str) -> str:
     return _FAMILIES.get(language, language)
 
 
-__all__ = ["GUESSES", "Resolution", "Resolve", "ResolveRequest"]
+__all__ = ["GUESSES", "Resolution", "Resolve", "ResolveRequest", "Spot"]

@@ -13,10 +13,13 @@ from .chunk_ids import digest_of, format_id
 
 if TYPE_CHECKING:
     from .index_records import DefinitionRow, FileRecord
+    from .language_server import ServerPlace, ServerReply
     from .symbols import Definition
 
 INDEX = "index"
 TREE_SITTER = "tree_sitter"
+SERVER_PREFIX = "lsp:"
+"""What `resolved_by` begins with when a language server gave the answer; its name follows."""
 
 Reason = Literal[
     "exact",
@@ -30,10 +33,12 @@ Reason = Literal[
     "name",
     "prefix",
     "fuzzy",
+    "server",
 ]
 """Why a candidate is one, the surest first: its name is what was asked; an import leads to it; the only one whose
 qualified name ends so; one of several such; the file of the place defines it; the function around the place binds it;
-a base of the class has it; the receiver's class has it; only the name fits; the name begins so; it looks alike."""
+a base of the class has it; the receiver's class has it; only the name fits; the name begins so; it looks alike. `server` is one that a language server alone points to: sure,
+without a reason of our own."""
 
 GUESSES = frozenset({"name", "prefix", "fuzzy"})
 """Reasons that never make an answer complete."""
@@ -63,7 +68,8 @@ class SymbolCandidate:
 class SymbolAnswer:
     """Where a symbol is defined: candidates in order, `total` of them before the limit.
 
-    `reason` says why there is none, or why the answer is not complete; `nearest` are names that look alike.
+    `reason` says why there is none, or why the answer is not complete; `nearest` are names that look alike. `outside`
+    are places in files that are not indexed, of which a language server tells; `server` is what came of asking one.
     """
 
     query: str
@@ -74,6 +80,8 @@ class SymbolAnswer:
     total: int
     reason: str = ""
     nearest: tuple[str, ...] = ()
+    outside: tuple[ServerPlace, ...] = ()
+    server: ServerReply | None = None
 
     @property
     def resolved(self) -> bool:
@@ -153,6 +161,41 @@ class ReferencesAnswer:
     as_of: str
     reason: str = ""
     nearest: tuple[str, ...] = ()
+    server: ServerReply | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class HoverAnswer:
+    """What is known of one symbol at a glance: the best candidate, and what seeing more of it costs.
+
+    `doc` is the first paragraph of its documentation, `callers` how many functions certainly call it (None when that
+    is not known at once), `tokens` what each level of disclosure costs, `text` what a language server says of it.
+    """
+
+    query: str
+    found: SymbolCandidate | None
+    doc: str
+    callers: int | None
+    tokens: dict[str, int]
+    text: str
+    resolved_by: str
+    complete: bool
+    as_of: str
+    total: int
+    reason: str = ""
+    nearest: tuple[str, ...] = ()
+    outside: tuple[ServerPlace, ...] = ()
+    server: ServerReply | None = None
+
+    @property
+    def ambiguous(self) -> bool:
+        """Whether there is more than one candidate."""
+        return self.total > 1
+
+
+def is_by_server(resolved_by: str) -> bool:
+    """Tell whether a language server gave an answer."""
+    return resolved_by.startswith(SERVER_PREFIX)
 
 
 def definition_id(record: FileRecord, row: DefinitionRow | Definition) -> str:

@@ -176,6 +176,7 @@ class Sandbox:
             "XDG_STATE_HOME": str(self.home / "state"),
             "XDG_CACHE_HOME": str(self.home / "cache"),
             "CTX_TEST_SANDBOX": str(self.root),
+            "CTX_LSP_ENABLED": "0",  # which servers are installed is the machine's; their own tests switch them on
             "PYTHONWARNINGS": "error",
             # The shell is the one a test names, not the one the tests happen to be started from (make's is `sh`).
             "_TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION": "1",

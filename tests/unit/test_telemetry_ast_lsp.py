@@ -12,9 +12,12 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from tests.fakes import ManualClock
+from tests.fakes import ManualClock, ScriptedReplies
 from tests.fixtures.synthetic_telemetry import generate_synthetic_events
+from tests.unit.application.navigable_segment import NavigableSegment
 
+from ctx.domain.language_server import ServerReply
+from ctx.infrastructure.ast_lsp.asked_servers import AskedServers
 from ctx.infrastructure.telemetry import Telemetry
 
 if TYPE_CHECKING:
@@ -180,6 +183,43 @@ def test_summary_p50_p95_calculation(tmp_path: Path) -> None:
         "p95_ms": 105.0,
         "max_ms": 109.0,
     }
+
+
+def test_lsp_timeout_falls_back_to_tree_sitter(tmp_path: Path) -> None:
+    """A server that lets its deadline pass costs that, one timeout and one fallback; Tree-sitter answers."""
+    folder = tmp_path / "segment"
+    folder.mkdir()
+    late = ServerReply("ty", "timeout", was_sent=True, elapsed_ns=500_000_000, deadline_ms=500)
+    with NavigableSegment(folder, tmp_path / "index/index.db") as segment:
+        segment.fill({"cart.py": "def price(): ...\n", "jobs.py": "from cart import price\n\nprice()\n"})
+        telemetry = Telemetry(folder, clock=segment.clock)
+        segment.servers = AskedServers(ScriptedReplies(clock=segment.clock, definition=late), telemetry, segment.clock)
+        begun_ns = segment.clock.perf_counter_ns()
+        answer = segment.resolve("jobs.py:3:1")
+        took_ns = segment.clock.perf_counter_ns() - begun_ns
+        telemetry.flush()
+    assert [("cart.py", 1, "import")] == [(found.path, found.line, found.reason) for found in answer.found]
+    assert ("tree_sitter", True, late, 500_000_000) == (answer.resolved_by, answer.complete, answer.server, took_ns)
+    asked, timeout, fallback = events(folder)
+    assert ("lsp.definition", False, "timeout") == (
+        asked["cmd"],
+        asked["result"]["resolved"],
+        asked["result"]["status"],
+    )
+    assert ("lsp.timeout", 500, "tree_sitter") == (
+        *(timeout["cmd"], timeout["result"]["timeout_ms"], timeout["fallback_to"]),
+    )
+    assert ("lsp.fallback", "timeout", "tree_sitter") == (
+        *(fallback["cmd"], fallback["result"]["reason"], fallback["fallback_to"]),
+    )
+    summary = last_run(folder)
+    assert (1, 1, 1.0) == tuple(
+        summary["lsp"][key] for key in ("lsp_timeout_count", "lsp_fallback_count", "lsp_request_timeout_rate")
+    )
+    assert {"count": 1, "p50_ms": 500.0, "p95_ms": 500.0, "max_ms": 500.0} == summary["latencies"]["lsp.definition"]
+    assert (1, 1, 1.0) == tuple(
+        summary["lsp_servers"]["ty"][key] for key in ("request_count", "timeout_count", "fallback_rate")
+    )
 
 
 def test_no_duration_from_the_wall_clock() -> None:

@@ -21,12 +21,28 @@ from .runner import (
 if TYPE_CHECKING:
     from ...application.refresh_index import RefreshReport
     from ...application.refs import View
-    from ...domain.symbol_answer import Callee, Caller, Reference, ReferencesAnswer, SymbolAnswer, SymbolCandidate
+    from ...domain.language_server import ServerPlace, ServerReply
+    from ...domain.symbol_answer import (
+        Callee,
+        Caller,
+        HoverAnswer,
+        Reference,
+        ReferencesAnswer,
+        SymbolAnswer,
+        SymbolCandidate,
+    )
     from ..services import Services
     from .paint import Painter
 
 
-def run_resolve(selector: str, *, segment: str | None = None, as_json: bool = False, limit: int | None = None) -> int:
+def run_resolve(
+    selector: str,
+    *,
+    segment: str | None = None,
+    as_json: bool = False,
+    limit: int | None = None,
+    no_lsp: bool = False,
+) -> int:
     """`ctx resolve`: where a symbol is defined."""
     selector = spelled(selector)
     started_ns = perf_counter_ns()
@@ -36,14 +52,17 @@ def run_resolve(selector: str, *, segment: str | None = None, as_json: bool = Fa
         from ...application.resolve import RESOLVE_LIMIT
         from ..ast_lsp.selector import Selector
 
+        if not no_lsp:
+            prepare_server(services, selector)
         report = refreshed(services)
-        resolver = Selector(services.resolve(), services.telemetry, services.clock)
+        resolver = Selector(services.resolve(asks_servers=not no_lsp), services.telemetry, services.clock)
         answer = resolver.resolve_symbol(selector, limit=RESOLVE_LIMIT if limit is None else limit)
         document = {
             "schema": "ctx.resolve/1",
             "query": answer.query,
             "segment": services.segment_name,
-            "found": [_candidate_document(candidate) for candidate in answer.found],
+            "found": [candidate_document(candidate) for candidate in answer.found],
+            "outside": outside_documents(answer.outside),
             "total": answer.total,
             "ambiguous": answer.ambiguous,
             "resolved_by": answer.resolved_by,
@@ -52,10 +71,11 @@ def run_resolve(selector: str, *, segment: str | None = None, as_json: bool = Fa
             "took_ms": round((perf_counter_ns() - started_ns) / 1e6, 3),
             "reason": answer.reason,
             "nearest": list(answer.nearest),
+            "server": server_document(answer.server),
         }
         return Outcome(
             document,
-            lambda paint: "\n".join(_candidate_text(candidate, paint) for candidate in answer.found),
+            lambda paint: _resolve_text(answer, paint),
             EXIT_OK if answer.found else EXIT_NOTHING,
             args=args,
             result={
@@ -64,7 +84,7 @@ def run_resolve(selector: str, *, segment: str | None = None, as_json: bool = Fa
                 "status": "ok" if answer.found else "nothing",
             },
             extra={"resolved_by": answer.resolved_by},
-            notes=_resolve_notes(answer, report),
+            notes=[*resolve_notes(answer, report), *_limit_notes(answer)],
         )
 
     return run_command("resolve", body, segment=segment, as_json=as_json, args=args)
@@ -80,6 +100,7 @@ def run_refs(
     limit: int | None = None,
     budget: int | None = None,
     deadline_s: float | None = None,
+    no_lsp: bool = False,
 ) -> int:
     """`ctx refs`: who uses a symbol, who calls it, what it calls."""
     selector = spelled(selector)
@@ -100,15 +121,17 @@ def run_refs(
             REFS_BUDGET_TOKENS if budget is None else budget,
             REFS_DEADLINE_S if deadline_s is None else deadline_s,
         )
+        if not no_lsp:
+            prepare_server(services, selector)
         report = refreshed(services)
-        answer = services.refs()(request)
+        answer = services.refs(asks_servers=not no_lsp)(request)
         found = {"uses": answer.references, "callers": answer.callers, "callees": answer.callees}[view]
         document = {
             "schema": "ctx.refs/1",
             "query": answer.query,
             "segment": services.segment_name,
             "view": view,
-            "targets": [_candidate_document(target) for target in answer.targets],
+            "targets": [candidate_document(target) for target in answer.targets],
             **_found_documents(answer, view),
             "total": answer.total,
             "certain": answer.certain,
@@ -122,6 +145,7 @@ def run_refs(
             "took_ms": round((perf_counter_ns() - started_ns) / 1e6, 3),
             "reason": answer.reason,
             "nearest": list(answer.nearest),
+            "server": server_document(answer.server),
         }
         return Outcome(
             document,
@@ -140,6 +164,49 @@ def run_refs(
     return run_command("refs", body, segment=segment, as_json=as_json, args=args)
 
 
+def prepare_server(services: Services, selector: str) -> None:
+    """Start the server that a place is going to be asked of; names are looked up first."""
+    from ...domain.errors import UsageError
+    from ...domain.selectors import Position, parse_selector
+
+    try:
+        place = parse_selector(selector)
+    except UsageError:
+        return  # the use case says what is wrong with it
+    if isinstance(place, Position):
+        services.prepare_server(place.path)
+
+
+def server_document(reply: ServerReply | None) -> dict[str, Any] | None:
+    """Return what came of asking a language server; None when none was asked."""
+    if reply is None:
+        return None
+    return {
+        "name": reply.server,
+        "status": reply.status,
+        "detail": reply.detail,
+        "elapsed_ms": round(reply.elapsed_ns / 1e6, 3),
+        "cached": reply.is_cached,
+    }
+
+
+def outside_documents(places: tuple[ServerPlace, ...]) -> list[dict[str, Any]]:
+    """Return places in files that are not indexed."""
+    return [{"path": place.path, "line": place.line, "column": place.column} for place in places]
+
+
+def outside_text(place: ServerPlace, paint: Painter) -> str:
+    """Return such a place for people."""
+    where = "not indexed" if place.is_inside else "outside the segment"
+    shown = f"{paint('path', place.path)}:{paint('number', f'{place.line}:{place.column}')}"
+    return f"{shown}  {paint('quiet', f'({where})')}"
+
+
+def _resolve_text(answer: SymbolAnswer, paint: Painter) -> str:
+    lines = [candidate_text(candidate, paint) for candidate in answer.found]
+    return "\n".join(lines + [outside_text(place, paint) for place in answer.outside])
+
+
 def _found_documents(answer: ReferencesAnswer, view: View) -> dict[str, list[dict[str, Any]]]:
     """Return the one list a view is about, under its own key."""
     if view == "callers":
@@ -147,7 +214,7 @@ def _found_documents(answer: ReferencesAnswer, view: View) -> dict[str, list[dic
     if view == "callees":
         return {
             "callees": [
-                {**_plain(callee), "found": [_candidate_document(candidate) for candidate in callee.found]}
+                {**_plain(callee), "found": [candidate_document(candidate) for candidate in callee.found]}
                 for callee in answer.callees
             ]
         }
@@ -186,7 +253,7 @@ def _callee_text(callee: Callee, paint: Painter) -> str:
     if not callee.found:
         return f"{head}  {paint('quiet', 'outside the segment' if callee.complete else 'not known')}"
     mark = "" if callee.complete else paint("quiet", "?")
-    return "\n".join([f"{head}{mark}", *(f"  {_candidate_text(candidate, paint)}" for candidate in callee.found)])
+    return "\n".join([f"{head}{mark}", *(f"  {candidate_text(candidate, paint)}" for candidate in callee.found)])
 
 
 def _refs_notes(answer: ReferencesAnswer, view: View, report: RefreshReport) -> list[str]:
@@ -214,7 +281,8 @@ def _counted(count: int, what: str) -> str:
     return f"{count} {what}" if count == 1 else f"{count} {what}s"
 
 
-def _resolve_notes(answer: SymbolAnswer, report: RefreshReport) -> list[str]:
+def resolve_notes(answer: SymbolAnswer | HoverAnswer, report: RefreshReport) -> list[str]:
+    """Return what is to be said of an answer about a definition besides what was found."""
     notes = []
     asked = ascii(shortened(answer.query))
     if not answer.found:
@@ -222,12 +290,16 @@ def _resolve_notes(answer: SymbolAnswer, report: RefreshReport) -> list[str]:
         notes.append(f"{asked} is not resolved: {answer.reason}{nearest}")
     elif answer.reason:
         notes.append(f"{asked}: {answer.reason}")
-    if answer.total > len(answer.found) > 0:
-        notes.append(f"{answer.total - len(answer.found)} more candidates (--limit)")
     return notes + stale_notes(report)
 
 
-def _candidate_document(candidate: SymbolCandidate) -> dict[str, Any]:
+def _limit_notes(answer: SymbolAnswer) -> list[str]:
+    left_out = answer.total - len(answer.found) if answer.found else 0
+    return [f"{left_out} more candidates (--limit)"] if left_out else []
+
+
+def candidate_document(candidate: SymbolCandidate) -> dict[str, Any]:
+    """Return a candidate as every answer about symbols gives it."""
     return {
         "id": candidate.id,
         "path": candidate.path,
@@ -244,7 +316,8 @@ def _candidate_document(candidate: SymbolCandidate) -> dict[str, Any]:
     }
 
 
-def _candidate_text(candidate: SymbolCandidate, paint: Painter) -> str:
+def candidate_text(candidate: SymbolCandidate, paint: Painter) -> str:
+    """Return a candidate for people, on one line."""
     place = f"{paint('path', candidate.path)}:{paint('number', f'{candidate.line}:{candidate.column}')}"
     signature = f" — {paint.safe(candidate.signature)}" if candidate.signature else ""
     what = f"{paint('kind', candidate.kind)} {paint('name', candidate.qualname)}"

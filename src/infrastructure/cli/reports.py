@@ -15,6 +15,7 @@ from ... import __version__
 from ...application.unparsed_files import failed_files
 from ...application.validate import validate
 from ...domain.errors import CtxError
+from ...domain.telemetry.summary import servers_summary
 from ..languages import LANGUAGES, grammar_of, query_source
 from .runner import skipped_files
 
@@ -31,6 +32,8 @@ def stats_document(services: Services) -> dict[str, Any]:
     facts = services.store.facts()
     skipped = skipped_files(services)
     failed = failed_files(services.store)
+    metrics = _json_file(services, "metrics.json")
+    counters = {name: total for name, total in (metrics or {}).items() if isinstance(total, int)}
     return {
         "schema": "ctx.stats/1",
         "segment": services.segment_name,
@@ -48,7 +51,8 @@ def stats_document(services: Services) -> dict[str, Any]:
                 {"path": path, "reason": reason} for path, reason in services.store.partial() if path not in failed
             ],
         },
-        "metrics": _json_file(services, "metrics.json"),
+        "metrics": metrics,
+        "lsp_servers": servers_summary(counters),
         "last_run": _json_file(services, "last_run.json"),
     }
 
@@ -78,6 +82,9 @@ def stats_text(document: dict[str, Any], paint: Painter) -> str:
         lines += [
             f"  {name:<34} {value}" for name, value in sorted(metrics.items()) if isinstance(value, int) and value
         ]
+    if document["lsp_servers"]:
+        lines.append("language servers, all runs")
+        lines += [_server_line(server, row, paint) for server, row in document["lsp_servers"].items()]
     last = document["last_run"]
     if last:
         lines.append(f"last run   {last.get('run_id', '')}  {last.get('ts', '')}")
@@ -91,6 +98,14 @@ def stats_text(document: dict[str, Any], paint: Painter) -> str:
         lines.append("  handed on  " + ", ".join(f"{key.removesuffix('_bytes')} {read[key]} B" for key in sorted(read)))
         lines.append(f"  events     {sink.get('written', 0)} written, {sink.get('dropped', 0)} dropped")
     return "\n".join(lines)
+
+
+def _server_line(server: str, row: dict[str, Any], paint: Painter) -> str:
+    asked = f"{row['request_count']} questions, {row['timeout_count']} timeouts, "
+    asked += f"fallback rate {_rate(row['fallback_rate'])}"
+    mean = row["ready_ms_mean"]
+    ready = "never ready" if mean is None else f"ready {row['ready_count']} times, after {mean:.0f} ms (mean)"
+    return f"  {paint('name', server):<34} {asked}; {ready}"
 
 
 def doctor_document(services: Services) -> dict[str, Any]:

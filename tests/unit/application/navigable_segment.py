@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from ctx.domain.module_map import ModuleMap
+    from ctx.domain.ports import LanguageServers
     from ctx.domain.symbol_answer import ReferencesAnswer, SymbolAnswer
 
 CARET = "‸"
@@ -26,6 +27,7 @@ class NavigableSegment(SegmentOnDisk):
 
     position = ""
     folder = ""
+    servers: LanguageServers | None = None
 
     def fill(self, files: Mapping[str, str]) -> NavigableSegment:
         """Write the files without the mark, remember its place, and index them."""
@@ -40,7 +42,8 @@ class NavigableSegment(SegmentOnDisk):
 
     def resolver(self, **options: Any) -> Resolve:
         """Return the use case over the files as they are."""
-        return Resolve(self.store, self.files, self.trees(), self.clock, self.modules, **options)
+        trees = self.trees()
+        return Resolve(self.store, self.files, trees, self.clock, self.modules, servers=self.servers, **options)
 
     def trees(self) -> SegmentTrees:
         """Return a reader of names that parses nothing the index says must not be."""
@@ -61,7 +64,10 @@ class NavigableSegment(SegmentOnDisk):
 
     def refs(self, query: str = "", **options: Any) -> ReferencesAnswer:
         """Find the uses of a selector, or of the marked place."""
+        return self.finder()(RefsRequest(query or self.position, **options))
+
+    def finder(self) -> FindReferences:
+        """Return the use case over the files as they are."""
         trees = self.trees()
-        resolve = Resolve(self.store, self.files, trees, self.clock, self.modules)
-        find = FindReferences(resolve, self.store, trees.source, trees.parse, WordCounter(), self.clock)
-        return find(RefsRequest(query or self.position, **options))
+        resolve = Resolve(self.store, self.files, trees, self.clock, self.modules, servers=self.servers)
+        return FindReferences(resolve, self.store, trees.source, trees.parse, WordCounter(), self.clock)

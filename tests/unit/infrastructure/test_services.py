@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import io
 import os
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import pytest
+from tests.fakes import ScriptedReplies
 
 from ctx.application.resolve import ResolveRequest
 from ctx.domain.errors import CtxError
+from ctx.domain.language_server import ServerPlace, ServerReply
 from ctx.infrastructure import parse_pool, services
 from ctx.infrastructure.parse_pool import ParsePool
 from ctx.infrastructure.services import Services
@@ -28,6 +30,7 @@ def segment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name in ("CONFIG", "STATE", "CACHE"):
         monkeypatch.setenv(f"XDG_{name}_HOME", str(tmp_path / "home" / name))
     monkeypatch.setenv("CTX_TELEMETRY_LEVEL", "off")
+    monkeypatch.setenv("CTX_LSP_ENABLED", "0")
     folder = tmp_path / "segment"
     folder.mkdir()
     (folder / "jobs.py").write_text("def run(): ...\n")
@@ -57,6 +60,68 @@ def test_modules_and_trees_are_made_once_for_each_state_of_the_index(opened: Ser
     assert changed is not None
     assert "new()" == changed.line_text(3)
     assert ["later.py"] == [c.path for c in opened.resolve()(ResolveRequest("app.py:3:1")).found]
+
+
+class OwnServers(ScriptedReplies):
+    """Servers of a command's own."""
+
+    made: ClassVar[list[OwnServers]] = []
+
+    def __init__(self, *_arguments: object, is_host: bool) -> None:
+        place = ServerPlace("jobs.py", 1, 5, is_inside=True)
+        super().__init__(definition=ServerReply("ty", "answered", (place,)))
+        self.done = [f"is_host={is_host}"]
+        self.made.append(self)
+
+    def prepare(self, language: str, path: str) -> None:
+        self.done.append(f"prepare {language} {path}")
+
+    def close(self) -> None:
+        self.done.append("close")
+
+
+@pytest.fixture
+def asking(segment: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Services]:
+    """A segment that may ask servers."""
+    from ctx.infrastructure.ast_lsp import language_servers
+
+    monkeypatch.delenv("CTX_LSP_ENABLED")
+    monkeypatch.setattr(language_servers, "LanguageServerPool", OwnServers)
+    OwnServers.made.clear()
+    with Services(str(segment)) as found:
+        found.refresh()
+        yield found
+
+
+def test_a_question_about_a_place_makes_servers_that_are_ended(asking: Services) -> None:
+    """Not a question about a name; prepared ones are those that answer."""
+    asking.resolve()(ResolveRequest("run"))
+    asking.resolve(asks_servers=False)(ResolveRequest("app.py:3:1"))
+    assert [] == OwnServers.made
+    asking.prepare_server("app.py")
+    answer = asking.resolve()(ResolveRequest("app.py:3:1"))
+    asking.refs()
+    assert ("lsp:ty", "import") == (answer.resolved_by, answer.found[0].reason)
+    asking.__exit__()
+    asking.__exit__()
+    (made,) = OwnServers.made
+    assert ["is_host=False", "prepare python app.py", "close"] == made.done
+
+
+def test_the_hosts_servers_are_asked_in_place_of_own_ones(asking: Services, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They are not ours to start or to end."""
+    theirs = ScriptedReplies(definition=ServerReply("basedpyright", "answered", (), is_cached=True))
+    monkeypatch.setattr(services, "host_servers", lambda: theirs)
+    asking.prepare_server("app.py")
+    answer = asking.resolve()(ResolveRequest("app.py:3:1"))
+    assert answer.server is not None
+    assert ("basedpyright", 1, []) == (answer.server.server, len(theirs.questions), OwnServers.made)
+
+
+def test_disabled_servers_are_none(opened: Services) -> None:
+    """Tree-sitter answers, and no server is spoken of."""
+    opened.prepare_server("app.py")
+    assert (None, None) == (opened.servers, opened.resolve()(ResolveRequest("app.py:3:1")).server)
 
 
 def test_a_rebuilt_index_is_another_state(opened: Services, segment: Path) -> None:

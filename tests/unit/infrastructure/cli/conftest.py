@@ -31,6 +31,7 @@ def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name in ("CONFIG", "STATE", "CACHE"):
         monkeypatch.setenv(f"XDG_{name}_HOME", str(tmp_path / "home" / name))
     monkeypatch.setenv("CTX_TELEMETRY_LEVEL", "off")
+    monkeypatch.setenv("CTX_LSP_ENABLED", "0")  # which servers are installed is the machine's; tests switch them on
     for path, text in FILES.items():
         file = tmp_path / "segment" / path
         file.parent.mkdir(parents=True, exist_ok=True)

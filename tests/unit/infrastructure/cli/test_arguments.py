@@ -9,7 +9,7 @@ import typer
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ctx.infrastructure.cli import commands, map_command, navigation
+from ctx.infrastructure.cli import commands, hover_command, map_command, navigation
 from ctx.infrastructure.cli.app import app
 from ctx.infrastructure.cli.arguments import (
     MAP,
@@ -27,6 +27,7 @@ _FUNCTIONS = {
     "get": commands.run_get,
     "resolve": navigation.run_resolve,
     "refs": navigation.run_refs,
+    "hover": hover_command.run_hover,
     "map": map_command.run_map,
 }
 

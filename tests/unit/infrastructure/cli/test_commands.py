@@ -19,6 +19,7 @@ from ctx.infrastructure.cli.commands import (
     run_validate,
 )
 from ctx.infrastructure.cli.runner import printable, shortened, spelled, stale_notes
+from ctx.infrastructure.telemetry import Telemetry
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -118,6 +119,37 @@ def test_a_file_that_was_not_parsed_makes_an_answer_incomplete(
     text = capfdbinary.readouterr().out.decode()
     assert f"failed     1 as text, without definitions\n  torn.ipynb: {reason}\n" in text
     assert "partial    1 with syntax errors; what was recovered is indexed\n" in text
+
+
+def test_stats_show_each_language_server(
+    shop: Path, monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    """How often it let somebody down and when it was ready, over all runs."""
+    monkeypatch.setenv("CTX_TELEMETRY", "lite")
+    telemetry = Telemetry(shop)
+    telemetry.event("lsp.ready", {"server": "ty"}, {"ready_via": "definition"}, 70)
+    for status in ("answered", "answered", "timeout", "answered"):
+        telemetry.event("lsp.definition", {"server": "ty"}, {"status": status}, 3)
+    telemetry.event("lsp.timeout", {"server": "ty"}, {"timeout_ms": 500}, 500)
+    telemetry.event("lsp.fallback", {"server": "ty"}, {"reason": "timeout"}, 0)
+    telemetry.event("lsp.fallback", {"server": "gopls"}, {"reason": "not_ready"}, 0)
+    telemetry.close()
+    assert 0 == run_stats(segment=str(shop), as_json=True)
+    assert {
+        "request_count": 4,
+        "timeout_count": 1,
+        "fallback_count": 1,
+        "fallback_rate": 0.25,
+        "ready_count": 1,
+        "ready_ms_mean": 70.0,
+    } == _document(capfdbinary)["lsp_servers"]["ty"]
+    assert 0 == run_stats(segment=str(shop))
+    text = capfdbinary.readouterr().out.decode()
+    lines = text[text.index("language servers, all runs\n") :].split("\n")
+    assert "gopls 0 questions, 0 timeouts, fallback rate unknown; never ready" == " ".join(lines[1].split())
+    assert "ty 4 questions, 1 timeouts, fallback rate 25.0%; ready 1 times, after 70 ms (mean)" == " ".join(
+        lines[2].split()
+    )
 
 
 def test_index_build_validate_and_sync(shop: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,4 +1,4 @@
-"""`ctx resolve` and `ctx refs` from their options to what is printed, noted and returned."""
+"""`ctx resolve`, `ctx refs` and `ctx hover` from their options to what is printed, noted and returned."""
 
 from __future__ import annotations
 
@@ -6,7 +6,11 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from tests.fakes import ScriptedReplies
 
+from ctx.domain.language_server import ServerPlace, ServerReply
+from ctx.infrastructure import services
+from ctx.infrastructure.cli.hover_command import run_hover
 from ctx.infrastructure.cli.navigation import run_refs, run_resolve
 
 if TYPE_CHECKING:
@@ -128,3 +132,146 @@ def test_the_object_of_resolve_has_its_candidates(shop: Path, capfdbinary: pytes
         document[key] for key in ("schema", "total", "ambiguous", "complete")
     )
     assert ["shop/cart.py#Cart@"] == [row["id"][:-8] for row in document["found"]]
+
+
+ADD = ServerPlace("shop/cart.py", 2, 9, is_inside=True)
+STUB = ServerPlace("/env/typeshed/stdlib/thing.pyi", 12, 5, is_inside=False)
+
+
+@pytest.fixture
+def served(shop: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, ServerReply]:
+    """Return the replies, by method, of the servers that the commands are going to ask; to be filled by the test."""
+    replies: dict[str, ServerReply] = {}
+    monkeypatch.setenv("CTX_LSP_ENABLED", "1")
+    monkeypatch.setattr(services, "host_servers", lambda: ScriptedReplies(**replies))
+    return replies
+
+
+def answered(*places: ServerPlace, hover: str = "") -> ServerReply:
+    return ServerReply("ty", "answered", places, hover, was_sent=True, elapsed_ns=12_345_678)
+
+
+def test_a_servers_answer_is_marked_as_one(
+    shop: Path, served: dict[str, ServerReply], capfdbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    """Who answered, how whole that is, and what the server said of itself."""
+    served["definition"] = answered(ADD)
+    assert 0 == run_resolve("shop/jobs.py:5:11", segment=str(shop), as_json=True)
+    document = json.loads(capfdbinary.readouterr().out)
+    assert ("lsp:ty", True, "server", "Cart.add") == (
+        *(document["resolved_by"], document["complete"]),
+        *(document["found"][0]["reason"], document["found"][0]["qualname"]),
+    )
+    assert {
+        "name": "ty",
+        "status": "answered",
+        "detail": "",
+        "elapsed_ms": 12.346,
+        "cached": False,
+    } == document["server"]
+    assert 0 == run_resolve("shop/jobs.py:5:11", segment=str(shop), as_json=True, no_lsp=True)
+    document = json.loads(capfdbinary.readouterr().out)
+    assert ("tree_sitter", None) == (document["resolved_by"], document["server"])
+
+
+def test_a_place_outside_is_shown(
+    shop: Path, served: dict[str, ServerReply], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It is no candidate: exit code 1 as for every name that is not the segment's."""
+    served["definition"] = answered(STUB)
+    assert 1 == run_resolve("shop/jobs.py:5:11", segment=str(shop))
+    assert (
+        "/env/typeshed/stdlib/thing.pyi:12:5  (outside the segment)\n",
+        "ctx: 'shop/jobs.py:5:11' is not resolved: add is defined outside the segment: thing.pyi:12\n",
+    ) == tuple(capsys.readouterr())
+    assert 1 == run_resolve("shop/jobs.py:5:11", segment=str(shop), as_json=True)
+    document = json.loads(capsys.readouterr().out)
+    assert [{"path": STUB.path, "line": 12, "column": 5}] == document["outside"]
+
+
+def test_nobody_is_told_to_install_a_server(
+    shop: Path, served: dict[str, ServerReply], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Without one, text is what it was; the object says why nobody was asked."""
+    assert not served
+    assert 0 == run_resolve("shop/jobs.py:7:5", segment=str(shop))
+    assert ("shop/cart.py:6:5  function price — def price(cart) (import)\n", "") == tuple(capsys.readouterr())
+    assert 0 == run_resolve("shop/jobs.py:7:5", segment=str(shop), as_json=True)
+    assert "no_server" == json.loads(capsys.readouterr().out)["server"]["status"]
+
+
+def test_uses_of_a_server_are_marked_as_such(
+    shop: Path, served: dict[str, ServerReply], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """No question mark is left."""
+    served["references"] = answered(ServerPlace("shop/jobs.py", 5, 11, is_inside=True))
+    assert 0 == run_refs("shop.cart.Cart.add", segment=str(shop))
+    assert (
+        "shop/cart.py:2:9  definition in Cart: def add(self, n):\nshop/jobs.py:5:11  call in work: thing.add(1)\n",
+        "ctx: 2 uses; 2 files looked at\n",
+    ) == tuple(capsys.readouterr())
+    assert 0 == run_refs("shop.cart.Cart.add", segment=str(shop), as_json=True)
+    document = json.loads(capsys.readouterr().out)
+    assert ("lsp:ty", True, "answered") == (
+        *(document["resolved_by"], document["complete"], document["server"]["status"]),
+    )
+    assert 0 == run_refs("shop.cart.Cart.add", segment=str(shop), as_json=True, no_lsp=True)
+    assert json.loads(capsys.readouterr().out)["server"] is None
+
+
+HOVERED: tuple[tuple[str, int, str, str], ...] = (
+    (
+        "shop.cart.price",
+        0,
+        """shop/cart.py:6:5  function price — def price(cart) (exact)
+  1 caller; skeleton 10t, excerpt 9t, raw 9t, file 23t""",
+        "",
+    ),
+    (
+        "Cart",
+        0,
+        """shop/cart.py:1:7  class Cart — class Cart (exact)
+  1 caller; skeleton 23t, excerpt 14t, raw 14t, file 23t""",
+        "1 more candidates (`ctx resolve` lists them)",
+    ),
+    (
+        "shop/jobs.py:7:5",
+        0,
+        """shop/cart.py:6:5  function price — def price(cart) (import)
+  (function) def price(cart) -> int
+  1 caller; skeleton 10t, excerpt 9t, raw 9t, file 23t""",
+        "",
+    ),
+    ("zzzz", 1, "", "'zzzz' is not resolved: nothing in the segment is named zzzz"),
+    ("a b", 2, "", "selector column 2: expected '.' or the end of the name, found ' '"),
+)
+
+
+@pytest.mark.parametrize("case", HOVERED, ids=lambda case: case[0])
+def test_hover_in_text(
+    shop: Path, served: dict[str, ServerReply], capsys: pytest.CaptureFixture[str], case: tuple[str, int, str, str]
+) -> None:
+    """The candidate, what is said of it, and what more of it costs."""
+    served["hover"] = answered(hover="```python\n(function) def price(cart) -> int\n```\n\nmore")
+    served["definition"] = answered(ServerPlace("shop/cart.py", 6, 5, is_inside=True))
+    selector, exit_code, out, err = case
+    assert exit_code == run_hover(selector, segment=str(shop))
+    assert (_lines(out), _lines(err, "ctx: ")) == tuple(capsys.readouterr())
+
+
+def test_the_object_of_hover(
+    shop: Path, served: dict[str, ServerReply], capfdbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    """One candidate, graded like the others; a server's text alone is something, too."""
+    served["hover"] = answered(hover="int")
+    served["definition"] = answered(STUB)
+    assert 0 == run_hover("shop/jobs.py:5:11", segment=str(shop), as_json=True)
+    document = json.loads(capfdbinary.readouterr().out)
+    assert ("ctx.hover/1", None, "int", "lsp:ty", "answered") == (
+        *(document["schema"], document["found"], document["text"], document["resolved_by"]),
+        document["server"]["status"],
+    )
+    assert dict.fromkeys(("skeleton", "excerpt", "raw", "file")) == document["tokens"]
+    assert 0 == run_hover("Cart", segment=str(shop), as_json=True, no_lsp=True)
+    document = json.loads(capfdbinary.readouterr().out)
+    assert (2, True, None, 1) == (*(document["total"], document["ambiguous"], document["server"], document["callers"]),)
