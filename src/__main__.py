@@ -8,9 +8,14 @@ import sys
 def main() -> int:
     """Run the command line of this process and return its exit code."""
     try:
-        from .infrastructure.cli.entry import main as run
+        from .infrastructure.cli.thin_client import run_in_host
 
-        exit_code = run()
+        answered = run_in_host(sys.argv)
+        if answered is None:
+            from .infrastructure.cli.entry import main as run
+
+            answered = run()
+        exit_code = answered
     except KeyboardInterrupt:  # before a command began or after it ended; in between it says what is kept
         exit_code = 130
     if exit_code == 130:

@@ -6,6 +6,7 @@ import os
 
 from ..domain.errors import CtxError, UsageError
 from ..domain.source_files import display_path
+from .segment_walk import nearest_segment
 
 _HEX = frozenset("0123456789abcdef")
 
@@ -27,14 +28,7 @@ def find_segment(given: str | None = None, start: str = "") -> str:
         here = os.path.realpath(start or os.getcwd())
     except FileNotFoundError:
         raise CtxError("the current directory was deleted; change to one that exists or give --segment DIR") from None
-    folder = here
-    while True:
-        if os.path.isdir(os.path.join(folder, "_ctx")) or os.path.exists(os.path.join(folder, ".git")):
-            return folder
-        parent = os.path.dirname(folder)
-        if parent == folder:
-            return here
-        folder = parent
+    return nearest_segment(here)
 
 
 def repository_sha(segment: str) -> str | None:

@@ -26,14 +26,18 @@ if TYPE_CHECKING:
 
     from ..application.context_pack import PackState
     from ..application.get import Get
+    from ..application.hover import Hover
     from ..application.refs import FindReferences
     from ..application.repo_map import RepoMapper
     from ..application.resolve import Resolve
     from ..application.watch_index import WatchIndex
     from ..domain.index_records import FileRecord
     from ..domain.module_map import ModuleMap
+    from ..domain.ports import FileWatcher
+    from ..domain.ports import LanguageServers
     from ..domain.symbols import SkeletonMap
     from .ast_lsp import SkeletonMapBuilder
+    from .ast_lsp.asked_servers import AskedServers, LateServers, OwnedServers
     from .ast_lsp.segment_trees import SegmentTrees
     from .file_indexer import FileIndexer
     from .file_watcher import NotifyWatcher
@@ -44,6 +48,13 @@ INDEX_FILE = "index.db"
 PACK_BYTES_MAX = 1 << 30
 LOCK_WAIT_S = 60.0
 """As long as a first build by another process is waited for."""
+
+host_servers: Callable[[], LanguageServers] | None = None
+"""Set in a process of the warm host: language servers that outlive the command, asked in place of own ones."""
+
+host_clean: Callable[[str, str], str] | None = None
+"""Set in a process of the warm host: returns, for a segment and the `settings_mark` of its index, the generation of the
+index that equals the tree at this moment; "" when that is not known."""
 
 _Made = TypeVar("_Made")
 
@@ -72,6 +83,7 @@ class Services:
             self.warn(f"{CTX_FOLDER}/ cannot be written (or is a link); index and telemetry go to the user's cache")
         self._store: IndexStore | None = None
         self._watcher: NotifyWatcher | None = None
+        self._own_servers: LateServers | None = None
         self._index_file: tuple[int, int] | None = None
         self._modules = _PerState(self._index_state, self._make_modules)
         self._trees = _PerState(self._index_state, self._make_trees)
@@ -80,6 +92,8 @@ class Services:
         return self
 
     def __exit__(self, *_exc: object) -> None:
+        if self._own_servers is not None and self._own_servers.close():
+            self.telemetry.close()  # how servers end belongs to the record of the command that had them
         if self._watcher is not None:
             self._watcher.close()
         if self._store is not None:
@@ -93,6 +107,11 @@ class Services:
     def segment_name(self) -> str:
         """The directory's name as answers show it."""
         return display_path(os.fsencode(os.path.basename(self.segment)))
+
+    @property
+    def root(self) -> str:
+        """The segment's absolute path with its links resolved."""
+        return self.files.root
 
     @property
     def index_path(self) -> str:
@@ -125,12 +144,16 @@ class Services:
         return BpeTokenCounter(self.config.text("tokens.encoding"))
 
     @property
+    def settings_mark(self) -> str:
+        """What changes with the settings that change what is stored, and with each release: they make another index."""
+        sizes = f"{self.config.text('tokens.encoding')} {self.config.number('index.max_file_bytes')}"
+        return f"{__version__} {sizes} {self.config.items('index.ignore')}"
+
+    @property
     def store(self) -> IndexStore:
         """The open index; a damaged one is named, removed and made anew (the refresh fills it)."""
         if self._store is None:
-            # Settings that change what is stored make another index, and so does another release.
-            mark = f"{__version__} {self.config.text('tokens.encoding')} {self.config.number('index.max_file_bytes')}"
-            mark += f" {self.config.items('index.ignore')}"
+            mark = self.settings_mark
             store = IndexStore(self.index_path)
             try:
                 store.open()
@@ -245,9 +268,18 @@ class Services:
             self.clock,
             tells_each_parse=self.telemetry.level == "full",
         )
-        report = refresh(whole=whole, on_progress=on_progress, on_wait=on_wait)
+        if not whole and self._is_known_clean():
+            report = RefreshReport()  # what a look would come to
+        else:
+            report = refresh(whole=whole, on_progress=on_progress, on_wait=on_wait)
         self._sync_pack(report)
         return report
+
+    def _is_known_clean(self) -> bool:
+        """Tell whether the warm host vouches for the index as it is stored now."""
+        mark = host_clean(self.segment, self.settings_mark) if host_clean is not None else ""
+        # Asked first and compared after: an index that was written in between is of another generation.
+        return mark != "" and self.store.meta("generation") == mark and self.store.meta("complete") == "1"
 
     def _records_of(self, files: Sequence[tuple[bytes, int]]) -> Iterator[FileRecord]:
         from .parse_pool import ParsePool  # late: a search that finds nothing changed never gets here
@@ -331,28 +363,71 @@ class Services:
         """Return what differs between any two states of the index; a rebuilt one counts from 1 again."""
         return tuple(self.store.meta(key) for key in ("generation", "as_of", PACK_META))
 
-    def resolve(self) -> Resolve:
+    @cached_property
+    def servers(self) -> AskedServers | None:
+        """The language servers that questions about places go to, the warm host's if there is one; None without any.
+
+        Own ones are started by the first question, or by `prepare_server`.
+        """
+        if not self.config.flag("lsp.enabled"):
+            return None
+        from .ast_lsp.asked_servers import AskedServers, LateServers
+
+        if host_servers is not None:
+            return AskedServers(host_servers(), self.telemetry, self.clock)
+        self._own_servers = LateServers(self._make_servers)
+        return AskedServers(self._own_servers, self.telemetry, self.clock)
+
+    def _make_servers(self) -> OwnedServers:
+        from .ast_lsp.language_servers import LanguageServerPool
+
+        return LanguageServerPool(self.segment, self.config, self.telemetry, self.clock, is_host=False)
+
+    def prepare_server(self, path: str) -> None:
+        """Start the server that a question about a file is going to need, so that it warms up beside other work."""
+        if self.servers is not None and self._own_servers is not None:
+            from .languages import language_of
+
+            self._own_servers.prepare(language_of(path), path)
+
+    def resolve(self, *, asks_servers: bool = True) -> Resolve:
         """Return the use case behind `ctx resolve`."""
         from ..application.resolve import Resolve
 
-        return Resolve(self.store, self.files, self.trees, self.clock, self.modules)
+        servers = self.servers if asks_servers else None
+        return Resolve(self.store, self.files, self.trees, self.clock, self.modules, servers=servers)
 
-    def refs(self) -> FindReferences:
+    def refs(self, *, asks_servers: bool = True) -> FindReferences:
         """Return the use case behind `ctx refs`."""
         from ..application.refs import FindReferences
 
         trees = self.trees
-        return FindReferences(self.resolve(), self.store, trees.source, trees.parse, self.counter, self.clock)
+        resolve = self.resolve(asks_servers=asks_servers)
+        return FindReferences(resolve, self.store, trees.source, trees.parse, self.counter, self.clock)
 
-    def watch_index(self) -> WatchIndex:
-        """Return the use case behind `ctx index --watch`."""
+    def hover(self, *, asks_servers: bool = True) -> Hover:
+        """Return the use case behind `ctx hover`."""
+        from ..application.hover import Hover
+
+        refs = self.refs(asks_servers=asks_servers)
+        return Hover(refs.resolve, refs, self.get(), self.trees.source)
+
+    def watch_index(
+        self,
+        watcher: FileWatcher | None = None,
+        *,
+        on_progress: Callable[[int, int], None] = lambda _done, _total: None,
+    ) -> WatchIndex:
+        """Return the use case behind `ctx index --watch`; without a watcher it gets the system's."""
         from ..application.watch_index import WatchIndex
-        from .file_watcher import NotifyWatcher
 
-        self._watcher = self._watcher or NotifyWatcher(self.files.root)
-        return WatchIndex(self._refresh_again, lambda: self.store, self._watcher, self.clock)
+        if watcher is None:
+            from .file_watcher import NotifyWatcher
 
-    def _refresh_again(self) -> RefreshReport:
+            watcher = self._watcher = self._watcher or NotifyWatcher(self.root)
+        return WatchIndex(lambda: self._refresh_again(on_progress), lambda: self.store, watcher, self.clock)
+
+    def _refresh_again(self, on_progress: Callable[[int, int], None]) -> RefreshReport:
         """Refresh in a process that lives on; an index file that was deleted or replaced meanwhile is opened anew."""
         found = _identity(self.index_path)
         if found is None:
@@ -364,7 +439,7 @@ class Services:
             self._store.close()
             self._store = None
             _state_folder(self.segment)
-        report = self.refresh()
+        report = self.refresh(on_progress=on_progress)
         self._index_file = _identity(self.index_path)
         return report
 

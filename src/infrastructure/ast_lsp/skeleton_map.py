@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from ...domain.errors import CtxError
 from ...domain.symbols import CLASS_KINDS, FUNCTION_KINDS, Definition, ImportStatement, SkeletonMap, Status
-from ..languages import extraction_version, grammar_of, parsable, query_source, row_of
+from ..languages import extraction_version, grammar_of, parsable, query_of, row_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -159,10 +159,9 @@ class SkeletonMapBuilder:
     def _engine(self, language: str) -> tuple[Parser, Query]:
         engine = self._engines.get(language)
         if engine is None:
-            from tree_sitter import Parser, Query
+            from tree_sitter import Parser
 
-            grammar = grammar_of(language)
-            engine = self._engines[language] = (Parser(grammar), Query(grammar, query_source(language)))
+            engine = self._engines[language] = (Parser(grammar_of(language)), query_of(language))
         return engine
 
     def _parse(self, parser: Parser, source: bytes, file_path: str) -> Tree:

@@ -41,6 +41,9 @@ Budget = Annotated[
     int | None,
     typer.Option("--budget", "-b", "--budget-token-est", metavar="TOKENS", help="Never hand on more tokens than this."),
 ]
+NoLsp = Annotated[
+    bool, typer.Option("--no-lsp", help="Ask no language server: the index and Tree-sitter answer alone.")
+]
 
 
 def _version(wanted: bool) -> None:
@@ -157,17 +160,36 @@ def resolve(
         ),
     ],
     limit: Annotated[int | None, typer.Option("--limit", "-n", help="At most this many candidates (20).")] = None,
+    no_lsp: NoLsp = False,
     segment: Segment = None,
     as_json: AsJson = False,
 ) -> None:
     """Find where a symbol is defined; of an ambiguous one all candidates, ranked.
 
-    A position is read off its file: a local variable, an imported name, a member of what its receiver is. Exit code 1
-    means nothing was found.
+    A position is read off its file: a local variable, an imported name, a member of what its receiver is; a language
+    server, where one is installed, is asked too, for half a second. Exit code 1 means nothing was found.
     """
     from . import navigation
 
-    raise typer.Exit(navigation.run_resolve(selector, segment=segment, as_json=as_json, limit=limit))
+    raise typer.Exit(navigation.run_resolve(selector, segment=segment, as_json=as_json, limit=limit, no_lsp=no_lsp))
+
+
+@app.command()
+def hover(
+    selector: Annotated[
+        str, typer.Argument(metavar="SYMBOL|PATH:LINE:COL", help="The symbol, spelled as for `ctx resolve`.")
+    ],
+    no_lsp: NoLsp = False,
+    segment: Segment = None,
+    as_json: AsJson = False,
+) -> None:
+    """Say what a symbol is at a glance: signature, documentation, callers, type, and what seeing more costs.
+
+    Exit code 1 means nothing was found.
+    """
+    from .hover_command import run_hover
+
+    raise typer.Exit(run_hover(selector, segment=segment, as_json=as_json, no_lsp=no_lsp))
 
 
 @app.command()
@@ -182,6 +204,7 @@ def refs(
     deadline_s: Annotated[
         float | None, typer.Option("--deadline", metavar="SECONDS", help="Answer with what was found by then (5).")
     ] = None,
+    no_lsp: NoLsp = False,
     segment: Segment = None,
     as_json: AsJson = False,
 ) -> None:
@@ -202,6 +225,7 @@ def refs(
             limit=limit,
             budget=budget,
             deadline_s=deadline_s,
+            no_lsp=no_lsp,
         )
     )
 
@@ -301,6 +325,58 @@ def evaluate(
 
     options = EvalOptions(commits, seed, since, until, tuple(compare or ()), tuple(without or ()), baseline, save)
     raise typer.Exit(run_eval(options, segment=segment, as_json=as_json))
+
+
+daemon = typer.Typer(
+    help="The warm host: a process that has everything loaded and answers for `ctx` in a fraction of the time.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+app.add_typer(daemon, name="daemon")
+
+
+@daemon.command("start")
+def daemon_start(
+    foreground: Annotated[bool, typer.Option("--foreground", help="Be the host, until it is ended.")] = False,
+    segment: Segment = None,
+    as_json: AsJson = False,
+) -> None:
+    """Start the segment's warm host and wait until it answers; fine when it runs already.
+
+    From then on search, get, resolve, refs, hover and map are handed to it. It ends by itself when it is not used for
+    daemon.idle_minutes, takes more than daemon.memory_mib, or its directory is gone.
+    """
+    from . import daemon_command
+
+    raise typer.Exit(daemon_command.run_start(segment=segment, as_json=as_json, foreground=foreground))
+
+
+@daemon.command("stop")
+def daemon_stop(segment: Segment = None, as_json: AsJson = False) -> None:
+    """End the segment's warm host; running commands finish first."""
+    from . import daemon_command
+
+    raise typer.Exit(daemon_command.run_stop(segment=segment, as_json=as_json))
+
+
+@daemon.command("status")
+def daemon_status(segment: Segment = None, as_json: AsJson = False) -> None:
+    """Show what the segment's warm host does and takes; exit code 1 when none runs."""
+    from . import daemon_command
+
+    raise typer.Exit(daemon_command.run_status(segment=segment, as_json=as_json))
+
+
+@daemon.command("logs")
+def daemon_logs(
+    lines: Annotated[int, typer.Option("--lines", "-n", min=1, help="At most this many, the latest ones.")] = 50,
+    segment: Segment = None,
+    as_json: AsJson = False,
+) -> None:
+    """Print the end of the warm host's log; exit code 1 when there is none."""
+    from . import daemon_command
+
+    raise typer.Exit(daemon_command.run_logs(segment=segment, as_json=as_json, lines=lines))
 
 
 def _advice(arguments: list[str], message: str) -> str:

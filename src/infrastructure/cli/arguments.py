@@ -1,12 +1,15 @@
 """The thin parser for the commands that answer questions: typer alone takes ~0.1 s to import.
 
-Standard library only. It reads well-formed command lines of known options and gives up on everything else (help,
-mistakes, completion), which then goes to the full command line in `app`. One table here feeds both.
+It imports nothing, not even `typing` (10 ms): a start whose command goes to the warm host reads it, too. It reads
+well-formed command lines of known options and gives up on everything else (help, mistakes, completion), which then
+goes to the full command line in `app`. One table here feeds both.
 """
 
 from __future__ import annotations
 
-from typing import Any
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 COMMON: dict[str, tuple[str, type]] = {
     "--segment": ("segment", str),
@@ -44,7 +47,11 @@ GET: dict[str, tuple[str, type]] = COMMON | {
     "--latest": ("latest", bool),
 }
 
-RESOLVE: dict[str, tuple[str, type]] = COMMON | {
+HOVER: dict[str, tuple[str, type]] = COMMON | {
+    "--no-lsp": ("no_lsp", bool),
+}
+
+RESOLVE: dict[str, tuple[str, type]] = HOVER | {
     "--limit": ("limit", int),
     "-n": ("limit", int),
 }
@@ -86,7 +93,8 @@ GET_DEFAULTS: dict[str, Any] = {
     "budget": None,
     "latest": False,
 }
-RESOLVE_DEFAULTS: dict[str, Any] = {"segment": None, "as_json": False, "limit": None}
+HOVER_DEFAULTS: dict[str, Any] = {"segment": None, "as_json": False, "no_lsp": False}
+RESOLVE_DEFAULTS: dict[str, Any] = {"segment": None, "as_json": False, "limit": None, "no_lsp": False}
 REFS_DEFAULTS: dict[str, Any] = {
     "segment": None,
     "as_json": False,
@@ -95,6 +103,7 @@ REFS_DEFAULTS: dict[str, Any] = {
     "callees": False,
     "budget": None,
     "deadline_s": None,
+    "no_lsp": False,
 }
 MAP_DEFAULTS: dict[str, Any] = {"segment": None, "as_json": False, "budget": None, "focus": ()}
 
@@ -103,9 +112,22 @@ THIN: dict[str, tuple[dict[str, tuple[str, type]], dict[str, Any]]] = {
     "get": (GET, GET_DEFAULTS),
     "resolve": (RESOLVE, RESOLVE_DEFAULTS),
     "refs": (REFS, REFS_DEFAULTS),
+    "hover": (HOVER, HOVER_DEFAULTS),
     "map": (MAP, MAP_DEFAULTS),
 }
 """What may start without typer: each command's options and their defaults."""
+
+
+def read(given: list[str]) -> tuple[str, dict[str, Any], list[str]] | None:
+    """Return command, options and words of a whole command line that needs nothing but this; None for any other."""
+    command, rest = (given[0], given[1:]) if given else ("", [])
+    tables = THIN.get(command)
+    found = parse(rest, *tables) if tables is not None else None
+    if found is None:
+        return None
+    options, words = found
+    is_whole = words or options["ids"] if command == "get" else command == "map" or len(words) == 1
+    return (command, options, words) if is_whole else None
 
 
 def parse(arguments: list[str], table: dict[str, tuple[str, type]], defaults: dict[str, Any]) -> Any:

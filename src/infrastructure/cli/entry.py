@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import Any
 
-from .arguments import THIN, parse
+from .arguments import read
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -26,37 +25,35 @@ def _fill_standard_streams() -> None:
             setattr(sys, name, os.fdopen(number, "r" if number == 0 else "w", closefd=False))
 
 
-def _run(given: list[str]) -> int:
-    command, rest = (given[0], given[1:]) if given else ("", [])
-    options, words = _read(command, rest)
+def _run(given: list[str]) -> int:  # noqa: PLR0911 - one line a command
+    line = read(given)
+    if line is None:
+        from .app import run
+
+        return run(given)
+    command, options, words = line
     match command:
-        case "search" if len(words) == 1:
+        case "search":
             from .commands import run_search
 
             return run_search(words[0], **options)
-        case "get" if words or options.get("ids"):
+        case "get":
             from .commands import run_get
 
             return run_get(words, **options)
-        case "resolve" if len(words) == 1:
+        case "resolve":
             from .navigation import run_resolve
 
             return run_resolve(words[0], **options)
-        case "refs" if len(words) == 1:
+        case "refs":
             from .navigation import run_refs
 
             return run_refs(words[0], **options)
-        case "map" if options:
+        case "hover":
+            from .hover_command import run_hover
+
+            return run_hover(words[0], **options)
+        case _:
             from .map_command import run_map
 
             return run_map(words, **options)
-    from .app import run
-
-    return run(given)
-
-
-def _read(command: str, rest: list[str]) -> tuple[dict[str, Any], list[str]]:
-    """Return options and words of a command that the thin parser can read; nothing for any other."""
-    tables = THIN.get(command)
-    read = parse(rest, *tables) if tables is not None else None
-    return read if read is not None else ({}, [])

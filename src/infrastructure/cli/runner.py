@@ -34,6 +34,15 @@ MESSAGE_CHARS_MAX = 1200
 _ELLIPSIS = " … "
 
 
+def _nobody_asks() -> None:
+    pass
+
+
+on_output: Callable[[], None] = _nobody_asks
+"""Called before an answer, or a failure, is written: a host's child tells its client, who could run a lost command
+itself until then (see `host.child`)."""
+
+
 @dataclass(slots=True)
 class Outcome:
     """What a command found: the object for `--json`, the text for people, and what telemetry is told."""
@@ -60,7 +69,7 @@ def run_command(
     try:
         services = Services(find_segment(os.environ.get("CTX_SEGMENT") or None if segment is None else segment))
     except CtxError as error:
-        return _fail(command, error, as_json=as_json)
+        return fail(command, error, as_json=as_json)
     except KeyboardInterrupt:
         return EXIT_INTERRUPTED
     with services:
@@ -78,7 +87,7 @@ def run_command(
                 _leave_closed_pipe()
                 exit_code = say_unwritable(error)
         elif failure is not None:
-            _fail(command, failure, as_json=as_json)
+            fail(command, failure, as_json=as_json)
         for warning in services.warnings:
             say(warning)
         if failure is not None and not os.path.isdir(services.segment):
@@ -132,9 +141,10 @@ def _status(failure: BaseException | None) -> str:
     return type(failure).__name__ if failure is not None else "ok"
 
 
-def _fail(command: str, error: BaseException, *, as_json: bool) -> int:
+def fail(command: str, error: BaseException, *, as_json: bool) -> int:
     """Say what went wrong in one line, and as an object for `--json`; return the exit code."""
     if isinstance(error, KeyboardInterrupt):
+        on_output()
         say("interrupted; what was finished is kept")
         return EXIT_INTERRUPTED
     if isinstance(error, BrokenPipeError):
@@ -146,6 +156,7 @@ def _fail(command: str, error: BaseException, *, as_json: bool) -> int:
         message = f"internal error in ctx {command}: {type(error).__name__}: {text}; CTX_DEBUG=1 shows where"
         exit_code = EXIT_CANNOT
     message = one_line(message)
+    on_output()
     say(message)
     if as_json:
         try:
@@ -176,6 +187,7 @@ def show(outcome: Outcome, *, as_json: bool) -> None:
 
         painter = Painter(sys.stdout)
         text = outcome.text(painter)
+        on_output()
         if text:
             sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # a text stream has it
             sys.stdout.write(text if text.endswith("\n") else text + "\n")
@@ -193,6 +205,7 @@ def _write_json(document: dict[str, Any]) -> None:
         import json
 
         raw = json.dumps(document).encode("ascii")
+    on_output()
     sys.stdout.buffer.write(raw + b"\n")
     sys.stdout.buffer.flush()
 

@@ -1,0 +1,259 @@
+"""`ctx daemon`: start, stop and look at the segment's warm host."""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import sys
+import time
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from ... import __version__
+from ...domain.errors import CtxError
+from ..host.backend_link import BackendLink, LinkBrokenError
+from ..host.host_lock import HostRunsError, holder_of
+from ..host.host_log import HostLog
+from ..host.places import is_private, places
+from ..segment import find_segment
+from ..services import Services, say
+from .runner import EXIT_NOTHING, EXIT_OK, Outcome, fail, show
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ..host.places import HostPlace
+    from .paint import Painter
+
+SCHEMA = "ctx.daemon/1"
+START_WAIT_S = 30.0
+STOP_WAIT_S = 40.0
+STATUS_WAIT_S = 5.0
+LOG_LINES = 50
+_LOOK_EVERY_S = 0.02
+_LAST_LINES = 3
+
+
+def run_start(*, segment: str | None, as_json: bool, foreground: bool = False) -> int:
+    """`ctx daemon start`: start the host and wait until it answers; fine when it runs already."""
+    return _run(lambda found: _start(found, foreground=foreground), segment, as_json=as_json)
+
+
+def run_stop(*, segment: str | None, as_json: bool) -> int:
+    """`ctx daemon stop`: end the host and wait until it and all it started are gone; fine when none runs."""
+    return _run(_stop, segment, as_json=as_json)
+
+
+def run_status(*, segment: str | None, as_json: bool) -> int:
+    """`ctx daemon status`: what the host does; exit code 1 when none runs."""
+    return _run(_status, segment, as_json=as_json)
+
+
+def run_logs(*, segment: str | None, as_json: bool, lines: int = LOG_LINES) -> int:
+    """`ctx daemon logs`: the last lines of the host's log."""
+    return _run(lambda found: _logs(found, lines), segment, as_json=as_json)
+
+
+def _run(body: Callable[[str], Outcome], segment: str | None, *, as_json: bool) -> int:
+    try:
+        given = os.environ.get("CTX_SEGMENT") or None if segment is None else segment
+        outcome = body(find_segment(given))
+        show(outcome, as_json=as_json)
+    except (CtxError, KeyboardInterrupt) as error:
+        return fail("daemon", error, as_json=as_json)
+    return outcome.exit_code
+
+
+# ---------------------------------------------------------------------- start
+
+
+def _start(segment: str, *, foreground: bool) -> Outcome:
+    from ..host.front import choose_place
+
+    place, pid = running_host(segment)
+    if place is not None:
+        known = _asked_status(place)
+        if known is None or known.get("version") == __version__:
+            return _told(segment, "running", known or {"front_pid": pid}, "the warm host runs already")
+        say(f"the host that runs is of ctx {known.get('version')}; it is replaced")
+        _end(pid)
+    if foreground:
+        return _serve(segment)
+    choose_place(segment)  # what is wrong with it is told here and not in a log
+    services = Services(segment)
+    child = spawn_host(segment)
+    known = _wait_for_answer(segment, child, HostLog(services.state_folder, segment))
+    return _told(segment, "started", known, "the warm host is started")
+
+
+def _serve(segment: str) -> Outcome:
+    from ..host.front import Front, choose_place
+
+    services = Services(segment)
+    log = HostLog(services.state_folder, segment)
+    try:
+        front = Front(segment, choose_place(segment), services.config, log, index_path=services.index_path)
+        why = front.serve()
+    except HostRunsError:
+        _place, pid = running_host(segment)
+        return _told(segment, "running", {"front_pid": pid}, "the warm host runs already")
+    except CtxError as error:
+        log.write("front", f"cannot serve: {error}")
+        raise
+    return _told(segment, "ended", {}, f"the warm host has ended: {why}")
+
+
+def spawn_host(segment: str) -> int:
+    """Start the host as a process of its own session and return its id; whether it can serve is seen later."""
+    null = [
+        (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
+        (os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0),
+        (os.POSIX_SPAWN_OPEN, 2, os.devnull, os.O_WRONLY, 0),
+    ]
+    # -P: nothing is imported from the folder that is worked on. posix_spawn: `subprocess` takes 13 ms to import.
+    command = [sys.executable, "-P", "-m", __name__.partition(".")[0]]
+    command += ["daemon", "start", "--foreground", "--segment", segment]
+    return os.posix_spawn(sys.executable, command, os.environ, file_actions=null, setsid=True)
+
+
+def _wait_for_answer(segment: str, child: int, log: HostLog) -> dict[str, Any]:
+    """Return the status of the new host.
+
+    Raises: CtxError when it ends or does not answer in time.
+    """
+    ends_s = time.monotonic() + START_WAIT_S
+    process = os.pidfd_open(child)
+    try:
+        while time.monotonic() < ends_s:
+            place, _pid = running_host(segment)
+            known = _asked_status(place) if place is not None else None
+            if known is not None:
+                return known
+            if select.select([process], [], [], _LOOK_EVERY_S)[0] and running_host(segment)[0] is None:
+                raise CtxError(f"the warm host ended at its start; {_last_words(log)}")
+    finally:
+        os.close(process)
+    raise CtxError(f"the warm host did not answer within {START_WAIT_S:g} s; {_last_words(log)}")
+
+
+def _last_words(log: HostLog) -> str:
+    lines = log.tail(_LAST_LINES)
+    return "its log ends with: " + " | ".join(lines) if lines else "`ctx daemon start --foreground` shows why"
+
+
+# ---------------------------------------------------------------------- which one runs
+
+
+def running_host(segment: str) -> tuple[HostPlace | None, int]:
+    """Return where the segment's host is and its process id; (None, 0) when none runs."""
+    for place in places(os.stat(segment)):
+        pid = holder_of(place.lock) if is_private(place.folder) else None
+        if pid is not None:
+            return place, pid
+    return None, 0
+
+
+def _asked_status(place: HostPlace) -> dict[str, Any] | None:
+    link = BackendLink(place.backend)
+    try:
+        return link.call("status", {}, wait_s=STATUS_WAIT_S)
+    except LinkBrokenError:
+        return None
+    finally:
+        link.close()
+
+
+# ---------------------------------------------------------------------- stop
+
+
+def _stop(segment: str) -> Outcome:
+    place, pid = running_host(segment)
+    if place is None:
+        return _told(segment, "not running", {}, "no warm host runs for this segment")
+    _end(pid)
+    return _told(segment, "stopped", {"front_pid": pid}, "the warm host is stopped")
+
+
+def _end(pid: int) -> None:
+    """End a host and wait until its process is gone, which it is after everything it started.
+
+    Raises: CtxError when it does not end.
+    """
+    try:
+        process = os.pidfd_open(pid)
+    except (ProcessLookupError, OSError):
+        return
+    try:
+        signal.pidfd_send_signal(process, signal.SIGTERM)
+        if not select.select([process], [], [], STOP_WAIT_S)[0]:
+            raise CtxError(
+                f"the warm host (process {pid}) did not end within {STOP_WAIT_S:g} s; `kill -9 {pid}` ends it"
+            )
+    except ProcessLookupError:
+        pass
+    finally:
+        os.close(process)
+
+
+# ---------------------------------------------------------------------- status and logs
+
+
+def _status(segment: str) -> Outcome:
+    place, pid = running_host(segment)
+    if place is None:
+        return _told(segment, "not running", {}, "no warm host runs for this segment", exit_code=EXIT_NOTHING)
+    return _told(segment, "running", _asked_status(place) or {"front_pid": pid}, "the warm host runs")
+
+
+def _logs(segment: str, lines: int) -> Outcome:
+    log = HostLog(Services(segment).state_folder, segment)
+    found = log.tail(lines)
+    document = {"schema": SCHEMA, "lines": found}
+    text = "\n".join(found) or "the warm host has written no log here"
+    return Outcome(document, lambda paint: paint.safe(text), EXIT_OK if found else EXIT_NOTHING)
+
+
+def _told(segment: str, state: str, known: dict[str, Any], sentence: str, *, exit_code: int = EXIT_OK) -> Outcome:
+    figures = {key: value for key, value in known.items() if key != "id"}
+    document = {"schema": SCHEMA, "state": state, "segment": os.path.basename(segment), **figures}
+    for name in ("started_unix_ns", "idle_until_unix_ns"):
+        if figures.get(name):
+            shown = datetime.fromtimestamp(figures[name] / 1e9, UTC).isoformat(timespec="seconds")
+            document[name.removesuffix("_unix_ns")] = shown
+            del document[name]
+    return Outcome(document, lambda paint: _text(sentence, document, paint), exit_code)
+
+
+def _text(sentence: str, document: dict[str, Any], paint: Painter) -> str:
+    lines = [sentence]
+    rows = [
+        ("processes", " ".join(str(document[key]) for key in ("front_pid", "backend_pid") if document.get(key))),
+        ("version", document.get("version")),
+        ("since", document.get("started")),
+        ("commands", f"{document['served']} served, {document['running']} running" if "served" in document else None),
+        ("memory", _memory(document)),
+        ("index", _index(document)),
+        ("ends", f"at {document['idle_until']} unless used" if "idle_until" in document else None),
+    ]
+    lines += [f"  {paint('quiet', name)} {value}" for name, value in rows if value]
+    for server in document.get("servers", ()):
+        root = server.get("root", ".")
+        lines.append(f"  {paint('quiet', 'server')} {paint('name', server['server'])} {root}: {server['state']}")
+    return "\n".join(lines)
+
+
+def _memory(document: dict[str, Any]) -> str | None:
+    if "host_memory_bytes" not in document:
+        return None
+    host, servers = document["host_memory_bytes"] >> 20, document["servers_memory_bytes"] >> 20
+    return f"{host} MiB, its language servers {servers} MiB"
+
+
+def _index(document: dict[str, Any]) -> str | None:
+    index = document.get("index")
+    if not index:
+        return None
+    if index["ended"] or not index["is_exact"]:
+        return "not watched; commands look themselves"
+    return "watched and up to date" if index["is_clean"] else "watched; being brought up to date"

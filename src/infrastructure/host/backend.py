@@ -1,0 +1,308 @@
+"""The host's backend: the one process of a host that may have threads. It owns the language servers and the watch.
+
+Running commands ask it two things: whether the index is known to equal the tree (then they need not look), and
+questions to language servers. It also answers for the host: status. It ends with the front, whose pipe it listens to,
+and takes the language servers along.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import queue
+import select
+import signal
+import socket
+import threading
+import time
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from ... import __version__
+from ...domain.errors import CtxError
+from .backend_link import LinkBrokenError, framed, frames_in
+from .handover import peer_of
+from .memory import proportional_bytes
+from .remote_servers import question_of, reply_document
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from ...domain.language_server import ServerQuestion
+    from ...domain.ports import PendingReply
+    from ...domain.source_files import FileStat
+    from ..ast_lsp.language_servers import LanguageServerPool
+    from ..services import Services
+    from .host_log import HostLog
+    from .segment_watch import SegmentWatch
+    from .shared_figures import SharedFigures
+
+FLUSH_EVERY_S = 30.0
+MEMORY_LOOK_EVERY_S = 5.0
+SILENT_CLIENT_S = 3600.0
+"""As long as a running command may keep its connection without a word."""
+_CLOSED = None
+
+
+def run_backend(listener: socket.socket, alive_fd: int, segment: str, figures: SharedFigures, log: HostLog) -> NoReturn:
+    """Serve until the front is gone or says so (SIGTERM), then end the process."""
+    exit_code = 1
+    try:
+        backend = Backend(listener, segment, figures, log)
+        exit_code = backend.run(alive_fd)
+    except BaseException as error:  # noqa: BLE001 - the rim of a process; the front starts another one
+        log.write("backend", f"ended: {type(error).__name__}: {error}")
+    finally:
+        os._exit(exit_code)
+
+
+class Backend:
+    """State and threads of the backend."""
+
+    def __init__(self, listener: socket.socket, segment: str, figures: SharedFigures, log: HostLog) -> None:
+        """Start nothing yet."""
+        self._listener = listener
+        self._segment = segment
+        self._figures = figures
+        self._log = log
+        self._lock = threading.Lock()
+        self._services: Services | None = None
+        self._watch: SegmentWatch | None = None
+        self._pool: LanguageServerPool | None = None
+        self._asked = 0
+        self._settings_mark = ""
+
+    def run(self, alive_fd: int) -> int:
+        """Work until the front's pipe ends or SIGTERM comes."""
+        from ..services import Services
+
+        wake_r, wake_w = os.pipe()
+        os.set_blocking(wake_w, False)
+        signal.signal(signal.SIGTERM, lambda *_: None)
+        signal.set_wakeup_fd(wake_w, warn_on_full_buffer=False)
+        with Services(self._segment) as services:
+            self._services = services
+            self._settings_mark = services.settings_mark
+            started_ns = time.perf_counter_ns()
+            services.telemetry.command_start("daemon", "daemon")
+            try:
+                self._start_watch()
+                self._loop(alive_fd, wake_r)
+            finally:
+                self._close()
+                services.telemetry.command_end("daemon", "daemon", 0, time.perf_counter_ns() - started_ns)
+                services.telemetry.close()
+        return 0
+
+    # ------------------------------------------------------------------ parts
+
+    def _loop(self, alive_fd: int, wake_fd: int) -> None:
+        self._listener.setblocking(False)
+        poll = select.poll()
+        for descriptor in (self._listener.fileno(), alive_fd, wake_fd):
+            poll.register(descriptor, select.POLLIN)
+        flushed_s = looked_s = time.monotonic()
+        while True:
+            ready = {descriptor for descriptor, _event in poll.poll(MEMORY_LOOK_EVERY_S * 1000)}
+            if alive_fd in ready or wake_fd in ready:
+                return
+            if self._listener.fileno() in ready:
+                self._accept()
+            now_s = time.monotonic()
+            if now_s - looked_s >= MEMORY_LOOK_EVERY_S:
+                looked_s = now_s
+                self._keep_within_memory()
+            if now_s - flushed_s >= FLUSH_EVERY_S and self._services is not None:
+                flushed_s = now_s
+                self._services.telemetry.flush()
+
+    def _accept(self) -> None:
+        try:
+            connection, _address = self._listener.accept()
+        except OSError:
+            return
+        if peer_of(connection)[1] != os.geteuid():
+            connection.close()
+            return
+        threading.Thread(target=_Connection(self, connection).serve, daemon=True).start()
+
+    def _start_watch(self) -> None:
+        from .segment_watch import SegmentWatch
+
+        self._watch = SegmentWatch(self._services_of_watch, on_note=lambda text: self._log.write("watch", text))
+        self._watch.start()
+
+    def _services_of_watch(self) -> Services:
+        """Return services for the watch's thread: its own connection to the index, but the backend's one record."""
+        from ..services import Services
+
+        assert self._services is not None
+        services = Services(self._segment, config=self._services.config)
+        services.telemetry = self._services.telemetry
+        return services
+
+    def _close(self) -> None:
+        with self._lock:
+            pool, self._pool = self._pool, None
+        for part in (pool, self._watch):
+            if part is not None:
+                try:
+                    part.close()
+                except Exception as error:  # noqa: BLE001 - the other one has to end, too
+                    self._log.write("backend", f"ending: {type(error).__name__}: {error}")
+
+    def servers(self) -> LanguageServerPool:
+        """Return the language servers, made by the first question."""
+        from ..ast_lsp.language_servers import LanguageServerPool
+
+        assert self._services is not None
+        services = self._services
+        with self._lock:
+            if self._pool is None:
+                self._pool = LanguageServerPool(
+                    self._segment,
+                    services.config,
+                    services.telemetry,
+                    services.clock,
+                    is_host=True,
+                    listing=self._listing,
+                )
+            return self._pool
+
+    def _listing(self) -> Iterable[FileStat]:
+        """Return what the index knows of the files: the state that questions are asked about is the index's."""
+        from ..index_store import IndexStore
+
+        assert self._services is not None
+        store = IndexStore(self._services.index_path)
+        try:
+            store.open()
+            return store.stats()
+        finally:
+            store.close()
+
+    def clean_mark(self, settings_mark: str) -> str:
+        """Return the generation of the index that equals the tree at this moment, "" when that is not known.
+
+        An index of other settings is another index, and nothing is known of that.
+        """
+        if self._watch is None or settings_mark != self._settings_mark:
+            return ""
+        return self._watch.is_clean()
+
+    def ask(self, question: ServerQuestion) -> PendingReply:
+        """Pass a question on."""
+        self._asked += 1
+        return self.servers().ask(question)
+
+    def status(self) -> dict[str, Any]:
+        """Return what there is to know of the host."""
+        figures, pool = self._figures, self._pool
+        front_pid = figures.get("front_pid")
+        host_bytes = proportional_bytes(front_pid) + proportional_bytes(os.getpid())
+        return {
+            "version": __version__,
+            "front_pid": front_pid,
+            "backend_pid": os.getpid(),
+            "backend_starts": figures.get("backend_starts"),
+            "started_unix_ns": figures.get("started_unix_ns"),
+            "served": figures.get("served"),
+            "running": figures.get("running"),
+            "spares": figures.get("spares"),
+            "idle_until_unix_ns": figures.get("idle_until_unix_ns"),
+            "uptime_s": round((time.monotonic_ns() - figures.get("started_ns")) / 1e9, 3),
+            "questions": self._asked,
+            "host_memory_bytes": host_bytes,
+            "servers_memory_bytes": sum(pool.memory_bytes().values()) if pool is not None else 0,
+            "index": self._index_status(),
+            "servers": pool.status() if pool is not None else [],
+        }
+
+    def _index_status(self) -> dict[str, Any]:
+        if self._watch is None:
+            return {}
+        state = self._watch.state
+        return {
+            "is_clean": self.clean_mark(self._settings_mark) != "",
+            "generation": state.generation,
+            "is_exact": state.is_exact,
+            "folders": state.folders,
+            "updates": state.updates,
+            "ended": state.ended,
+        }
+
+    def _keep_within_memory(self) -> None:
+        assert self._services is not None
+        limit_bytes = self._services.config.number("daemon.memory_mib") << 20
+        pool = self._pool
+        servers = pool.memory_bytes() if pool is not None else {}
+        if pool is not None:
+            for key, size_bytes in list(servers.items()):
+                share_bytes = pool.memory_limit_bytes(key)
+                if share_bytes and size_bytes > share_bytes:
+                    self._log.write("backend", f"{key} takes {size_bytes >> 20} MiB of {share_bytes >> 20}: restarted")
+                    pool.restart(key)
+                    servers[key] = 0
+        host_bytes = proportional_bytes(os.getppid()) + proportional_bytes(os.getpid())
+        total_bytes = host_bytes + sum(servers.values())
+        if total_bytes > limit_bytes:
+            self._log.write(
+                "backend", f"host and servers take {total_bytes >> 20} MiB of {limit_bytes >> 20}: the host ends"
+            )
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self._figures.get("front_pid"), signal.SIGTERM)
+
+
+class _Connection:
+    """One running command's connection: a thread reads, and one waits for servers once there is a question."""
+
+    def __init__(self, backend: Backend, connection: socket.socket) -> None:
+        self._backend = backend
+        self._socket = connection
+        self._sending = threading.Lock()
+        self._pending: queue.SimpleQueue[tuple[int, PendingReply] | None] = queue.SimpleQueue()
+        self._answerer: threading.Thread | None = None
+
+    def serve(self) -> None:
+        buffer = bytearray()
+        try:
+            self._socket.settimeout(SILENT_CLIENT_S)
+            while part := self._socket.recv(1 << 16):
+                buffer += part
+                for request in frames_in(buffer):
+                    self._take(request)
+        except (OSError, LinkBrokenError):
+            pass
+        finally:
+            if self._answerer is not None:
+                self._pending.put(_CLOSED)
+                self._answerer.join()
+            self._socket.close()
+
+    def _take(self, request: dict[str, Any]) -> None:
+        number = request["id"]
+        match request.get("verb"):
+            case "clean":
+                self._send({"id": number, "mark": self._backend.clean_mark(str(request.get("settings", "")))})
+            case "status":
+                self._send({"id": number, **self._backend.status()})
+            case "ask":
+                try:
+                    pending = self._backend.ask(question_of(request))
+                except (KeyError, TypeError, CtxError) as error:
+                    self._send({"id": number, "error": str(error)})
+                    return
+                if self._answerer is None:
+                    self._answerer = threading.Thread(target=self._answer, daemon=True)
+                    self._answerer.start()
+                self._pending.put((number, pending))
+            case other:
+                self._send({"id": number, "error": f"no such verb: {other}"})
+
+    def _answer(self) -> None:
+        while (item := self._pending.get()) is not _CLOSED:
+            number, pending = item
+            self._send({"id": number, "reply": reply_document(pending.result())})
+
+    def _send(self, content: dict[str, Any]) -> None:
+        with self._sending, contextlib.suppress(OSError):
+            self._socket.sendall(framed(content))

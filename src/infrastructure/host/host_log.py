@@ -1,0 +1,55 @@
+"""The host's log: one line an event with its time and process, redacted like telemetry, in one file of bounded size."""
+
+from __future__ import annotations
+
+import os
+from datetime import UTC, datetime
+
+from ...domain.telemetry.redaction import PathRedactor
+
+LOG_FILE = "daemon.log"
+LOG_BYTES_MAX = 1024 * 1024
+_LINE_CHARS_MAX = 2000
+
+
+class HostLog:
+    """Appends to `<folder>/daemon.log`; a full one becomes `daemon.log.1`, which replaces the one before."""
+
+    def __init__(self, folder: str, segment: str, *, bytes_max: int = LOG_BYTES_MAX) -> None:
+        """Write nothing yet."""
+        self.path = os.path.join(folder, LOG_FILE)
+        home = os.path.expanduser("~")
+        homes = [home, os.path.realpath(home)] if os.path.isabs(home) else []
+        self._redactor = PathRedactor((os.path.realpath(segment), segment), homes)
+        self._bytes_max = bytes_max
+
+    def write(self, who: str, text: str) -> None:
+        """Append one line; one that cannot be written is lost, the host works on."""
+        said = self._redactor.text(" ".join(text.split()))[:_LINE_CHARS_MAX]
+        line = f"{datetime.now(UTC).isoformat(timespec='milliseconds')} {who} {os.getpid()} {said}\n"
+        # A repository can ship a link of that name.
+        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC
+        try:
+            log = os.open(self.path, flags, 0o600)
+            try:
+                os.write(log, line.encode("utf-8", "backslashreplace"))
+                is_full = os.fstat(log).st_size > self._bytes_max
+            finally:
+                os.close(log)
+            if is_full:
+                os.replace(self.path, self.path + ".1")
+        except OSError:
+            pass
+
+    def tail(self, lines: int) -> list[str]:
+        """Return the last lines, the newest last; none when nothing was ever written."""
+        found: list[str] = []
+        for path in (self.path, self.path + ".1"):
+            try:
+                with open(path, encoding="utf-8", errors="replace") as file:
+                    found = file.read().splitlines() + found
+            except OSError:
+                continue
+            if len(found) >= lines:
+                break
+        return found[-lines:] if lines > 0 else []

@@ -1,0 +1,104 @@
+"""The host's language servers, as a command that runs in the host asks them: over the backend's socket."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from time import perf_counter_ns
+from typing import TYPE_CHECKING, Any
+
+from ...domain.language_server import ServerPlace, ServerQuestion, ServerReply
+from .backend_link import BackendLink, LinkBrokenError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+CONNECT_WAIT_S = 0.5
+MARGIN_S = 0.5
+"""What an answer may take on its way beyond the deadline, which the backend keeps."""
+
+
+class RemoteServers:
+    """Implements `domain.ports.LanguageServers`; one that cannot be reached answers like a server that crashed."""
+
+    def __init__(self, backend_path: str, deadline_ms: int) -> None:
+        """Connect to nothing yet; `deadline_ms` is the one questions have in the backend."""
+        self._link = BackendLink(backend_path)
+        self._deadline_ms = deadline_ms
+
+    def ask(self, question: ServerQuestion) -> _PendingAnswer:
+        """Send the question and return at once."""
+        asked_ns = perf_counter_ns()
+        try:
+            number = self._link.send("ask", {"question": question_document(question)}, wait_s=CONNECT_WAIT_S)
+        except LinkBrokenError as error:
+            return _PendingAnswer(self._link, 0, asked_ns, self._deadline_ms, str(error))
+        return _PendingAnswer(self._link, number, asked_ns, self._deadline_ms)
+
+    def close(self) -> None:
+        """Let go of the connection."""
+        self._link.close()
+
+
+class _PendingAnswer:
+    """A question on its way; implements `domain.ports.PendingReply`."""
+
+    def __init__(self, link: BackendLink, number: int, asked_ns: int, deadline_ms: int, broken: str = "") -> None:
+        self._link = link
+        self._number = number
+        self._asked_ns = asked_ns
+        self._deadline_ms = deadline_ms
+        self._broken = broken
+        self._reply: ServerReply | None = None
+
+    def result(self) -> ServerReply:
+        if self._reply is None:
+            self._reply = self._failed(self._broken) if self._broken else self._answer()
+        return self._reply
+
+    def _answer(self) -> ServerReply:
+        passed_s = (perf_counter_ns() - self._asked_ns) / 1e9
+        wait_s = max(self._deadline_ms / 1e3 + MARGIN_S - passed_s, 0.01)
+        try:
+            return reply_of(self._link.answer(self._number, wait_s=wait_s))
+        except (LinkBrokenError, KeyError, TypeError, ValueError) as error:
+            return self._failed(str(error))
+
+    def _failed(self, why: str) -> ServerReply:
+        return ServerReply(
+            "",
+            "crashed",
+            elapsed_ns=perf_counter_ns() - self._asked_ns,
+            deadline_ms=self._deadline_ms,
+            detail=f"the warm host did not answer ({why})",
+        )
+
+
+def question_document(question: ServerQuestion) -> dict[str, Any]:
+    """Return a question as JSON carries it; text that is no Unicode (it stands for bytes) keeps its positions."""
+    content = asdict(question)
+    if question.text is not None:
+        content["text"] = question.text.encode("utf-8", "replace").decode("utf-8")
+    return content
+
+
+def question_of(content: Mapping[str, Any]) -> ServerQuestion:
+    """Return the question in a document.
+
+    Raises: TypeError for a document that holds none.
+    """
+    return ServerQuestion(**content["question"])
+
+
+def reply_document(reply: ServerReply) -> dict[str, Any]:
+    """Return a reply as JSON carries it."""
+    return asdict(reply)
+
+
+def reply_of(content: Mapping[str, Any]) -> ServerReply:
+    """Return the reply in a document.
+
+    Raises: KeyError, TypeError or ValueError for a document that holds none.
+    """
+    reply = dict(content["reply"])
+    reply["places"] = tuple(ServerPlace(**place) for place in reply["places"])
+    return ServerReply(**reply)

@@ -1,0 +1,40 @@
+"""Figures that the front, its backend and whoever asks for them share: a few numbers in memory all of them see.
+
+Only the front writes. A reader may see a figure a moment before its neighbour; each of them is whole, because it is an
+aligned word.
+"""
+
+from __future__ import annotations
+
+import mmap
+import struct
+
+_NAMES = (
+    "front_pid",
+    "started_unix_ns",
+    "started_ns",
+    "served",
+    "running",
+    "spares",
+    "idle_until_unix_ns",
+    "backend_starts",
+)
+"""`started_ns` is a reading of the monotonic clock, which all processes of a system share; dates end in `_unix_ns`."""
+_WORD = struct.Struct("@q")
+
+
+class SharedFigures:
+    """Named whole numbers, shared with every process that is forked later."""
+
+    def __init__(self) -> None:
+        """Take a page of memory without a file."""
+        self._memory = mmap.mmap(-1, _WORD.size * len(_NAMES))
+
+    def set(self, name: str, value: int) -> None:
+        """Store one figure."""
+        _WORD.pack_into(self._memory, _NAMES.index(name) * _WORD.size, value)
+
+    def get(self, name: str) -> int:
+        """Return one figure, 0 when it was never stored."""
+        (value,) = _WORD.unpack_from(self._memory, _NAMES.index(name) * _WORD.size)
+        return int(value)
