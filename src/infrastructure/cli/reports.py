@@ -18,6 +18,7 @@ from ...domain.errors import CtxError
 from ...domain.telemetry.summary import servers_summary
 from ..languages import LANGUAGES, grammar_of, query_source
 from .runner import skipped_files
+from .server_report import server_checks, server_report
 
 if TYPE_CHECKING:
     from ..services import Services
@@ -110,6 +111,8 @@ def _server_line(server: str, row: dict[str, Any], paint: Painter) -> str:
 
 def doctor_document(services: Services) -> dict[str, Any]:
     """Return every check with what was found and, when it fails, what to do."""
+    files = [(language, path) for path, language, *_ in services.store.files()]
+    servers = server_report(services.segment, services.config, os.environ, files)
     checks = [
         _check("ctx", True, f"{__version__}, Python {platform.python_version()} ({platform.machine()})"),
         _sqlite_check(),
@@ -120,6 +123,7 @@ def doctor_document(services: Services) -> dict[str, Any]:
         _disk_check(services),
         *_index_checks(services),
         _telemetry_check(services),
+        *server_checks(servers, services.config),
     ]
     settings = {
         name: {
@@ -133,6 +137,7 @@ def doctor_document(services: Services) -> dict[str, Any]:
         "segment": services.segment_name,
         "healthy": all(check["ok"] for check in checks),
         "checks": checks,
+        "servers": servers,
         "settings": settings,
     }
 
