@@ -37,8 +37,9 @@ Reason = Literal[
 ]
 """Why a candidate is one, the surest first: its name is what was asked; an import leads to it; the only one whose
 qualified name ends so; one of several such; the file of the place defines it; the function around the place binds it;
-a base of the class has it; the receiver's class has it; only the name fits; the name begins so; it looks alike. `server` is one that a language server alone points to: sure,
-without a reason of our own."""
+a base of the class has it; the receiver's class has it; only the name fits; the name begins so; it looks alike.
+
+`server` is one that a language server alone points to: sure, without a reason of our own."""
 
 GUESSES = frozenset({"name", "prefix", "fuzzy"})
 """Reasons that never make an answer complete."""

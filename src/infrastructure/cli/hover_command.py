@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from time import perf_counter_ns
 from typing import TYPE_CHECKING
 
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 
 LEVELS = ("skeleton", "excerpt", "raw", "file")
 _SERVER_LINES_MAX = 8
+_RULER = re.compile(r"\n(?:[ \t]*\n|-{3,})")
+"""What stands between the type and the documentation in a server's text."""
 
 
 def run_hover(selector: str, *, segment: str | None = None, as_json: bool = False, no_lsp: bool = False) -> int:
@@ -46,7 +49,6 @@ def run_hover(selector: str, *, segment: str | None = None, as_json: bool = Fals
             "text": answer.text,
             "callers": answer.callers,
             "tokens": {level: answer.tokens.get(level) for level in LEVELS},
-            "outside": outside_documents(answer.outside),
             "total": answer.total,
             "ambiguous": answer.ambiguous,
             "resolved_by": answer.resolved_by,
@@ -55,6 +57,7 @@ def run_hover(selector: str, *, segment: str | None = None, as_json: bool = Fals
             "took_ms": round((perf_counter_ns() - started_ns) / 1e6, 3),
             "reason": answer.reason,
             "nearest": list(answer.nearest),
+            "outside": outside_documents(answer.outside),
             "server": server_document(answer.server),
         }
         return Outcome(
@@ -79,7 +82,7 @@ def _hover_text(answer: HoverAnswer, paint: Painter) -> str:
     lines += [outside_text(place, paint) for place in answer.outside]
     if answer.doc:
         lines.append(f"  {paint.safe(answer.doc)}")
-    said = answer.text.split("\n\n", 1)[0].split("\n") if answer.text else []
+    said = _RULER.split(answer.text, maxsplit=1)[0].split("\n") if answer.text else []
     lines += [f"  {paint('name', line)}" for line in said[:_SERVER_LINES_MAX]]
     if answer.found is not None:
         costs = ", ".join(f"{level} {answer.tokens[level]}t" for level in LEVELS if level in answer.tokens)

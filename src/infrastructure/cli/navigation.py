@@ -62,7 +62,6 @@ def run_resolve(
             "query": answer.query,
             "segment": services.segment_name,
             "found": [candidate_document(candidate) for candidate in answer.found],
-            "outside": outside_documents(answer.outside),
             "total": answer.total,
             "ambiguous": answer.ambiguous,
             "resolved_by": answer.resolved_by,
@@ -71,6 +70,7 @@ def run_resolve(
             "took_ms": round((perf_counter_ns() - started_ns) / 1e6, 3),
             "reason": answer.reason,
             "nearest": list(answer.nearest),
+            "outside": outside_documents(answer.outside),
             "server": server_document(answer.server),
         }
         return Outcome(
@@ -122,7 +122,7 @@ def run_refs(
             REFS_DEADLINE_S if deadline_s is None else deadline_s,
         )
         if not no_lsp:
-            prepare_server(services, selector)
+            prepare_server(services, selector, also_for_names=view != "callees")
         report = refreshed(services)
         answer = services.refs(asks_servers=not no_lsp)(request)
         found = {"uses": answer.references, "callers": answer.callers, "callees": answer.callees}[view]
@@ -164,17 +164,21 @@ def run_refs(
     return run_command("refs", body, segment=segment, as_json=as_json, args=args)
 
 
-def prepare_server(services: Services, selector: str) -> None:
-    """Start the server that a place is going to be asked of; names are looked up first."""
+def prepare_server(services: Services, selector: str, *, also_for_names: bool = False) -> None:
+    """Start the server that a selector's place is going to be asked of, if it has one.
+
+    A name in a file is asked about only by who wants its uses (`also_for_names`); of any other name it takes the index
+    to know in which language it is.
+    """
     from ...domain.errors import UsageError
-    from ...domain.selectors import Position, parse_selector
+    from ...domain.selectors import FileName, Position, parse_selector
 
     try:
-        place = parse_selector(selector)
+        wanted = parse_selector(selector)
     except UsageError:
         return  # the use case says what is wrong with it
-    if isinstance(place, Position):
-        services.prepare_server(place.path)
+    if isinstance(wanted, Position) or (also_for_names and isinstance(wanted, FileName)):
+        services.prepare_server(wanted.path)
 
 
 def server_document(reply: ServerReply | None) -> dict[str, Any] | None:

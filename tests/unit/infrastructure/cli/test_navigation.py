@@ -219,6 +219,40 @@ def test_uses_of_a_server_are_marked_as_such(
     assert json.loads(capsys.readouterr().out)["server"] is None
 
 
+@pytest.mark.parametrize(
+    ("selector", "options", "expected"),
+    [
+        ("shop/jobs.py:7:5", {}, ["shop/jobs.py"]),
+        ("shop/jobs.py:7", {"callers": True}, ["shop/jobs.py"]),
+        ("shop/cart.py#price", {}, ["shop/cart.py"]),
+        ("shop/cart.py#price", {"callees": True}, []),
+        ("shop.cart.price", {}, []),
+        ("shop/jobs.py:7:5", {"no_lsp": True}, []),
+        ("a b", {}, []),
+    ],
+)
+def test_a_server_warms_up_beside_the_look_for_changes(
+    shop: Path, monkeypatch: pytest.MonkeyPatch, selector: str, options: dict[str, Any], expected: list[str]
+) -> None:
+    """Where the selector says which file it is going to be about."""
+    prepared: list[str] = []
+    monkeypatch.setattr(services.Services, "prepare_server", lambda _services, path: prepared.append(path))
+    run_refs(selector, segment=str(shop), **options)
+    assert expected == prepared
+
+
+@pytest.mark.parametrize(("selector", "expected"), [("shop/jobs.py:7:5", ["shop/jobs.py"]), ("shop/cart.py#price", [])])
+def test_only_places_are_prepared_for_where_names_are_not_asked(
+    shop: Path, monkeypatch: pytest.MonkeyPatch, selector: str, expected: list[str]
+) -> None:
+    """`ctx resolve` and `ctx hover` answer names from the index."""
+    prepared: list[str] = []
+    monkeypatch.setattr(services.Services, "prepare_server", lambda _services, path: prepared.append(path))
+    run_resolve(selector, segment=str(shop))
+    run_hover(selector, segment=str(shop))
+    assert expected * 2 == prepared
+
+
 HOVERED: tuple[tuple[str, int, str, str], ...] = (
     (
         "shop.cart.price",
