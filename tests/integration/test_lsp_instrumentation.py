@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from tests.language_server_scenarios import DEFINITION, Scenario, ScriptedServer, hang
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tests.integration.conftest import Sandbox
 
 PACK_TEXTS = (
@@ -70,6 +74,82 @@ def test_bytes_of_a_get_are_those_it_printed(repository: Sandbox) -> None:
         last_run = repository.telemetry_file("last_run.json")
         assert printed == last_run["file_read"][f"{mode}_bytes"], mode
         assert item["tokens"] == last_run["tokens"]["ctx.get"]["retrieved_tokens"]
+
+
+STORE = "shop/cart.py:22:21"
+"""Where the cart calls `store` of a signed cookie, which shop/session.py defines."""
+
+
+def _asking(server: ScriptedServer, deadline_ms: int) -> dict[str, str]:
+    """Return the settings by which a command asks this server, under the name of a known one."""
+    return {
+        "CTX_LSP_ENABLED": "1",
+        "CTX_LSP_COMMANDS": f"ty={shlex.join(server.command)}",
+        "CTX_LSP_COLD": "ty",
+        "CTX_LSP_DEADLINE_MS": str(deadline_ms),
+    }
+
+
+def test_lsp_lifecycle_complete(repository: Sandbox, tmp_path: Path) -> None:
+    """A command that asks a cold server tells its life in order, each part once, and leaves nothing of it."""
+    repository.ok("index")
+    with ScriptedServer(tmp_path / "server") as server:
+        found = repository.json("resolve", STORE, env=_asking(server, 60_000))
+        assert [] == server.left()
+    assert ("lsp:ty", True, "answered") == (found["resolved_by"], found["complete"], found["server"]["status"])
+    assert ["SignedCookie.store"] == [candidate["qualname"] for candidate in found["found"]]
+    run_id = repository.telemetry_file("last_run.json")["run_id"]
+    events = [event for event in repository.events() if event["run_id"] == run_id]
+    told = [event["cmd"] for event in events if event["cmd"].startswith("lsp.") and event["cmd"] != "lsp.diagnostics"]
+    assert ["lsp.spawn", "lsp.initialize", "lsp.ready", "lsp.definition", "lsp.exit"] == told
+    (asked,) = _of(events, "lsp.definition")
+    assert {"server": "ty", "method": "definition", "file": "shop/cart.py", "symbol": "store", "line": 22} == asked[
+        "args"
+    ]
+    assert (True, "shop/session.py", 14) == tuple(
+        asked["result"][key] for key in ("resolved", "target_file", "target_line")
+    )
+    (ready,) = _of(events, "lsp.ready")
+    last_run = repository.telemetry_file("last_run.json")
+    assert {
+        "lsp_spawn_count": 1,
+        "lsp_ready_count": 1,
+        "lsp_timeout_count": 0,
+        "lsp_fallback_count": 0,
+        "lsp_timeout_rate": 0.0,
+        "lsp_request_timeout_rate": 0.0,
+        "lsp_fallback_rate": 0.0,
+    } == last_run["lsp"]
+    assert (1, 0.0, 1, ready["timing_ms"]) == tuple(
+        last_run["lsp_servers"]["ty"][key] for key in ("request_count", "fallback_rate", "ready_count", "ready_ms_mean")
+    )
+    assert 1 == last_run["latencies"]["lsp.definition"]["count"]
+    assert last_run["metrics_delta"]["telemetry_events_written"] == len(events)
+
+
+def test_fallback_on_lsp_timeout(repository: Sandbox, tmp_path: Path) -> None:
+    """A server that hangs costs its deadline; answer and grade are Tree-sitter's, and both are counted."""
+    repository.ok("index")
+    alone = repository.json("resolve", STORE)
+    with ScriptedServer(tmp_path / "server", Scenario({DEFINITION: [[hang()]]})) as server:
+        found = repository.json("resolve", STORE, env=_asking(server, 2_000))
+        assert [] == server.left()
+    for key in ("found", "total", "resolved_by", "complete", "reason"):
+        assert alone[key] == found[key], key
+    assert ("tree_sitter", "timeout", None) == (found["resolved_by"], found["server"]["status"], alone["server"])
+    last_run = repository.telemetry_file("last_run.json")
+    assert (1, 1, 1, 1.0, 1.0) == tuple(
+        last_run["lsp"][key]
+        for key in (
+            *("lsp_spawn_count", "lsp_timeout_count", "lsp_fallback_count"),
+            *("lsp_request_timeout_rate", "lsp_fallback_rate"),
+        )
+    )
+    events = [event for event in repository.events() if event["run_id"] == last_run["run_id"]]
+    (timeout,) = _of(events, "lsp.timeout")
+    (fallback,) = _of(events, "lsp.fallback")
+    assert (2_000, "tree_sitter") == (timeout["result"]["timeout_ms"], timeout["fallback_to"])
+    assert ("timeout", "tree_sitter") == (fallback["result"]["reason"], fallback["fallback_to"])
 
 
 @pytest.mark.parametrize("count", [3, 32])

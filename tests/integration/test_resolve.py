@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -186,3 +189,31 @@ def test_a_stale_id_is_told(repository: Sandbox) -> None:
         run = repository.run(command, stale)
         assert 0 == run.exit_code
         assert f"'{stale}': the text behind this id changed; this is what Cart is now" in run.err
+
+
+@pytest.mark.skipif(
+    shutil.which("ty", path=os.path.dirname(sys.executable)) is None, reason="ty is not installed beside Python"
+)
+def test_a_real_server_is_asked_about_places(repository: Sandbox) -> None:
+    """ty leads to the method, lists its uses and says its type; of a name nobody asks it."""
+    env = {"CTX_LSP_ENABLED": "1", "CTX_LSP_COLD": "ty", "CTX_LSP_DEADLINE_MS": "60000"}
+    found = repository.json("resolve", "shop/cart.py:22:21", env=env)
+    assert ("lsp:ty", True) == (found["resolved_by"], found["complete"])
+    assert [("SignedCookie.store", "member")] == [(one["qualname"], one["reason"]) for one in found["found"]]
+    outside = repository.run("resolve", "shop/session.py:20:16", "--json", env=env)
+    assert (1, "lsp:ty", []) == (outside.exit_code, outside.document["resolved_by"], outside.document["found"])
+    assert "hmac.pyi" == outside.document["outside"][0]["path"].rpartition("/")[2]
+    told = [event["result"]["target_file"] for event in repository.events() if event["cmd"] == "lsp.definition"]
+    assert "shop/session.py" == told[0]
+    assert (True, True) == (told[1].startswith("external/"), told[1].endswith("-hmac.pyi"))
+    uses = repository.run("refs", "SignedCookie.store", "--json", env=env).document
+    assert ("lsp:ty", True) == (uses["resolved_by"], uses["complete"])
+    assert [("shop/cart.py", 22, "call"), ("shop/session.py", 14, "definition")] == [
+        (use["path"], use["line"], use["kind"]) for use in uses["references"]
+    ]
+    said = repository.json("hover", "shop/cart.py:22:21", env=env)
+    assert ("lsp:ty", "Keep a value with its signature.") == (said["resolved_by"], said["doc"])
+    assert "store(name: str, value: str) -> None" in " ".join(said["text"].split()).replace("( ", "(").replace(
+        " )", ")"
+    )
+    assert repository.json("resolve", "SignedCookie.store", env=env)["server"] is None
