@@ -181,7 +181,7 @@ def _is_inside(path: str, tree: Path) -> bool:
 
 def ask(services: Services, use: Use) -> Said:
     """Ask the use case behind `ctx resolve PATH:LINE:COL`; opening index and parser is not in the time."""
-    resolve = services.resolve()
+    resolve = services.resolve(asks_servers=False)
     request = ResolveRequest(f"{use.path}:{use.line}:{use.column}")
     started_ns = time.perf_counter_ns()
     answer = resolve(request)
@@ -193,7 +193,7 @@ def ask(services: Services, use: Use) -> Said:
 
 def by_command_line(tree: Path, use: Use) -> tuple[tuple[str, int], ...]:
     """Return the places `ctx resolve` gives as a process of its own."""
-    command = [CTX, "resolve", f"{use.path}:{use.line}:{use.column}", "--segment", str(tree), "--json"]
+    command = [CTX, "resolve", f"{use.path}:{use.line}:{use.column}", "--no-lsp", "--segment", str(tree), "--json"]
     run = subprocess.run(command, capture_output=True, text=True, check=False)
     if run.returncode > 1:
         raise SystemExit(f"{' '.join(command)}: exit {run.returncode}: {run.stderr.strip()}")

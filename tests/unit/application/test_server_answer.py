@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
@@ -9,6 +10,7 @@ from tests.fakes import ScriptedReplies
 from tests.unit.application.navigable_segment import NavigableSegment
 
 from ctx.application.definition_finder import NOT_STORED, Meaning
+from ctx.application.refs import RefsRequest
 from ctx.application.resolve import Resolution
 from ctx.application.server_answer import Pointed, graded, places_of_uses, unseen_by_server
 from ctx.domain.index_records import DefinitionRow
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from ctx.domain.symbol_answer import Reason, ReferencesAnswer, SymbolAnswer
+    from ctx.domain.syntax import NameTree
 
 
 def meaning(
@@ -356,6 +359,24 @@ def test_a_use_that_no_search_finds_is_listed(segment: NavigableSegment) -> None
         "shop/jobs.py:1:23 import ",
         "shop/jobs.py:2:1 other ",
     ] == uses(segment.refs("Cart.add"))
+
+
+def test_uses_that_nobody_could_look_at_in_time_are_listed_and_said(segment: NavigableSegment) -> None:
+    """The list is the server's all the same; it is not complete, because what kind of use each is is not known."""
+    late = [inside("shop/jobs.py", line, 1) for line in (2, 3)]
+    segment.servers = ScriptedReplies(references=answered(*late))
+    find = segment.finder()
+    read_tree = find.resolve.read_tree
+
+    def slow(path: str) -> NameTree | None:
+        segment.clock.advance_ns(6_000_000_000)
+        return read_tree(path)
+
+    answer = replace(find, resolve=replace(find.resolve, read_tree=slow))(RefsRequest("Cart.add"))
+    assert ["shop/jobs.py:2:1 other ", "shop/jobs.py:3:1 other "] == uses(answer)[1:]
+    assert ("lsp:ty", False, "not every use was looked at in 5 s (--deadline)") == (
+        *(answer.resolved_by, answer.complete, answer.reason),
+    )
 
 
 def test_callers_are_made_of_the_servers_calls(segment: NavigableSegment) -> None:
