@@ -6,9 +6,11 @@ import contextlib
 import json
 import os
 import select
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -153,6 +155,8 @@ class Sandbox:
         self.root = root
         self.home = root / "home"
         self.segment = root / "segment"
+        # Short, because a socket's path holds 107 bytes.
+        self.runtime = Path(tempfile.mkdtemp(prefix="ctx"))
         self.home.mkdir()
         self.segment.mkdir()
         self._running: list[subprocess.Popen[bytes]] = []
@@ -175,6 +179,7 @@ class Sandbox:
             "XDG_CONFIG_HOME": str(self.home / "config"),
             "XDG_STATE_HOME": str(self.home / "state"),
             "XDG_CACHE_HOME": str(self.home / "cache"),
+            "XDG_RUNTIME_DIR": str(self.runtime),
             "CTX_TEST_SANDBOX": str(self.root),
             "CTX_LSP_ENABLED": "0",  # which servers are installed is the machine's; their own tests switch them on
             "PYTHONWARNINGS": "error",
@@ -283,13 +288,50 @@ class Sandbox:
             if process.poll() is None:
                 process.kill()
             process.communicate()
-        assert [] == self.leftovers()
+        left = self.leftovers()
+        shutil.rmtree(self.runtime, ignore_errors=True)
+        assert [] == left
+
+
+class WarmSandbox(Sandbox):
+    """A sandbox whose questions are answered by a warm host, started before the first one."""
+
+    def __init__(self, root: Path) -> None:
+        super().__init__(root)
+        self._has_host = False
+
+    def start(self, *arguments: str | bytes, **options: Any) -> subprocess.Popen[bytes]:
+        """Start a command, after the segment's host if it is the first question."""
+        is_question = bool(arguments) and arguments[0] in QUESTIONS and not {"-h", "--help"} & set(arguments)
+        if is_question and not self._has_host:
+            self._has_host = True
+            started = self.finish(super().start("daemon", "start", env={"PYTHONWARNINGS": "error"}))
+            assert 0 == started.exit_code, started
+        return super().start(*arguments, **options)
+
+    def close(self) -> None:
+        """End the host, then what every sandbox does."""
+        if self._has_host and self.segment.is_dir():
+            super().run("daemon", "stop", cwd=self.segment)
+        super().close()
+
+
+QUESTIONS = ("search", "get", "resolve", "refs", "hover", "map")
+BOTH_WAYS = ("test_command_line", "test_text_search", "test_map")
+"""Modules whose tests run in processes of their own and through a warm host."""
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run the tests of the command line both ways, but for those of what a host does by itself."""
+    is_both_ways = metafunc.module.__name__.rpartition(".")[2] in BOTH_WAYS
+    if "sandbox" in metafunc.fixturenames and is_both_ways and not metafunc.definition.get_closest_marker("alone"):
+        metafunc.parametrize("sandbox", ["alone", "warm"], indirect=True)
 
 
 @pytest.fixture
-def sandbox(tmp_path: Path) -> Iterator[Sandbox]:
+def sandbox(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Sandbox]:
     """A home and an empty segment."""
-    box = Sandbox(tmp_path)
+    box = WarmSandbox(tmp_path) if getattr(request, "param", "alone") == "warm" else Sandbox(tmp_path)
     yield box
     box.close()
 

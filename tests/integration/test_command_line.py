@@ -100,6 +100,7 @@ def test_targets_by_every_way(repository: Sandbox) -> None:
     assert as_words["items"][:1] == by_variable["items"]
 
 
+@pytest.mark.alone  # a host would have taken the new file in before `validate` looks
 def test_exit_codes(repository: Sandbox) -> None:
     """0 found, 1 nothing found or stale, 2 wrong use, 3 cannot; 130 is in test_crash_safety."""
     assert 1 == repository.run("validate").exit_code
@@ -198,6 +199,7 @@ def test_a_file_cannot_steer_the_terminal(repository: Sandbox) -> None:
     assert "\x1b" not in shown
 
 
+@pytest.mark.alone  # a host indexes before the question comes
 def test_progress_on_a_terminal_only(sandbox: Sandbox) -> None:
     """A first build of many files shows its progress on a terminal and is silent in a pipe."""
     sandbox.write({f"m{n}.py": f"def many_{n}(): ...\n" for n in range(450)})

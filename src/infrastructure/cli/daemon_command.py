@@ -5,17 +5,16 @@ from __future__ import annotations
 import os
 import select
 import signal
-import sys
 import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from ... import __version__
 from ...domain.errors import CtxError
 from ..host.backend_link import BackendLink, LinkBrokenError
-from ..host.host_lock import HostRunsError, holder_of
+from ..host.handover import installation
+from ..host.host_lock import HostRunsError
 from ..host.host_log import HostLog
-from ..host.places import is_private, places
+from ..host.launch import running_host, spawn_host
 from ..segment import find_segment
 from ..services import Services, say
 from .runner import EXIT_NOTHING, EXIT_OK, Outcome, fail, show
@@ -71,19 +70,20 @@ def _run(body: Callable[[str], Outcome], segment: str | None, *, as_json: bool) 
 def _start(segment: str, *, foreground: bool) -> Outcome:
     from ..host.front import choose_place
 
-    place, pid = running_host(segment)
-    if place is not None:
-        known = _asked_status(place)
-        if known is None or known.get("version") == __version__:
-            return _told(segment, "running", known or {"front_pid": pid}, "the warm host runs already")
-        say(f"the host that runs is of ctx {known.get('version')}; it is replaced")
-        _end(pid)
+    log = HostLog(Services(segment).state_folder, segment)
+    if running_host(segment)[0] is not None:
+        known = _wait_for_answer(segment, log)
+        if known is not None:
+            if known.get("installation") == os.fsdecode(installation()):
+                return _told(segment, "running", known, "the warm host runs already")
+            say(f"the host that runs is of another ctx ({known.get('version')}); it is replaced")
+            _end(known["front_pid"])
     if foreground:
         return _serve(segment)
     choose_place(segment)  # what is wrong with it is told here and not in a log
-    services = Services(segment)
-    child = spawn_host(segment)
-    known = _wait_for_answer(segment, child, HostLog(services.state_folder, segment))
+    known = _wait_for_answer(segment, log, spawn_host(segment))
+    if known is None:
+        raise CtxError(f"the warm host ended at its start; {_last_words(log)}")
     return _told(segment, "started", known, "the warm host is started")
 
 
@@ -92,6 +92,7 @@ def _serve(segment: str) -> Outcome:
 
     services = Services(segment)
     log = HostLog(services.state_folder, segment)
+    os.chdir("/")  # whoever started us may want to remove or unmount where that was
     try:
         front = Front(segment, choose_place(segment), services.config, log, index_path=services.index_path)
         why = front.serve()
@@ -104,54 +105,26 @@ def _serve(segment: str) -> Outcome:
     return _told(segment, "ended", {}, f"the warm host has ended: {why}")
 
 
-def spawn_host(segment: str) -> int:
-    """Start the host as a process of its own session and return its id; whether it can serve is seen later."""
-    null = [
-        (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
-        (os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0),
-        (os.POSIX_SPAWN_OPEN, 2, os.devnull, os.O_WRONLY, 0),
-    ]
-    # -P: nothing is imported from the folder that is worked on. posix_spawn: `subprocess` takes 13 ms to import.
-    command = [sys.executable, "-P", "-m", __name__.partition(".")[0]]
-    command += ["daemon", "start", "--foreground", "--segment", segment]
-    return os.posix_spawn(sys.executable, command, os.environ, file_actions=null, setsid=True)
+def _wait_for_answer(segment: str, log: HostLog, child: int = 0) -> dict[str, Any] | None:
+    """Return the status of the host that runs, or that `child` is about to be; None when there is none any more.
 
-
-def _wait_for_answer(segment: str, child: int, log: HostLog) -> dict[str, Any]:
-    """Return the status of the new host.
-
-    Raises: CtxError when it ends or does not answer in time.
+    Raises: CtxError when it does not answer in time.
     """
     ends_s = time.monotonic() + START_WAIT_S
-    process = os.pidfd_open(child)
-    try:
-        while time.monotonic() < ends_s:
-            place, _pid = running_host(segment)
-            known = _asked_status(place) if place is not None else None
-            if known is not None:
-                return known
-            if select.select([process], [], [], _LOOK_EVERY_S)[0] and running_host(segment)[0] is None:
-                raise CtxError(f"the warm host ended at its start; {_last_words(log)}")
-    finally:
-        os.close(process)
+    while time.monotonic() < ends_s:
+        place, _pid = running_host(segment)
+        known = _asked_status(place) if place is not None else None
+        if known is not None:
+            return known
+        if place is None and (not child or os.waitpid(child, os.WNOHANG)[0]):
+            return None
+        time.sleep(_LOOK_EVERY_S)
     raise CtxError(f"the warm host did not answer within {START_WAIT_S:g} s; {_last_words(log)}")
 
 
 def _last_words(log: HostLog) -> str:
     lines = log.tail(_LAST_LINES)
     return "its log ends with: " + " | ".join(lines) if lines else "`ctx daemon start --foreground` shows why"
-
-
-# ---------------------------------------------------------------------- which one runs
-
-
-def running_host(segment: str) -> tuple[HostPlace | None, int]:
-    """Return where the segment's host is and its process id; (None, 0) when none runs."""
-    for place in places(os.stat(segment)):
-        pid = holder_of(place.lock) if is_private(place.folder) else None
-        if pid is not None:
-            return place, pid
-    return None, 0
 
 
 def _asked_status(place: HostPlace) -> dict[str, Any] | None:
@@ -203,7 +176,12 @@ def _status(segment: str) -> Outcome:
     place, pid = running_host(segment)
     if place is None:
         return _told(segment, "not running", {}, "no warm host runs for this segment", exit_code=EXIT_NOTHING)
-    return _told(segment, "running", _asked_status(place) or {"front_pid": pid}, "the warm host runs")
+    known = _asked_status(place)
+    if known is None:
+        return _told(
+            segment, "silent", {"front_pid": pid}, "the warm host does not answer (yet)", exit_code=EXIT_NOTHING
+        )
+    return _told(segment, "running", known, "the warm host runs")
 
 
 def _logs(segment: str, lines: int) -> Outcome:
@@ -215,7 +193,7 @@ def _logs(segment: str, lines: int) -> Outcome:
 
 
 def _told(segment: str, state: str, known: dict[str, Any], sentence: str, *, exit_code: int = EXIT_OK) -> Outcome:
-    figures = {key: value for key, value in known.items() if key != "id"}
+    figures = {key: value for key, value in known.items() if key not in {"id", "installation"}}
     document = {"schema": SCHEMA, "state": state, "segment": os.path.basename(segment), **figures}
     for name in ("started_unix_ns", "idle_until_unix_ns"):
         if figures.get(name):

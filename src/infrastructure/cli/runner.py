@@ -11,8 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 from ...domain.errors import CtxError, IndexDamagedError
 from ...domain.source_files import display_path
+from .. import services as services_module
+from ..host.places import is_switched_on
 from ..segment import find_segment, repository_sha
 from ..services import Services, say
+from .arguments import THIN
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -109,7 +112,17 @@ def run_command(
         )
         telemetry.command_end(command, "cli", exit_code, perf_counter_ns() - started_ns)
         telemetry.close()
+    if exit_code != EXIT_INTERRUPTED and command in THIN and services.config.flag("daemon.auto"):
+        _start_host(services.segment)
     return exit_code
+
+
+def _start_host(segment: str) -> None:
+    """Have the next command find a warm host, unless this one ran in one or hosts are switched off."""
+    if services_module.host_clean is None and is_switched_on():
+        from ..host.launch import start_unless_running
+
+        start_unless_running(segment)
 
 
 def _attempt(

@@ -22,17 +22,15 @@ from ..host.handover import (
     packed_descriptors,
     peer_of,
 )
-from ..host.places import can_host, is_private, places
+from ..host.places import can_host, is_private, is_switched_on, places
 from ..segment_walk import nearest_segment
 from .arguments import read
 
-SWITCH_VARIABLE = "CTX_DAEMON"
 ANSWER_WAIT_S = 1.0
 """How long an acceptance is waited for before looking whether the host is stopped."""
 ANSWER_WAITS_MAX = 15
 """A queue of hundreds of commands takes seconds; a host that answers nobody for longer is no help."""
 SEND_WAIT_S = 5.0
-_OFF = ("0", "false", "no", "off")
 _EXIT_CANNOT = 3
 _EXIT_INTERRUPTED = 130
 
@@ -42,7 +40,7 @@ def run_in_host(argv: list[str]) -> int | None:
 
     None when that is not possible, for whatever reason: nothing was printed then, and the caller runs it itself.
     """
-    if not can_host() or os.environ.get(SWITCH_VARIABLE, "").lower() in _OFF:
+    if not can_host() or not is_switched_on():
         return None
     line = read(argv[1:])
     if line is None:

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from ... import __version__
 from ...domain.errors import CtxError
 from .backend_link import LinkBrokenError, framed, frames_in
-from .handover import peer_of
+from .handover import installation, peer_of
 from .memory import proportional_bytes
 from .remote_servers import question_of, reply_document
 
@@ -78,6 +78,7 @@ class Backend:
         wake_r, wake_w = os.pipe()
         os.set_blocking(wake_w, False)
         signal.signal(signal.SIGTERM, lambda *_: None)
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal's Ctrl-C is for the front, which then ends us
         signal.set_wakeup_fd(wake_w, warn_on_full_buffer=False)
         with Services(self._segment) as services:
             self._services = services
@@ -201,6 +202,7 @@ class Backend:
         host_bytes = proportional_bytes(front_pid) + proportional_bytes(os.getpid())
         return {
             "version": __version__,
+            "installation": os.fsdecode(installation()),
             "front_pid": front_pid,
             "backend_pid": os.getpid(),
             "backend_starts": figures.get("backend_starts"),

@@ -49,6 +49,11 @@ LOST_GRACE_S = 5.0
 """What a command whose client is gone gets for cleaning up."""
 CLEAN_WAIT_S = 0.25
 """Looking at everything takes less on most trees."""
+TAKEN = b"T"
+"""A copy has a connection, and the front needs another one that waits."""
+RUNS = b"R"
+"""It runs a command."""
+NOTICE_BYTES = 5
 _STREAM_NAMES = ("stdin", "stdout", "stderr")
 _DESCRIPTORS_MAX = 4
 _POWERS = ("Uid", "Gid", "Groups", "CapEff", "CapBnd", "NoNewPrivs", "Seccomp")
@@ -84,6 +89,11 @@ def powers_of(pid: int | str) -> tuple[str, ...]:
     return (*lines, *(os.readlink(f"/proc/{pid}/{name}") for name in _NAMESPACES))
 
 
+def tell_front(descriptor: int, what: bytes) -> None:
+    """Tell the front, through its pipe, what became of this copy; written at once, whoever else writes there."""
+    os.write(descriptor, what + os.getpid().to_bytes(NOTICE_BYTES - 1, sys.byteorder))
+
+
 def serve_one(listener: socket.socket, alive_fd: int, taken_fd: int, facts: HostFacts) -> NoReturn:
     """Wait for a connection, or for the front's end; run what it asks for and end the process."""
     exit_code = 1
@@ -91,10 +101,10 @@ def serve_one(listener: socket.socket, alive_fd: int, taken_fd: int, facts: Host
         connection = _accept(listener, alive_fd)
         if connection is None:
             os._exit(0)
-        os.write(taken_fd, os.getpid().to_bytes(4, sys.byteorder))
-        for descriptor in (listener.detach(), alive_fd, taken_fd):
+        tell_front(taken_fd, TAKEN)
+        for descriptor in (listener.detach(), alive_fd):
             os.close(descriptor)
-        exit_code = _serve(connection, facts)
+        exit_code = _serve(connection, taken_fd, facts)
     except BaseException:  # noqa: BLE001 - the rim of a process that is a copy: nothing of the front may run on in it
         exit_code = 1
     finally:
@@ -117,7 +127,7 @@ def _accept(listener: socket.socket, alive_fd: int) -> socket.socket | None:
         return connection
 
 
-def _serve(connection: socket.socket, facts: HostFacts) -> int:
+def _serve(connection: socket.socket, taken_fd: int, facts: HostFacts) -> int:
     try:
         client_pid, client_uid = peer_of(connection)
         if client_uid != os.geteuid():
@@ -130,6 +140,8 @@ def _serve(connection: socket.socket, facts: HostFacts) -> int:
         with contextlib.suppress(OSError):
             connection.send(REFUSED)
         return 1
+    tell_front(taken_fd, RUNS)
+    os.close(taken_fd)
     exit_code = _run(connection)
     signal.signal(signal.SIGIO, signal.SIG_IGN)
     with contextlib.suppress(OSError):  # nobody waits for it any more

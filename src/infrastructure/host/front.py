@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 from ... import __version__
 from ...domain.errors import CtxError
 from .backend import run_backend
-from .child import HostFacts, serve_one
+from .child import NOTICE_BYTES, RUNS, HostFacts, serve_one
 from .handover import installation
 from .host_lock import HostLock
 from .places import HostPlace, can_host, is_private, places, runtime_folders
@@ -167,17 +167,19 @@ class Front:
             for descriptor in (self._wake_r, self._taken_r):
                 data = _drained(descriptor)
                 if descriptor == self._taken_r:
-                    self._note_taken(data)
+                    self._note(data)
             self._reap()
             self._top_up()
             self._look()
 
-    def _note_taken(self, data: bytes) -> None:
-        for at in range(0, len(data) - len(data) % 4, 4):
-            pid = int.from_bytes(data[at : at + 4], sys.byteorder)
-            self._served += 1
+    def _note(self, notices: bytes) -> None:
+        """Take in what copies told (see `child.tell_front`)."""
+        for at in range(0, len(notices), NOTICE_BYTES):
+            what, pid = notices[at : at + 1], int.from_bytes(notices[at + 1 : at + NOTICE_BYTES], sys.byteorder)
             self._wanted_s = time.monotonic()
-            if pid in self._spares:
+            if what == RUNS:
+                self._served += 1
+            elif pid in self._spares:
                 self._spares.discard(pid)
                 self._running.add(pid)
 
@@ -288,7 +290,7 @@ class Front:
         poll.register(self._wake_r, select.POLLIN)
         poll.register(self._taken_r, select.POLLIN)
         while True:
-            self._note_taken(_drained(self._taken_r))
+            self._note(_drained(self._taken_r))
             _drained(self._wake_r)
             self._reap()
             left_s = ends_s - time.monotonic()
@@ -313,7 +315,7 @@ def _mark(path: str) -> tuple[int, int] | None:
 def _drained(descriptor: int) -> bytes:
     data = b""
     try:
-        while part := os.read(descriptor, 4096):
+        while part := os.read(descriptor, 5 * 1024):
             data += part
     except BlockingIOError:
         pass

@@ -9,6 +9,8 @@ from __future__ import annotations
 import os
 import sys
 
+SWITCH_VARIABLE = "CTX_DAEMON"
+_OFF = ("0", "false", "no", "off")
 SOCKET_PATH_BYTES_MAX = 107
 """What fits into `sun_path` on Linux, with its closing NUL."""
 _SUFFIX_CHARS_MAX = len(".backend")
@@ -27,6 +29,11 @@ class HostPlace:
         """Where the running commands ask the backend."""
         self.lock = os.path.join(folder, name + ".lock")
         """Held by the host as long as it lives; its first line is the host's process id."""
+
+
+def is_switched_on() -> bool:
+    """Tell whether the environment leaves hosts on (`CTX_DAEMON=off` switches them off)."""
+    return os.environ.get(SWITCH_VARIABLE, "").lower() not in _OFF
 
 
 def can_host() -> bool:
