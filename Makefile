@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 SOURCES := $(shell find src -type f -not -name '*.pyc') pyproject.toml README.md LICENSE
 
-.PHONY: run test test-all bench bench-quick lint format clean
+.PHONY: run test test-all servers bench bench-quick lint format clean
 
 run: $(VENV)/.installed  ## show the main job on a real repository
 	$(BIN)/python scripts/demo.py
@@ -13,9 +13,12 @@ run: $(VENV)/.installed  ## show the main job on a real repository
 test: $(VENV)/.installed-dev lint  ## lint, types, layers, tests with the coverage gate
 	$(BIN)/python -m pytest -m "not slow" --cov --cov-report=term:skip-covered
 
-test-all: $(VENV)/.installed-dev lint  ## the slow tests, too, and every supported Python found here
+test-all: $(VENV)/.installed-dev lint servers  ## the slow tests, too, and every supported Python found here
 	$(BIN)/python -m pytest --cov --cov-report=term:skip-covered
 	$(BIN)/nox --no-error-on-missing-interpreters
+
+servers: $(VENV)/bin/python  ## the language servers that test-all asks, into .cache/servers
+	$(BIN)/python scripts/install_servers.py
 
 bench: $(VENV)/.installed-dev  ## measure every bar; writes benchmarks/results/
 	$(BIN)/python benchmarks/run_all.py

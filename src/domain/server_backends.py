@@ -168,7 +168,7 @@ BACKENDS: tuple[Backend, ...] = (
         interpreter_options=_pylsp_settings,
         environment=_SAFE_PATH,
         memory_mib=768,
-        install="pip install python-lsp-server pyflakes",
+        install="pip install python-lsp-server",
     ),
     Backend(
         "jedi-language-server",

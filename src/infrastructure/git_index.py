@@ -1,6 +1,7 @@
 """What git tracks, read from the index file itself: one small question, answered without starting git.
 
-The format is that of `gitformat-index(5)`, versions 2 to 4. Whatever is not understood to the last byte is no answer.
+The format is that of `gitformat-index(5)`, versions 2 to 4. What has to be taken apart and is not understood is no
+answer.
 """
 
 from __future__ import annotations

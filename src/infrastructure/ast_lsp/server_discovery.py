@@ -242,8 +242,8 @@ class ServerDiscovery:
         Relative ones mean something else in every folder; those inside the segment hold its own programs
         (`node_modules/.bin`), an environment that is trusted excepted.
         """
-        trusted = os.path.join(environment.folder, "bin") if environment.folder else ""
-        return (folder for folder, is_outside in self._path if is_outside or folder == trusted)
+        trusted = {os.path.join(environment.folder, "bin")} if environment.folder else set()
+        return (folder for folder, is_outside in self._path if is_outside or folder in trusted)
 
     @cached_property
     def _path(self) -> list[tuple[str, bool]]:

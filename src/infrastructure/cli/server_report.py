@@ -40,8 +40,11 @@ def server_report(
 ) -> list[dict[str, Any]]:
     """Return a row for each language and root among the (language, path) files, as `ctx doctor --json` gives it.
 
-    `running` are the rows of `LanguageServerPool.status()`; each is shown with the server it belongs to.
+    None with `lsp.enabled` off. `running` are the rows of `LanguageServerPool.status()`: what a host's servers do is
+    shown with the role it is done in.
     """
+    if not config.flag("lsp.enabled"):
+        return []
     choices = all_servers(segment, config, environ, files)
     found = [server for choice in choices for server in (choice.cold, choice.warm) if server is not None]
     versions = _versions(found, environ)
