@@ -124,6 +124,10 @@ class ScriptedReply:
             self._clock.advance_ns(max(self._due_ns - self._clock.perf_counter_ns(), 0))
         return self._reply
 
+    def is_there(self) -> bool:
+        """Tell whether its time is over."""
+        return self._clock is None or self._clock.perf_counter_ns() >= self._due_ns
+
 
 class InProcessRecords:
     """Makes records with the real indexer, in the order given, and remembers which files were read."""

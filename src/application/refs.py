@@ -33,7 +33,7 @@ from .server_answer import places_of_uses, unseen_by_server
 from .unparsed_files import why_unparsed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from ..domain.language_server import ServerReply
     from ..domain.ports import Clock, IndexPort, PendingReply, TokenCounter
@@ -103,7 +103,7 @@ class _Found:
     """What the search of the files gave."""
 
     uses: list[Reference] = field(default_factory=list)
-    files_searched: int = 0
+    searched: set[str] = field(default_factory=set)
     files_with_name: int = 0
     files_unparsed: int = 0
     is_whole: bool = True
@@ -161,9 +161,9 @@ class FindReferences:
         end_ns: int,
     ) -> ReferencesAnswer:
         asked = self._ask(meanings, finder)
-        found = self._search(meanings, resolution.word, finder, end_ns)
+        found = self._search(meanings, resolution.word, finder, end_ns, asked)
         replies = [pending.result() for pending in asked]
-        is_by_server = bool(replies) and all(reply.is_answer and reply.places for reply in replies)
+        is_by_server = _are_answers(replies)
         if is_by_server:
             elsewhere = self._take(replies, meanings, found, finder, end_ns)
             complete = found.is_whole and resolution.complete
@@ -187,7 +187,7 @@ class FindReferences:
             certain=sum(use.certain for use in found.uses),
             omitted=0,
             total_tokens=0,
-            files_searched=found.files_searched,
+            files_searched=len(found.searched),
             files_with_name=found.files_with_name,
             resolved_by=SERVER_PREFIX + replies[0].server if is_by_server else TREE_SITTER,
             complete=complete,
@@ -215,7 +215,7 @@ class FindReferences:
 
     def _why(self, found: _Found, finder: DefinitionFinder, request: RefsRequest) -> str:
         if not found.is_whole:
-            return f"{found.files_searched} files in {request.deadline_s:g} s and more hold the name (--deadline)"
+            return f"{len(found.searched)} files in {request.deadline_s:g} s and more hold the name (--deadline)"
         if finder.was_late:
             return f"not every receiver was looked into in {request.deadline_s:g} s (--deadline)"
         if found.files_unparsed:
@@ -272,6 +272,7 @@ class FindReferences:
             found.is_whole = False
             return Reference(path, line, column, "other", True, "", "", 0)
         tree = self.resolve.read_tree(path)
+        found.searched.add(path)
         use = tree.at(line, column) if tree is not None else None
         if tree is not None and use is not None:
             return self._reference(tree, path, use, finder, certain=True)
@@ -286,7 +287,15 @@ class FindReferences:
 
     # ------------------------------------------------------------------ searching
 
-    def _search(self, targets: list[Meaning], word: str, finder: DefinitionFinder, end_ns: int) -> _Found:
+    def _search(
+        self,
+        targets: list[Meaning],
+        word: str,
+        finder: DefinitionFinder,
+        end_ns: int,
+        asked: Sequence[PendingReply] = (),
+    ) -> _Found:
+        """Search the files; once all that was asked is answered, only those in languages the server does not know."""
         found = _Found()
         wanted = _Targets(
             frozenset((m.path, m.row.name_line, m.row.name) for m in targets),
@@ -294,11 +303,18 @@ class FindReferences:
         )
         word = targets[0].row.name or word
         raw = word.encode("utf-8", "replace")
+        languages = {finder.modules.language_of(target.path) for target in targets}
+        is_answered = False
         whole = re.compile(rb"(?<![A-Za-z0-9_\x80-\xff])" + re.escape(raw) + rb"(?![A-Za-z0-9_\x80-\xff])")
         for path in self._files(targets, word, finder):
             if self.clock.perf_counter_ns() >= end_ns:
                 found.is_whole = False
                 break
+            is_answered = is_answered or (
+                bool(asked) and all(one.is_there() for one in asked) and _are_answers([one.result() for one in asked])
+            )
+            if is_answered and finder.modules.language_of(path) in languages:
+                continue  # the server has looked there
             source = self.source(path)
             if source is None or whole.search(source) is None:
                 continue
@@ -307,7 +323,7 @@ class FindReferences:
             if tree is None:
                 found.files_unparsed += self._is_failed(path)
                 continue
-            found.files_searched += 1
+            found.searched.add(path)
             names = dict.fromkeys((word, *(t.alias for t in finder.imports(path) if t.name == word and t.alias)))
             for use in (use for name in names for use in tree.uses_of(name)):
                 certain = self._leads(tree, path, use, wanted, finder)
@@ -498,6 +514,11 @@ class FindReferences:
             )
             for use, count, found in groups.values()
         ]
+
+
+def _are_answers(replies: list[ServerReply]) -> bool:
+    """Tell whether servers answered everything, each with a place at least."""
+    return bool(replies) and all(reply.is_answer and reply.places for reply in replies)
 
 
 def _check(request: RefsRequest) -> None:

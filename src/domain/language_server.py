@@ -58,8 +58,8 @@ class ServerPlace:
 class ServerReply:
     """What came of a question.
 
-    `status` is "answered" or why not; an answer without places says that the server knows none. `was_sent` tells whether
-    the question went over the wire, `is_cached` whether this is an earlier reply to it. `detail` is for people.
+    `status` is "answered" or why not; an answer without places says that the server knows none. `was_sent` tells
+    whether the question went over the wire, `is_cached` whether this is an earlier reply to it. `detail` is for people.
     """
 
     server: str

@@ -197,6 +197,10 @@ class PendingReply(Protocol):
         """
         ...
 
+    def is_there(self) -> bool:
+        """Tell whether there is a reply, so that `result` would not wait."""
+        ...
+
 
 class LanguageServers(Protocol):
     """The language servers of one segment."""

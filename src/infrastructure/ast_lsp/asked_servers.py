@@ -94,6 +94,10 @@ class _ToldReply:
             self._tell(self._reply, self._clock.perf_counter_ns() - begun_ns)
         return self._reply
 
+    def is_there(self) -> bool:
+        """Tell whether there is a reply; see `PendingReply`."""
+        return self._pending.is_there()
+
     def _tell(self, reply: ServerReply, waited_ns: int) -> None:
         question = self._question
         about = {"server": reply.server, "method": question.method, "file": question.path}

@@ -19,7 +19,8 @@ from ..file_system import FileSystemAdapter
 from ..null_telemetry import NullTelemetry
 from ..process_tree import tree_bytes
 from .lsp_client import LSPClient
-from .server_discovery import FoundServer, find_server
+from .lsp_process import start_server
+from .server_discovery import FoundServer, ServerDiscovery
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from ...domain.ports import Clock, PendingReply, TelemetryPort
     from ...domain.source_files import FileStat
     from ..config import Config
+    from .lsp_client import Opener
 
 CLIENTS_MAX = 6
 """Servers at once; a segment of more languages or environments loses the one that was asked longest ago."""
@@ -46,6 +48,10 @@ class _Settled:
     def result(self) -> ServerReply:
         """Return it."""
         return self.reply
+
+    def is_there(self) -> bool:
+        """Tell that it is."""
+        return True
 
 
 class LanguageServerPool:
@@ -66,8 +72,10 @@ class LanguageServerPool:
         is_host: bool,
         listing: Callable[[], Iterable[FileStat]] | None = None,
         environ: Mapping[str, str] | None = None,
+        open_connection: Opener = start_server,
     ) -> None:
         """Start nothing yet."""
+        self._open_connection = open_connection
         self._segment = segment
         self._config = config
         self._telemetry = telemetry
@@ -80,6 +88,7 @@ class LanguageServerPool:
         )
         self._lock = threading.RLock()
         self._clients: OrderedDict[_Key, LSPClient] = OrderedDict()
+        self._discovery = self._look_for_servers()
         self._found: dict[tuple[str, str], FoundServer | None] = {}
         self._replies: OrderedDict[tuple[object, ...], ServerReply] = OrderedDict()
         self._announced_state = ""
@@ -170,14 +179,7 @@ class LanguageServerPool:
             folder = path.rpartition("/")[0]
             place = (language, folder)
             if place not in self._found:
-                self._found[place] = find_server(
-                    language,
-                    path,
-                    segment=self._segment,
-                    config=self._config,
-                    is_host=self._is_host,
-                    environ=self._environ,
-                )
+                self._found[place] = self._discovery.server_for(language, path, is_host=self._is_host)
             found = self._found[place]
             if found is None:
                 return None
@@ -191,6 +193,9 @@ class LanguageServerPool:
             threading.Thread(target=surplus.stop, daemon=True).start()
         return client
 
+    def _look_for_servers(self) -> ServerDiscovery:
+        return ServerDiscovery(self._segment, self._config, self._environ)
+
     def _new_client(self, found: FoundServer) -> LSPClient:
         return LSPClient(
             found,
@@ -201,6 +206,7 @@ class LanguageServerPool:
             deadline_ms=self._deadline_ms,
             keeps_late=self._is_host,
             environ=self._environ,
+            open_connection=self._open_connection,
         )
 
     def _text_of(self, path: str) -> str | None:
@@ -218,8 +224,8 @@ class LanguageServerPool:
             now = {path: (size, mtime) for path, size, mtime in self._listing()}
             is_first = not self._announced_state
             self._announced_state, self._announced = state, now
-            # A document is asked about by its text: found servers and their roots may have changed with the files.
-            self._found.clear()
+            self._found.clear()  # an environment may have come or gone with the files
+            self._discovery = self._look_for_servers()
             if is_first:
                 return  # whatever runs was started a moment ago
             changes = [(path, "deleted") for path in before if path not in now]

@@ -89,6 +89,10 @@ class _Ask:
         """Wait for the reply; see `PendingReply`."""
         return self.client.await_reply(self)
 
+    def is_there(self) -> bool:
+        """Tell whether there is a reply; see `PendingReply`."""
+        return self.reply is not None
+
 
 @dataclass(slots=True)
 class _Document:
@@ -489,7 +493,8 @@ class LSPClient:
         self._changed.notify_all()
 
     def _no_answer(self, ask: _Ask, status: FallbackReason, detail: str) -> ServerReply:
-        elapsed_ns = self._clock.perf_counter_ns() - ask.begun_ns
+        # Nothing was waited for past the deadline: whoever takes the reply later was busy with something else.
+        elapsed_ns = min(self._clock.perf_counter_ns(), ask.deadline_ns) - ask.begun_ns
         return ServerReply(
             self.name,
             status,

@@ -6,6 +6,7 @@ A frame is four bytes of length and that much JSON, `{"id": n, "verb": …, …}
 from __future__ import annotations
 
 import os
+import select
 import socket
 import struct
 import time
@@ -62,20 +63,38 @@ class BackendLink:
         """
         ends_s = time.monotonic() + wait_s
         while number not in self._answers:
-            if self._socket is None:
-                raise LinkBrokenError("the connection is closed")
-            try:
-                self._socket.settimeout(max(ends_s - time.monotonic(), 0.001))
-                part = self._socket.recv(1 << 16)
-            except OSError as error:
-                raise LinkBrokenError(str(error)) from error
-            if not part:
-                self.close()
-                raise LinkBrokenError("the host's backend ended")
-            self._buffer += part
-            for answer in frames_in(self._buffer):
-                self._answers[answer["id"]] = answer
+            self._receive(max(ends_s - time.monotonic(), 0.001))
         return self._answers.pop(number)
+
+    def is_there(self, number: int) -> bool:
+        """Tell whether an answer, or the end of the connection, is there without waiting."""
+        while number not in self._answers:
+            try:
+                if self._socket is None or not select.select([self._socket], [], [], 0)[0]:
+                    return self._socket is None
+                self._receive(0.001)
+            except LinkBrokenError:
+                return True
+        return True
+
+    def _receive(self, wait_s: float) -> None:
+        """Wait for what comes next and keep the answers in it.
+
+        Raises: LinkBrokenError.
+        """
+        if self._socket is None:
+            raise LinkBrokenError("the connection is closed")
+        try:
+            self._socket.settimeout(wait_s)
+            part = self._socket.recv(1 << 16)
+        except OSError as error:
+            raise LinkBrokenError(str(error)) from error
+        if not part:
+            self.close()
+            raise LinkBrokenError("the host's backend ended")
+        self._buffer += part
+        for answer in frames_in(self._buffer):
+            self._answers[answer["id"]] = answer
 
     def call(self, verb: str, content: Mapping[str, Any], *, wait_s: float) -> dict[str, Any]:
         """Send a request and wait for its answer.

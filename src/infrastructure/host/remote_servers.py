@@ -55,6 +55,9 @@ class _PendingAnswer:
             self._reply = self._failed(self._broken) if self._broken else self._answer()
         return self._reply
 
+    def is_there(self) -> bool:
+        return self._reply is not None or bool(self._broken) or self._link.is_there(self._number)
+
     def _answer(self) -> ServerReply:
         passed_s = (perf_counter_ns() - self._asked_ns) / 1e9
         wait_s = max(self._deadline_ms / 1e3 + MARGIN_S - passed_s, 0.01)

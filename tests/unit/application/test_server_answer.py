@@ -418,6 +418,16 @@ def test_of_an_ambiguous_name_no_server_is_asked(segment: NavigableSegment) -> N
     assert [] == servers.questions
 
 
+def test_files_the_server_knows_are_not_searched_once_it_has_answered(segment: NavigableSegment) -> None:
+    """Only those are parsed in which it names a use; without an answer yet, and of another language, all are."""
+    segment.put("shop/other.py", "def nothing(thing):\n    thing.add(1)\n")
+    segment.refresh()
+    segment.servers = ScriptedReplies(references=answered(*USES))
+    assert (2, True) == (segment.refs("Cart.add").files_searched, segment.refs("Cart.add").complete)
+    segment.servers = ScriptedReplies(clock=segment.clock, references=replace(answered(*USES), elapsed_ns=1))
+    assert 3 == segment.refs("Cart.add").files_searched
+
+
 def test_the_limit_cuts_the_servers_list(segment: NavigableSegment) -> None:
     """The total stays."""
     segment.servers = ScriptedReplies(references=answered(*USES))

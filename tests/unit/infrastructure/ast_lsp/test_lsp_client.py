@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from ctx.infrastructure.ast_lsp.server_discovery import FoundServer
 from tests.fakes import ManualClock, RecordingTelemetry
 
 from ctx.domain.circuit_breaker import OPEN_FIRST_S, TIMEOUTS_MAX
@@ -18,6 +17,7 @@ from ctx.infrastructure.ast_lsp.lsp_client import (
     LSPClient,
 )
 from ctx.infrastructure.ast_lsp.lsp_process import ProcessEnd
+from ctx.infrastructure.ast_lsp.server_discovery import FoundServer
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
