@@ -182,7 +182,7 @@ def _is_ecmascript_name(word: str) -> bool:
     return word.replace("$", "_").isidentifier()
 
 
-_GO_SPEC = re.compile(r"""(?:import )?(?:\( ?)?(?:([\w.]+) ?)?(["`])([^"`]+)\2""")
+_GO_SPEC = re.compile(r"""(?:import )?(?:\( ?)?(?:([\w.]+) ?)?(["`])([^"`\s]+)\2""")
 _GO_MAJOR_VERSION = re.compile(r"v\d+")
 
 

@@ -270,6 +270,7 @@ _fragments = st.lists(
     st.text(max_size=80) | _fragments.map(" ".join) | _fragments.map("".join),
 )
 @example("python", "from . import " + "a, " * 600)
+@example("go", '" "')
 def test_whatever_the_text_nothing_is_raised_and_what_is_bound_has_a_name(language: str, text: str) -> None:
     """A name, a module or both are there; nothing but the cut's mark is lost; `*` binds nothing by name."""
     for one in parse_import(language, text):
