@@ -166,7 +166,7 @@ def test_telemetry_is_as_without_a_host(warm: Sandbox) -> None:
     assert events_of(OFF) == events_of({})
 
 
-# --- one of its kind ---------------------------------------------------------------------------------------------------
+# --- one of its kind ------------------------------------------------------------------------------------------------
 
 
 def test_start_is_idempotent_and_status_tells(warm: Sandbox) -> None:
@@ -277,7 +277,7 @@ def test_a_runtime_folder_that_cannot_be_written(repository: Sandbox) -> None:
     assert repository.ok("search", "cookie", program=("-c", script)).out
 
 
-# --- ends --------------------------------------------------------------------------------------------------------------
+# --- ends -----------------------------------------------------------------------------------------------------------
 
 
 def test_nothing_is_left_after_stop(warm: Sandbox) -> None:
@@ -347,7 +347,7 @@ def test_a_killed_backend_comes_back(warm: Sandbox) -> None:
     assert (2, known["front_pid"]) == (_status(warm)["backend_starts"], _status(warm)["front_pid"])
 
 
-# --- commands under way ------------------------------------------------------------------------------------------------
+# --- commands under way ---------------------------------------------------------------------------------------------
 
 _SLOW_SCRIPT = """
 import os, sys

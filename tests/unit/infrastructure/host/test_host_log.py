@@ -1,0 +1,46 @@
+"""The log is bounded, redacted, and never in the way."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ctx.infrastructure.host.host_log import HostLog
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import pytest
+
+
+def test_lines_and_redaction(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A line is time, who, process and text; paths are those of the segment, the home directory is not in it."""
+    monkeypatch.setenv("HOME", "/home/somebody")
+    log = HostLog(str(tmp_path), "/srv/segment")
+    log.write("front", "reads /srv/segment/a.py and /home/somebody/.config/x\nin two lines")
+    (line,) = log.tail(5)
+    assert "front" in line
+    assert "reads a.py and" in line
+    assert line.endswith("in two lines")
+    for secret in ("somebody", "/srv"):
+        assert secret not in line
+
+
+def test_a_full_log_is_rotated_once(tmp_path: Path) -> None:
+    """Two files hold the latest lines, in order, and no more than twice the limit."""
+    log = HostLog(str(tmp_path), "/srv/segment", bytes_max=2_000)
+    for number in range(200):
+        log.write("front", f"line {number}")
+    assert {"daemon.log", "daemon.log.1"} >= {path.name for path in tmp_path.iterdir()}
+    assert sum(path.stat().st_size for path in tmp_path.iterdir()) < 4_500
+    assert ["line 198", "line 199"] == [line.rpartition("  ")[2][-8:] for line in log.tail(2)]
+    assert [] == log.tail(0)
+
+
+def test_a_log_that_cannot_be_written_is_lost(tmp_path: Path) -> None:
+    """No folder, or a link in its place: the host goes on, and the link's target stays as it is."""
+    HostLog(str(tmp_path / "absent"), "/srv/segment").write("front", "hello")
+    target = tmp_path / "target"
+    target.write_text("precious")
+    (tmp_path / "daemon.log").symlink_to(target)
+    HostLog(str(tmp_path), "/srv/segment").write("front", "hello")
+    assert "precious" == target.read_text()
