@@ -205,15 +205,15 @@ BACKENDS: tuple[Backend, ...] = (
         install="npm install --global pyright",
         version_program="pyright",
     ),
-    # It reads `tsconfig.json` without the plugins named there. Fetching types for plain JavaScript would run npm.
+    # It reads tsconfig.json without the plugins named there. Left to itself it has npm fetch types for plain
+    # JavaScript; only these settings keep it from that, no initialization option does. What it publishes is about
+    # tsconfig.json alone, and says that the project is loaded.
     Backend(
         "typescript",
         (("tsc", "--lsp", "--stdio"), ("tsgo", "--lsp", "--stdio")),
         _SCRIPTS,
         cold_rank=1,
         warm_rank=1,
-        # `disablePushDiagnostics` is not set: what it publishes for tsconfig.json says that the project is loaded.
-        initialization_options={"disableAutomaticTypeAcquisition": True},
         settings=lambda _interpreter: {
             name: {"disableAutomaticTypeAcquisition": True} for name in ("js/ts", "typescript", "javascript")
         },

@@ -109,6 +109,8 @@ def test_what_keeps_servers_from_running_a_repository() -> None:
     )
     assert {"GOTOOLCHAIN": "local", "GOPROXY": "off", "CGO_ENABLED": "0"} == _row("gopls").environment
     assert [] == [word for word in _row("clangd").programs[0] if word.startswith("--query-driver")]
+    assert _row("typescript").settings("")["js/ts"]["disableAutomaticTypeAcquisition"]
+    assert _row("typescript-language-server").initialization_options["disableAutomaticTypingAcquisition"]
     python = [backend.name for backend in backends_of("python") if "PYTHONSAFEPATH" not in backend.environment]
     assert ["ty"] == python
 
