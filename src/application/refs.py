@@ -60,6 +60,8 @@ _ASKED_MAX = 4
 """Definitions (overloads, an accessor's two halves) whose uses a server is asked for; a name with more is ambiguous."""
 _UNFIT = frozenset({"prefix", "fuzzy"})
 _DECLARING: frozenset[Role] = frozenset({"definition", "variable", "parameter", "write"})
+_DYNAMIC = frozenset({"python", "javascript", "ruby", "php"})
+_UNCERTAIN = "uses whose receiver is not known are among these"
 _SEES_MEMBERS = frozenset({"java", "csharp", "cpp", "ruby"})
 
 _KINDS: dict[Role, UseKind] = {
@@ -166,7 +168,7 @@ class FindReferences:
         is_by_server = _are_answers(replies)
         if is_by_server:
             elsewhere = self._take(replies, meanings, found, finder, end_ns)
-            complete = found.is_whole and resolution.complete
+            complete = found.is_whole and resolution.complete and all(use.certain for use in found.uses)
             reason = self._why_of_server(found, request, elsewhere)
         else:
             is_whole = found.is_whole and not found.files_unparsed
@@ -222,7 +224,7 @@ class FindReferences:
             return f"{found.files_unparsed} of the files that hold the name cannot be parsed (`ctx stats`)"
         if not found.uses:
             return "no name in the segment leads to it"
-        return "" if all(use.certain for use in found.uses) else "uses whose receiver is not known are among these"
+        return "" if all(use.certain for use in found.uses) else _UNCERTAIN
 
     # ------------------------------------------------------------------ language servers
 
@@ -252,7 +254,11 @@ class FindReferences:
         languages = {finder.modules.language_of(meaning.path) for meaning in meanings}
         own = {(use.path, use.line, use.column): use for use in found.uses}
         unseen = unseen_by_server(found.uses, places, languages, finder.modules.language_of)
-        found.is_whole = True
+        if _may_escape(meanings, finder):
+            listed = set(places)
+            unseen += [use for place, use in own.items() if not use.certain and place not in listed]
+        else:
+            found.is_whole = True
         found.uses = unseen
         for place in places:
             known = own.get(place)
@@ -283,7 +289,8 @@ class FindReferences:
     def _why_of_server(self, found: _Found, request: RefsRequest, elsewhere: int) -> str:
         late = "" if found.is_whole else f"not every use was looked at in {request.deadline_s:g} s (--deadline)"
         more = f"{elsewhere} more in files that are not indexed" if elsewhere else ""
-        return "; ".join(filter(None, (late, more)))
+        unknown = "" if all(use.certain for use in found.uses) else _UNCERTAIN
+        return "; ".join(filter(None, (late, more, unknown)))
 
     # ------------------------------------------------------------------ searching
 
@@ -295,7 +302,10 @@ class FindReferences:
         end_ns: int,
         asked: Sequence[PendingReply] = (),
     ) -> _Found:
-        """Search the files; once all that was asked is answered, only those in languages the server does not know."""
+        """Search the files; once all that was asked is answered, only those where the server has not looked.
+
+        That is files of other languages, and all for what may escape it.
+        """
         found = _Found()
         wanted = _Targets(
             frozenset((m.path, m.row.name_line, m.row.name) for m in targets),
@@ -304,6 +314,7 @@ class FindReferences:
         word = targets[0].row.name or word
         raw = word.encode("utf-8", "replace")
         languages = {finder.modules.language_of(target.path) for target in targets}
+        asked = () if _may_escape(targets, finder) else asked
         is_answered = False
         whole = re.compile(rb"(?<![A-Za-z0-9_\x80-\xff])" + re.escape(raw) + rb"(?![A-Za-z0-9_\x80-\xff])")
         for path in self._files(targets, word, finder):
@@ -519,6 +530,11 @@ class FindReferences:
 def _are_answers(replies: list[ServerReply]) -> bool:
     """Tell whether servers answered everything, each with a place at least."""
     return bool(replies) and all(reply.is_answer and reply.places for reply in replies)
+
+
+def _may_escape(targets: Sequence[Meaning], finder: DefinitionFinder) -> bool:
+    """Tell whether uses may be of an object whose type no server can know: members, where types are not declared."""
+    return any(finder.modules.language_of(target.path) in _DYNAMIC and _is_member(target, finder) for target in targets)
 
 
 def _check(request: RefsRequest) -> None:

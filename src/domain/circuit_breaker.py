@@ -24,8 +24,8 @@ class CircuitBreaker:
     def __init__(self) -> None:
         self._failures = 0
         self._timeouts = 0
-        self._openings = 0
         self._open_until_ns: int | None = None
+        self.openings = 0
         self.reason = ""
 
     def record_failure(self, now_ns: int, reason: str) -> None:
@@ -33,19 +33,19 @@ class CircuitBreaker:
         self._failures += 1
         self.reason = reason
         # The one try after an opening decides alone.
-        if self._failures >= FAILURES_MAX or self._openings:
+        if self._failures >= FAILURES_MAX or self.openings:
             self._open(now_ns)
 
     def record_timeout(self, now_ns: int) -> None:
         """Count a question to a ready server that passed its deadline."""
         self._timeouts += 1
-        if self._timeouts >= TIMEOUTS_MAX or self._openings:
+        if self._timeouts >= TIMEOUTS_MAX or self.openings:
             self.reason = f"{self._timeouts} questions in a row were not answered in time"
             self._open(now_ns)
 
     def record_success(self) -> None:
         """Close it: an answer came, in time or late."""
-        self._failures = self._timeouts = self._openings = 0
+        self._failures = self._timeouts = self.openings = 0
         self._open_until_ns = None
         self.reason = ""
 
@@ -61,7 +61,7 @@ class CircuitBreaker:
         return f"{self._failures} failures in a row: {self.reason}" if self._failures else ""
 
     def _open(self, now_ns: int) -> None:
-        lasts_s = min(OPEN_FIRST_S * 2**self._openings, OPEN_MAX_S)
-        self._openings += 1
+        lasts_s = min(OPEN_FIRST_S * 2**self.openings, OPEN_MAX_S)
+        self.openings += 1
         self._failures = self._timeouts = 0
         self._open_until_ns = now_ns + int(lasts_s * _SECOND_NS)

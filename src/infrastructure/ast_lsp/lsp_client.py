@@ -71,7 +71,7 @@ _CHANGE_KINDS = {"created": 1, "changed": 2, "deleted": 3}
 
 @dataclass(slots=True, eq=False)
 class _Ask:
-    """A question on its way; `request_id` while it is on the wire."""
+    """A question on its way; `request_id` while it is on the wire, `rides` while the same question of another is."""
 
     question: ServerQuestion
     text: str
@@ -81,6 +81,7 @@ class _Ask:
     on_reply: Callable[[ServerQuestion, ServerReply], None] | None
     request_id: int | None = None
     was_sent: bool = False
+    rides: bool = False
     retry_at_ns: int | None = None
     retry_s: float = RETRY_S
     reply: ServerReply | None = None
@@ -387,9 +388,14 @@ class LSPClient:
     # ------------------------------------------------------------------ questions
 
     def _put(self, ask: _Ask) -> None:
-        """Send a question to an initialized server."""
+        """Send a question to an initialized server, unless the same one is on its way: its answer is for both."""
         life = self._life
         if life is None or ask.request_id is not None:
+            return
+        ask.retry_at_ns = None
+        ask.rides = any(one.request_id is not None and _is_same(one, ask) for one in self._asks)
+        if ask.rides:
+            ask.was_sent = True
             return
         uri = self._open_document(life, ask.question, ask.text)
         line, character = to_server(ask.text, ask.question.line, ask.question.column, life.encoding)
@@ -403,7 +409,6 @@ class LSPClient:
         if ask.question.method == "references":
             parameters["context"] = {"includeDeclaration": ask.question.include_declaration}
         ask.was_sent = True
-        ask.retry_at_ns = None
         ask.request_id = self._request(life, _METHODS[ask.question.method], parameters, ask)
 
     def _answered(self, life: _Life, ask: _Ask, message: dict[str, Any]) -> None:
@@ -476,21 +481,30 @@ class LSPClient:
     def _deliver(self, ask: _Ask, reply: ServerReply) -> None:
         """Hand an answer on: to who waits, and to who keeps it for the next."""
         reply = replace(reply, detail="")
-        if ask in self._asks:
-            self._asks.remove(ask)
-        if ask.reply is None:
-            ask.reply = reply
+        for one in (ask, *(one for one in self._asks if one.rides and _is_same(one, ask))):
+            if one in self._asks:
+                self._asks.remove(one)
+            if one.reply is None:
+                one.reply = replace(reply, elapsed_ns=self._clock.perf_counter_ns() - one.begun_ns)
         if ask.on_reply is not None:
             ask.on_reply(ask.question, reply)
         self._changed.notify_all()
 
     def _settle(self, ask: _Ask, status: FallbackReason, *, detail: str = "") -> None:
         """End a question without an answer."""
-        if ask in self._asks:
-            self._asks.remove(ask)
+        self._leave(ask)
         if ask.reply is None:
             ask.reply = self._no_answer(ask, status, detail)
         self._changed.notify_all()
+
+    def _leave(self, ask: _Ask) -> None:
+        """Take a question off the list; those that waited for its answer are asked themselves."""
+        if ask in self._asks:
+            self._asks.remove(ask)
+        for one in [one for one in self._asks if one.rides and _is_same(one, ask)]:
+            one.rides = False
+            if self._is_initialized() and self._is_wanted(one):
+                self._put(one)
 
     def _no_answer(self, ask: _Ask, status: FallbackReason, detail: str) -> ServerReply:
         # Nothing was waited for past the deadline: whoever takes the reply later was busy with something else.
@@ -506,7 +520,7 @@ class LSPClient:
 
     def _give_up(self, ask: _Ask) -> None:
         """The deadline has passed: whoever asked gets no answer, the next who asks may."""
-        is_waiting = ask.request_id is not None
+        is_waiting = ask.request_id is not None or ask.rides
         status: FallbackReason = "timeout" if is_waiting else "not_ready"
         ask.reply = self._no_answer(ask, status, self._state.describe())
         if is_waiting and isinstance(self._state, Ready):
@@ -515,15 +529,18 @@ class LSPClient:
             if self._life is not None:
                 self._life.connection.wake()  # for the limit of what is late
             return
-        if ask in self._asks:
-            self._asks.remove(ask)
         self._cancel(ask)
+        self._leave(ask)
 
     def _count_timeout(self) -> None:
-        """One question more that a ready server did not answer in time; one that never does is ended."""
+        """One question more that a ready server did not answer in time; one that never does is ended.
+
+        Busy with a large question it is left alone and comes back by itself: only the second opening without a word of
+        it in between is the end.
+        """
         now_ns = self._clock.perf_counter_ns()
         self._breaker.record_timeout(now_ns)
-        if self._breaker.is_open(now_ns) and self._life is not None:
+        if self._breaker.openings > 1 and self._life is not None:
             self._life.is_ending = True
             self._life.connection.kill()
 
@@ -712,8 +729,8 @@ class LSPClient:
             if isinstance(self._state, Warming):
                 limit_ns += self._initialize_limit_ns
             if now_ns >= limit_ns:
-                self._asks.remove(ask)
                 self._cancel(ask)
+                self._leave(ask)
                 return []
             due = [limit_ns]
         else:
@@ -822,6 +839,10 @@ class LSPClient:
                 return file.read(16 << 20)
         except (OSError, ValueError):
             return ""
+
+
+def _is_same(one: _Ask, other: _Ask) -> bool:
+    return one is not other and one.question == other.question and one.text == other.text
 
 
 class _Events:

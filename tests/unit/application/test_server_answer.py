@@ -345,10 +345,27 @@ def test_uses_are_those_the_server_knows(segment: NavigableSegment) -> None:
     )
 
 
-def test_uses_that_only_the_name_suggests_are_dropped(segment: NavigableSegment) -> None:
-    """The server has looked at them."""
+def test_members_of_what_no_server_can_know_stay_uncertain(segment: NavigableSegment) -> None:
+    """Types are not declared there: of a parameter without one the server says nothing, and that is no denial."""
     segment.servers = ScriptedReplies(references=answered(USES[0]))
-    assert ["shop/cart.py:7:9 definition Cart", "shop/cart.py:13:10 call price"] == uses(segment.refs("Cart.add"))
+    answer = segment.refs("Cart.add")
+    assert [
+        "shop/cart.py:7:9 definition Cart",
+        "shop/cart.py:13:10 call price",
+        "shop/jobs.py:5:11 call? work",
+    ] == uses(answer)
+    assert ("lsp:ty", False, 3, 2, "uses whose receiver is not known are among these") == (
+        *(answer.resolved_by, answer.complete, answer.total, answer.certain),
+        answer.reason,
+    )
+
+
+def test_uses_of_a_function_are_those_the_server_knows_alone(segment: NavigableSegment) -> None:
+    """It follows imports as far as there are any."""
+    segment.servers = ScriptedReplies(references=answered(inside("shop/cart.py", 12, 5)))
+    answer = segment.refs("price")
+    assert ["shop/cart.py:12:5 definition "] == uses(answer)
+    assert ("lsp:ty", True) == (answer.resolved_by, answer.complete)
 
 
 def test_a_use_that_no_search_finds_is_listed(segment: NavigableSegment) -> None:
@@ -358,7 +375,7 @@ def test_a_use_that_no_search_finds_is_listed(segment: NavigableSegment) -> None
         "shop/cart.py:7:9 definition Cart",
         "shop/jobs.py:1:23 import ",
         "shop/jobs.py:2:1 other ",
-    ] == uses(segment.refs("Cart.add"))
+    ] == uses(segment.refs("Cart.add"))[:3]
 
 
 def test_uses_that_nobody_could_look_at_in_time_are_listed_and_said(segment: NavigableSegment) -> None:
@@ -373,10 +390,9 @@ def test_uses_that_nobody_could_look_at_in_time_are_listed_and_said(segment: Nav
         return read_tree(path)
 
     answer = replace(find, resolve=replace(find.resolve, read_tree=slow))(RefsRequest("Cart.add"))
-    assert ["shop/jobs.py:2:1 other ", "shop/jobs.py:3:1 other "] == uses(answer)[1:]
-    assert ("lsp:ty", False, "not every use was looked at in 5 s (--deadline)") == (
-        *(answer.resolved_by, answer.complete, answer.reason),
-    )
+    assert ["shop/jobs.py:2:1 other ", "shop/jobs.py:3:1 other "] == uses(answer)[1:3]
+    assert ("lsp:ty", False) == (answer.resolved_by, answer.complete)
+    assert answer.reason.startswith("not every use was looked at in 5 s (--deadline)")
 
 
 def test_callers_are_made_of_the_servers_calls(segment: NavigableSegment) -> None:
@@ -420,12 +436,15 @@ def test_of_an_ambiguous_name_no_server_is_asked(segment: NavigableSegment) -> N
 
 def test_files_the_server_knows_are_not_searched_once_it_has_answered(segment: NavigableSegment) -> None:
     """Only those are parsed in which it names a use; without an answer yet, and of another language, all are."""
-    segment.put("shop/other.py", "def nothing(thing):\n    thing.add(1)\n")
+    segment.put("shop/other.py", "from .cart import price\n")
     segment.refresh()
+    reply = answered(inside("shop/cart.py", 12, 5))
+    segment.servers = ScriptedReplies(references=reply)
+    assert (1, True) == (segment.refs("price").files_searched, segment.refs("price").complete)
+    segment.servers = ScriptedReplies(clock=segment.clock, references=replace(reply, elapsed_ns=1))
+    assert 3 == segment.refs("price").files_searched
     segment.servers = ScriptedReplies(references=answered(*USES))
-    assert (2, True) == (segment.refs("Cart.add").files_searched, segment.refs("Cart.add").complete)
-    segment.servers = ScriptedReplies(clock=segment.clock, references=replace(answered(*USES), elapsed_ns=1))
-    assert 3 == segment.refs("Cart.add").files_searched
+    assert 2 == segment.refs("Cart.add").files_searched
 
 
 def test_the_limit_cuts_the_servers_list(segment: NavigableSegment) -> None:

@@ -330,6 +330,40 @@ def test_an_answer_that_crosses_the_cancellation_is_one() -> None:
     assert [(PLACE,)] == [reply.places for reply in bench.late]
 
 
+@pytest.mark.parametrize("keeps_late", [False, True])
+def test_the_same_question_is_on_its_way_once(keeps_late: bool) -> None:
+    """One answer is for all who asked; when whose question it is gives up, the next one's takes its place."""
+    bench = Bench(keeps_late=keeps_late)
+    bench.make_ready()
+    first = bench.ask()
+    bench.clock.advance_ns(400 * MS)
+    second, other = bench.ask(), bench.ask(line=1)
+    assert 2 == len(bench.server.of("textDocument/definition"))
+    bench.clock.advance_ns(100 * MS)
+    assert "timeout" == first.result().status
+    assert (2 if keeps_late else 3) == len(bench.server.of("textDocument/definition"))
+    bench.answer(RIGHT, which=0 if keeps_late else 2)
+    assert ("answered", 100 * MS) == (second.result().status, second.result().elapsed_ns)
+    bench.answer(None, which=1)
+    assert () == other.result().places
+
+
+def test_who_rides_on_a_question_that_failed_is_told() -> None:
+    """It is asked itself then, and has its own answer; past its deadline it is a timeout like any other."""
+    bench = Bench()
+    bench.make_ready()
+    first, second = bench.ask(), bench.ask()
+    request = bench.server.of("textDocument/definition")[0]
+    bench.say({"id": request["id"], "error": {"code": -32603, "message": "boom"}})
+    assert "error" == first.result().status
+    bench.answer(RIGHT)
+    assert (PLACE,) == second.result().places
+    bench.ask()
+    riding = bench.ask()
+    bench.clock.advance_ns(500 * MS)
+    assert ("timeout", True) == (riding.result().status, riding.result().was_sent)
+
+
 def test_references_wait_for_the_whole_project() -> None:
     """A server is ready by a definition before it knows all files; its references then are those it knows."""
     bench = Bench()
@@ -430,7 +464,7 @@ def test_documents_follow_the_text_that_is_asked_about() -> None:
     bench.ask()
     assert 1 == len(bench.server.of("textDocument/didOpen"))
     bench.ask(text="thing()\n", line=1)
-    bench.ask()
+    bench.ask(line=1)
     changes = bench.server.of("textDocument/didChange")
     assert [(2, "thing()\n"), (3, FILES["a.py"])] == [
         (change["params"]["textDocument"]["version"], change["params"]["contentChanges"][0]["text"])
@@ -588,15 +622,36 @@ def test_a_server_that_keeps_dying_is_left_alone() -> None:
     assert "" == bench.client.breaker_state
 
 
+def time_out(bench: Bench) -> None:
+    """Ask in vain."""
+    pending = bench.ask(line=1 + len(bench.server.of("textDocument/definition")) % 3)
+    bench.clock.advance_ns(500 * MS)
+    assert "timeout" == pending.result().status
+
+
+def test_a_busy_server_is_left_alone_until_it_answers() -> None:
+    """It works on a large question and hears nothing meanwhile: others are answered at once, without it."""
+    bench = Bench(keeps_late=True)
+    bench.make_ready()
+    for _ in range(TIMEOUTS_MAX):
+        time_out(bench)
+    assert "circuit_open" == bench.ask().result().status
+    bench.answer(RIGHT, which=0)
+    assert not bench.server.is_killed
+    pending = bench.ask(path="b.py", line=4, column=5)
+    bench.answer(RIGHT)
+    assert "answered" == pending.result().status
+
+
 def test_a_ready_server_that_answers_nothing_any_more_is_ended() -> None:
-    """After several questions in a row, not after one; it is no crash, and it is left alone for a while."""
+    """Not a word from it until the breaker opens again; it is no crash, and a new one is left alone for a while."""
     bench = Bench()
     bench.make_ready()
-    for n in range(TIMEOUTS_MAX):
-        assert not bench.server.is_killed, n
-        pending = bench.ask()
-        bench.clock.advance_ns(500 * MS)
-        assert "timeout" == pending.result().status
+    for _ in range(TIMEOUTS_MAX):
+        time_out(bench)
+    assert not bench.server.is_killed
+    bench.clock.advance_ns(int(OPEN_FIRST_S * 1e9))
+    time_out(bench)
     assert bench.server.is_killed
     assert "circuit_open" == bench.ask().result().status
     bench.server.listener.on_end(ProcessEnd(signal=9))
