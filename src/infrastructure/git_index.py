@@ -7,14 +7,15 @@ answer.
 from __future__ import annotations
 
 import os
-import struct
 
-from .regular_file import open_regular
+from .regular_file import open_regular, read_all
 
 INDEX_BYTES_MAX = 256 << 20
 _HASH_BYTES = 20
 _EXTENDED = 0x4000
 _LENGTH = 0xFFF
+_ENTRY_BYTES_MIN = 64
+"""Of one in version 2 or 3: 62 and a path, in steps of eight."""
 _PARTIAL = frozenset({b"link", b"sdir"})
 """Extensions of an index whose entries stand partly elsewhere (split) or for whole folders (sparse)."""
 _POINTER_BYTES_MAX = 4096
@@ -35,15 +36,17 @@ def is_surely_untracked(path: str) -> bool:
     if not directory:
         return False
     try:
-        # A pipe in its place would block us.
-        with open(open_regular(os.path.join(directory, "index"), os.O_RDONLY), "rb") as file:
-            data = file.read(INDEX_BYTES_MAX + 1)
+        descriptor = open_regular(os.path.join(directory, "index"), os.O_RDONLY)
     except OSError:
         return False
+    try:
+        data = read_all(descriptor) if os.fstat(descriptor).st_size <= INDEX_BYTES_MAX else b""
+    finally:
+        os.close(descriptor)
     inner = os.fsencode(os.path.relpath(path, work_tree))
     try:
-        return len(data) <= INDEX_BYTES_MAX and not _tracks(data, inner)
-    except (_NotUnderstoodError, struct.error, IndexError, ValueError):
+        return not _tracks(data, inner)
+    except (_NotUnderstoodError, IndexError, ValueError):
         return False
 
 
@@ -74,13 +77,13 @@ def _pointed_to(git: str, folder: str) -> str:
 
 
 def _tracks(data: bytes, path: bytes) -> bool:
-    signature, version, count = struct.unpack_from(">4sLL", data)
-    if signature != b"DIRC" or version not in {2, 3, 4} or count == 0:
+    version, count = int.from_bytes(data[4:8], "big"), int.from_bytes(data[8:12], "big")
+    if data[:4] != b"DIRC" or version not in {2, 3, 4} or count == 0:
         raise _NotUnderstoodError
     # Paths stand whole in versions 2 and 3: most often they need not be taken apart. Letters of either case are the
     # same to some file systems.
     lowered = path.lower()
-    is_partial = _may_be_partial(data)
+    is_partial = _may_be_partial(data, 12 + count * (_ENTRY_BYTES_MIN if version < 4 else 0))
     if version < 4 and not is_partial and lowered not in data.lower():
         return False
     names, end = _entries(data, version, count)
@@ -99,7 +102,7 @@ def _entries(data: bytes, version: int, count: int) -> tuple[list[bytes], int]:
     at, name = 12, b""
     fixed = 40 + _HASH_BYTES
     for _ in range(count):
-        (flags,) = struct.unpack_from(">H", data, at + fixed)
+        flags = int.from_bytes(data[at + fixed : at + fixed + 2], "big")
         start = at + fixed + (4 if flags & _EXTENDED and version > 2 else 2)
         if version == 4:
             dropped, start = _varint(data, start)
@@ -119,10 +122,13 @@ def _entries(data: bytes, version: int, count: int) -> tuple[list[bytes], int]:
     return names, at
 
 
-def _may_be_partial(data: bytes) -> bool:
-    """Return whether an extension may be there that says that some entries are not: a quick look without false noes."""
+def _may_be_partial(data: bytes, start: int) -> bool:
+    """Return whether an extension may be there that says that some entries are not: a quick look without false noes.
+
+    `start` is where the entries end at the earliest.
+    """
     for name in _PARTIAL:
-        at = data.find(name)
+        at = data.find(name, start)
         while at >= 0:
             size = int.from_bytes(data[at + 4 : at + 8], "big")
             if at + 8 + size + _HASH_BYTES <= len(data):

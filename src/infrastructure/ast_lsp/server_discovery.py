@@ -14,11 +14,10 @@ import stat
 import sys
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
 from ...domain.server_backends import BACKENDS, Backend, backend_named, backends_of
 from ...domain.source_files import os_path_of
-from ..git_index import is_surely_untracked
 from ..regular_file import open_regular
 
 if TYPE_CHECKING:
@@ -59,8 +58,7 @@ class FoundServer:
     notes: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class ServerChoice:
+class ServerChoice(NamedTuple):
     """What is asked about the files of one language below one root: by a command, and by a host."""
 
     language: str
@@ -74,8 +72,7 @@ _Program: TypeAlias = tuple[tuple[str, ...], Source]
 """A command line and where it is from."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Environment:
+class _Environment(NamedTuple):
     """A usable Python environment, `folder` without links in what leads to it; "" is none."""
 
     folder: str = ""
@@ -303,6 +300,8 @@ class ServerDiscovery:
                 return True
         if os.path.realpath(os.path.dirname(place)) != os.path.dirname(place):
             return False
+        from ..git_index import is_surely_untracked
+
         # Of a link both ends: a tracked folder is no less the repository's for being pointed to.
         return is_surely_untracked(place) and (
             real == place or not _is_within(real, self._segment) or is_surely_untracked(real)
@@ -433,7 +432,7 @@ def _refusal(backend: Backend, file: str) -> str:
         name, version = _npm_package(file)
         major = int(version.partition(".")[0]) if version.partition(".")[0].isdecimal() else -1
         is_preview = name == "@typescript/native-preview"
-        if not is_preview and (name != backend.npm.name or not backend.npm.major_min <= major <= backend.npm.major_max):
+        if not is_preview and (name != backend.npm.name or major < backend.npm.major_min):
             return f"is not {backend.npm.name} {backend.npm.major_min} or later" + (
                 f" but {version}" if version else ""
             )
