@@ -166,7 +166,7 @@ def cold_rows(
 
 
 def _agree(asked: Sequence[tuple[Cold, ServerReply]]) -> float:
-    """Return the percentage of answers that share a place with the final one, or have none in the tree as it has none."""
+    """Return the percentage of answers that share a place with the final one, or none in the tree like it."""
     right = [bool(set(one.places) & _inside(reply)) or not (one.places or _inside(reply)) for one, reply in asked]
     return 100 * sum(right) / len(right)
 
