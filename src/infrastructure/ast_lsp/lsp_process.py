@@ -118,6 +118,7 @@ class ServerProcess:
         self._is_killed = False
         self._is_awake = False
         self._broken = ""
+        self._is_over = False
         self._gone = threading.Event()
         self._thread = threading.Thread(target=self._serve, name="ctx-language-server", daemon=True)
 
@@ -129,7 +130,7 @@ class ServerProcess:
         """See `Connection`."""
         data = frame(message)
         with self._lock:
-            if self._gone.is_set() or self._closes_input:
+            if self._is_over or self._closes_input:
                 return
             self._outgoing.append(data)
             self._outgoing_bytes += len(data)
@@ -138,7 +139,7 @@ class ServerProcess:
     def wake(self) -> None:
         """See `Connection`."""
         with self._lock:
-            if self._is_awake or self._gone.is_set():
+            if self._is_awake or self._is_over:
                 return
             self._is_awake = True
             os.write(self._fds.wake_write, b"w")
@@ -281,11 +282,14 @@ class ServerProcess:
             stderr[-STDERR_TAIL_BYTES:].decode("utf-8", "replace"),
         )
         with self._lock:
-            self._gone.set()
+            self._is_over = True
             self._outgoing.clear()
             self._fds.close_all()
         os.waitpid(self._fds.launcher_pid, 0)
-        self._listener.on_end(end)
+        try:
+            self._listener.on_end(end)
+        finally:
+            self._gone.set()  # last: whoever waits for the end finds it told
 
 
 @dataclass(slots=True)
