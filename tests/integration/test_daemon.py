@@ -129,6 +129,17 @@ def test_surroundings_of_the_command_are_the_clients(warm: Sandbox) -> None:
     assert _comparable(with_limit[0]) == _comparable(with_limit[1])
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root has capabilities to give up")
+def test_a_client_with_less_power_is_not_served(warm: Sandbox) -> None:
+    """A command that may do less than the host runs in its own process, and fails as it has to."""
+    (warm.segment / "shop/cart.py").chmod(0)
+    alone = warm.run("get", "shop/cart.py", "--mode", "raw", obeys_permissions=True, env=OFF)
+    with_host = warm.run("get", "shop/cart.py", "--mode", "raw", obeys_permissions=True)
+    assert _comparable(alone) == _comparable(with_host)
+    assert "class Cart" not in with_host.out
+    assert 0 == _status(warm)["served"]
+
+
 def _on_terminal(sandbox: Sandbox, *arguments: str, **env: str) -> tuple[int, bytes]:
     ours, theirs = pty.openpty()
     try:

@@ -1,0 +1,167 @@
+"""The backend's answers and its limits, with servers that are scripted."""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import socket
+import threading
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from ctx.domain.language_server import ServerQuestion, ServerReply
+from ctx.infrastructure.host import backend as module
+from ctx.infrastructure.host.backend import Backend
+from ctx.infrastructure.host.backend_link import BackendLink, LinkBrokenError
+from ctx.infrastructure.host.host_log import HostLog
+from ctx.infrastructure.host.remote_servers import RemoteServers
+from ctx.infrastructure.host.shared_figures import SharedFigures
+from ctx.infrastructure.services import Services
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+MIB = 1 << 20
+
+
+class ScriptedPool:
+    """Servers that answer when they are let, and take what memory they are told."""
+
+    def __init__(self) -> None:
+        self.may_answer = threading.Event()
+        self.asked: list[ServerQuestion] = []
+        self.taken = {"small .": 10 * MIB, "large .": 10 * MIB}
+        self.restarted: list[str] = []
+
+    def ask(self, question: ServerQuestion) -> ScriptedPool:
+        self.asked.append(question)
+        return self
+
+    def result(self) -> ServerReply:
+        self.may_answer.wait(10)
+        return ServerReply("scripted", "answered", hover=f"{len(self.asked)} asked")
+
+    def memory_bytes(self) -> dict[str, int]:
+        return dict(self.taken)
+
+    def memory_limit_bytes(self, _key: str) -> int:
+        return 100 * MIB
+
+    def restart(self, key: str) -> None:
+        self.restarted.append(key)
+
+    def status(self) -> list[dict[str, Any]]:
+        return [{"server": "scripted", "root": ".", "state": "ready"}]
+
+    def close(self) -> None:
+        """Nothing runs."""
+
+
+class Rig:
+    """A backend that serves in a thread."""
+
+    def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.path = str(folder / "backend")
+        self.segment = folder / "segment"
+        (self.segment / ".git").mkdir(parents=True)
+        self.listener = socket.socket(socket.AF_UNIX)
+        self.listener.bind(self.path)
+        self.listener.listen()
+        self.figures = SharedFigures()
+        self.figures.set("front_pid", os.getpid())
+        self.log = HostLog(str(folder), str(self.segment))
+        self.backend = Backend(self.listener, str(self.segment), self.figures, self.log)
+        self.pool = ScriptedPool()
+        monkeypatch.setattr(self.backend, "_pool", self.pool)
+        # Handlers can be set in the main thread only, and nobody sends a signal here.
+        monkeypatch.setattr(module.signal, "signal", lambda *_: None)
+        monkeypatch.setattr(module.signal, "set_wakeup_fd", lambda *_args, **_options: None)
+        alive_r, self.alive_w = os.pipe()
+        self.alive_r = alive_r
+        self.thread = threading.Thread(target=self.backend.run, args=(alive_r,))
+        self.thread.start()
+
+    def close(self) -> None:
+        """Be the front that ends."""
+        os.close(self.alive_w)
+        self.thread.join(20)
+        assert not self.thread.is_alive()
+        os.close(self.alive_r)
+        self.listener.close()
+
+
+@pytest.fixture
+def rig(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Rig]:
+    """A backend with scripted servers."""
+    made = Rig(tmp_path, monkeypatch)
+    yield made
+    made.close()
+
+
+def test_questions_wait_side_by_side(rig: Rig) -> None:
+    """Several questions are with the servers at once, and other verbs are answered meanwhile."""
+    servers = RemoteServers(rig.path, 5_000)
+    pending = [servers.ask(ServerQuestion("hover", "a.py", line, 1, "python")) for line in (1, 2, 3)]
+    link = BackendLink(rig.path)
+    assert 0 == link.call("status", {}, wait_s=5)["running"]
+    while len(rig.pool.asked) < 3:
+        select.select([], [], [], 0.01)
+    rig.pool.may_answer.set()
+    assert ["3 asked"] * 3 == [one.result().hover for one in pending]
+    assert 3 == link.call("status", {}, wait_s=5)["questions"]
+    servers.close()
+    link.close()
+
+
+def test_a_bad_request_is_answered(rig: Rig) -> None:
+    """An unknown verb and a question that is none get an error, and the connection lives on."""
+    link = BackendLink(rig.path)
+    assert "no such verb" in link.call("dance", {}, wait_s=5)["error"]
+    assert "error" in link.call("ask", {"question": {"method": "hover"}}, wait_s=5)
+    assert "error" in link.call("ask", {}, wait_s=5)
+    assert "scripted" == link.call("status", {}, wait_s=5)["servers"][0]["server"]
+    link.close()
+
+
+def test_clean_is_known_for_the_same_settings_only(rig: Rig) -> None:
+    """The mark is the generation once the watch has looked; for an index of other settings it is never known."""
+    (rig.segment / "a.py").write_text("def f(): ...\n")
+    with Services(str(rig.segment)) as services:
+        mark, link = services.settings_mark, BackendLink(rig.path)
+        while not (found := link.call("clean", {"settings": mark}, wait_s=5)["mark"]):
+            select.select([], [], [], 0.02)
+        assert services.store.meta("generation") == found
+        assert "" == link.call("clean", {"settings": mark + "x"}, wait_s=5)["mark"]
+        link.close()
+
+
+def test_a_server_over_its_share_is_restarted_first(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What it took does not count against the host then; what still is too much ends the host."""
+    link = BackendLink(rig.path)
+    link.call("status", {}, wait_s=5)  # it serves from here on
+    link.close()
+    sent: list[tuple[int, int]] = []
+    monkeypatch.setattr(module.os, "kill", lambda pid, number: sent.append((pid, number)))
+    monkeypatch.setattr(module, "proportional_bytes", lambda _pid: 50 * MIB)
+    monkeypatch.setattr(rig.pool, "taken", {"small .": 10 * MIB, "large .": 4_000 * MIB})
+    rig.backend._keep_within_memory()
+    assert (["large ."], []) == (rig.pool.restarted, sent)
+    monkeypatch.setattr(module, "proportional_bytes", lambda _pid: 1_100 * MIB)
+    rig.backend._keep_within_memory()
+    assert [(os.getpid(), signal.SIGTERM)] == sent
+    assert "the host ends" in rig.log.tail(1)[0]
+
+
+def test_the_end_of_the_front_ends_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """When the pipe ends, the backend closes what it has and writes the end of its run."""
+    rig = Rig(tmp_path, monkeypatch)
+    link = BackendLink(rig.path)
+    link.call("status", {}, wait_s=5)
+    rig.close()
+    link.close()
+    with pytest.raises(LinkBrokenError):
+        link.call("status", {}, wait_s=0.2)
+    assert '"cmd":"command.end"' in (rig.segment / "_ctx/telemetry/events.jsonl").read_text()

@@ -1,0 +1,65 @@
+"""What a copy takes over, and what it refuses."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+
+import pytest
+
+from ctx.infrastructure.host import child
+from ctx.infrastructure.host.child import Refused, powers_of
+from ctx.infrastructure.host.handover import head_of, packed_descriptors
+
+
+def test_powers_are_those_of_the_process() -> None:
+    """The same for us and for a process we start, other ones for one that gave something up."""
+    ours = powers_of("self")
+    assert ours == powers_of(os.getpid())
+    script = (
+        "import ctypes, sys\n"
+        "assert ctypes.CDLL(None).prctl(38, 1, 0, 0, 0) == 0\n"  # PR_SET_NO_NEW_PRIVS
+        "print(flush=True)\n"
+        "sys.stdin.read()\n"
+    )
+    with subprocess.Popen([sys.executable, "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        assert ours != powers_of(process.pid)
+        process.communicate()
+    with pytest.raises(OSError, match="No such"):
+        powers_of(process.pid)
+
+
+@pytest.mark.parametrize("said", [b"", b"GET / HTTP/1.1\r\n\r\n" * 3, head_of(100) + b"too little"])
+def test_what_is_no_handover_is_refused(said: bytes) -> None:
+    """Nothing, something else and a broken-off hand-over end the copy, which tells the client."""
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        if said:
+            theirs.sendmsg([said], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, packed_descriptors([0]))])
+        theirs.shutdown(socket.SHUT_WR)
+        with pytest.raises((Refused, ValueError)):
+            child._received(ours)
+
+
+def test_a_silent_client_is_waited_for_no_longer_than_that(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that connects and says nothing ends the copy when its time is over."""
+    monkeypatch.setattr(child, "HANDOVER_WAIT_S", 0.05)
+    ours, theirs = socket.socketpair()
+    with ours, theirs, pytest.raises(TimeoutError):
+        child._received(ours)
+
+
+def test_the_environment_becomes_the_clients(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the client has not is taken away, what it has is set, also bytes that are no UTF-8."""
+    before = dict(os.environb)
+    monkeypatch.setenv("HOSTS_OWN", "1")
+    try:
+        child._take_environment([b"PATH=/bin", b"ODD=caf\xe9=x", b"EMPTY="])
+        assert {b"PATH": b"/bin", b"ODD": b"caf\xe9=x", b"EMPTY": b""} == dict(os.environb)
+    finally:
+        os.environb.clear()
+        os.environb.update(before)
