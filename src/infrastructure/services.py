@@ -33,8 +33,7 @@ if TYPE_CHECKING:
     from ..application.watch_index import WatchIndex
     from ..domain.index_records import FileRecord
     from ..domain.module_map import ModuleMap
-    from ..domain.ports import FileWatcher
-    from ..domain.ports import LanguageServers
+    from ..domain.ports import FileWatcher, LanguageServers
     from ..domain.symbols import SkeletonMap
     from .ast_lsp import SkeletonMapBuilder
     from .ast_lsp.asked_servers import AskedServers, LateServers, OwnedServers

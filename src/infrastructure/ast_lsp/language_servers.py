@@ -13,7 +13,7 @@ from collections import OrderedDict
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from ...domain.language_server import NO_SERVER
+from ...domain.language_server import NO_SERVER, ServerReply
 from ...domain.source_files import SourceText, display_path, os_path_of
 from ..file_system import FileSystemAdapter
 from ..null_telemetry import NullTelemetry
@@ -25,7 +25,7 @@ from .server_discovery import FoundServer, ServerDiscovery
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-    from ...domain.language_server import ServerQuestion, ServerReply
+    from ...domain.language_server import ServerQuestion
     from ...domain.ports import Clock, PendingReply, TelemetryPort
     from ...domain.source_files import FileStat
     from ..config import Config
@@ -100,6 +100,10 @@ class LanguageServerPool:
         client = self._client_of(question.language, question.path)
         if client is None:
             return _Settled(replace(NO_SERVER, deadline_ms=self._deadline_ms))
+        backend = client.server.backend
+        if question.method == "references" and not backend.knows_project:
+            detail = f"{backend.name} does not know all files of the project"
+            return _Settled(ServerReply(backend.name, "no_server", deadline_ms=self._deadline_ms, detail=detail))
         kept = self._kept(client, question)
         if kept is not None:
             return _Settled(replace(kept, is_cached=True, elapsed_ns=0, was_sent=False))
@@ -238,6 +242,11 @@ class LanguageServerPool:
         shown = [(display_path(path), kind) for path, kind in changes]
         for client in clients:
             client.announce(shown)
+
+    def kept(self, question: ServerQuestion) -> ServerReply | None:
+        """Return what is known of a question without asking anybody, None when nothing is."""
+        client = self._client_of(question.language, question.path)
+        return self._kept(client, question) if client is not None else None
 
     def _kept(self, client: LSPClient, question: ServerQuestion) -> ServerReply | None:
         if not question.state or question.text is not None:

@@ -114,7 +114,7 @@ class Backend:
                 self._keep_within_memory()
             if now_s - flushed_s >= FLUSH_EVERY_S and self._services is not None:
                 flushed_s = now_s
-                self._services.telemetry.flush()
+                self._services.telemetry.flush(is_last=False)
 
     def _accept(self) -> None:
         try:
@@ -297,6 +297,13 @@ class _Connection:
                     self._answerer = threading.Thread(target=self._answer, daemon=True)
                     self._answerer.start()
                 self._pending.put((number, pending))
+            case "kept":
+                try:
+                    kept = self._backend.servers().kept(question_of(request))
+                except (KeyError, TypeError, CtxError) as error:
+                    self._send({"id": number, "error": str(error)})
+                    return
+                self._send({"id": number, "reply": reply_document(kept) if kept is not None else None})
             case other:
                 self._send({"id": number, "error": f"no such verb: {other}"})
 

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 CONNECT_WAIT_S = 0.5
+_MAY_COME_LATE = frozenset({"timeout", "not_ready"})
 MARGIN_S = 0.5
 """What an answer may take on its way beyond the deadline, which the backend keeps."""
 
@@ -27,12 +28,9 @@ class RemoteServers:
 
     def ask(self, question: ServerQuestion) -> _PendingAnswer:
         """Send the question and return at once."""
-        asked_ns = perf_counter_ns()
-        try:
-            number = self._link.send("ask", {"question": question_document(question)}, wait_s=CONNECT_WAIT_S)
-        except LinkBrokenError as error:
-            return _PendingAnswer(self._link, 0, asked_ns, self._deadline_ms, str(error))
-        return _PendingAnswer(self._link, number, asked_ns, self._deadline_ms)
+        pending = _PendingAnswer(self._link, question, self._deadline_ms)
+        pending.send()
+        return pending
 
     def close(self) -> None:
         """Let go of the connection."""
@@ -42,21 +40,50 @@ class RemoteServers:
 class _PendingAnswer:
     """A question on its way; implements `domain.ports.PendingReply`."""
 
-    def __init__(self, link: BackendLink, number: int, asked_ns: int, deadline_ms: int, broken: str = "") -> None:
+    def __init__(self, link: BackendLink, question: ServerQuestion, deadline_ms: int) -> None:
         self._link = link
-        self._number = number
-        self._asked_ns = asked_ns
+        self._question = question
         self._deadline_ms = deadline_ms
-        self._broken = broken
+        self._asked_ns = perf_counter_ns()
+        self._number = 0
+        self._broken = ""
+        self._at_deadline: ServerReply | None = None
         self._reply: ServerReply | None = None
+
+    def send(self) -> None:
+        """Have the question be on its way."""
+        content = {"question": question_document(self._question)}
+        try:
+            self._number = self._link.send("ask", content, wait_s=CONNECT_WAIT_S)
+        except LinkBrokenError as error:
+            self._broken = str(error)
 
     def result(self) -> ServerReply:
         if self._reply is None:
-            self._reply = self._failed(self._broken) if self._broken else self._answer()
+            reply = self._first()
+            self._reply = (self._late_answer() or reply) if reply.status in _MAY_COME_LATE else reply
         return self._reply
 
+    def _first(self) -> ServerReply:
+        """Return what the backend answered at the deadline or before; waits for it."""
+        if self._at_deadline is None:
+            self._at_deadline = self._failed(self._broken) if self._broken else self._answer()
+        return self._at_deadline
+
+    def _late_answer(self) -> ServerReply | None:
+        """Return what has come since the deadline: whoever was busy meanwhile has it all the same."""
+        try:
+            content = {"question": question_document(self._question)}
+            reply = self._link.call("kept", content, wait_s=CONNECT_WAIT_S)["reply"]
+            return reply_of({"reply": reply}) if reply is not None else None
+        except (LinkBrokenError, KeyError, TypeError, ValueError):
+            return None
+
     def is_there(self) -> bool:
-        return self._reply is not None or bool(self._broken) or self._link.is_there(self._number)
+        if self._reply is not None or self._broken:
+            return True
+        is_known = self._at_deadline is not None or self._link.is_there(self._number)
+        return is_known and self._first().status not in _MAY_COME_LATE
 
     def _answer(self) -> ServerReply:
         passed_s = (perf_counter_ns() - self._asked_ns) / 1e9

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import stat
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -197,6 +198,25 @@ def test_a_late_answer_is_there_for_the_next(segment: Segment) -> None:
     assert "timeout" == pending.result().status
     server.answer(server.of("textDocument/definition")[0])
     assert pool.ask(question()).result().is_cached
+    kept = pool.kept(question())
+    assert kept is not None
+    assert not kept.is_cached
+    assert pool.kept(question(state="2")) is None
+    assert pool.kept(ServerQuestion("definition", "a.cob", 1, 1, "cobol")) is None
+
+
+def test_uses_are_not_asked_of_one_that_does_not_know_the_project(segment: Segment) -> None:
+    """It would list those it happens to have seen; definitions it knows."""
+    segment.install("clangd")
+    pool = segment.pool()
+    (segment.root / "a.c").write_text("int thing;\n")
+    asked = ServerQuestion("references", "a.c", 1, 5, "c", "thing", state="1")
+    reply = pool.ask(asked).result()
+    assert ("no_server", "clangd", "clangd does not know all files of the project") == (
+        *(reply.status, reply.server, reply.detail),
+    )
+    assert [] == segment.connections
+    assert pool.ask(replace(asked, method="definition")).result().is_answer
 
 
 def test_what_changed_is_announced_before_the_next_question(segment: Segment) -> None:

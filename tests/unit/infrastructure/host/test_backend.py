@@ -35,6 +35,11 @@ class ScriptedPool:
         self.asked: list[ServerQuestion] = []
         self.taken = {"small .": 10 * MIB, "large .": 10 * MIB}
         self.restarted: list[str] = []
+        self.status_at_deadline: Any = "answered"
+        self.late: ServerReply | None = None
+
+    def kept(self, _question: ServerQuestion) -> ServerReply | None:
+        return self.late
 
     def ask(self, question: ServerQuestion) -> ScriptedPool:
         self.asked.append(question)
@@ -42,7 +47,7 @@ class ScriptedPool:
 
     def result(self) -> ServerReply:
         self.may_answer.wait(10)
-        return ServerReply("scripted", "answered", hover=f"{len(self.asked)} asked")
+        return ServerReply("scripted", self.status_at_deadline, hover=f"{len(self.asked)} asked")
 
     def memory_bytes(self) -> dict[str, int]:
         return dict(self.taken)
@@ -116,12 +121,43 @@ def test_questions_wait_side_by_side(rig: Rig) -> None:
     link.close()
 
 
+@pytest.mark.parametrize("status", ["timeout", "not_ready"])
+def test_an_answer_that_came_after_the_deadline_counts_when_it_is_taken(rig: Rig, status: str) -> None:
+    """Whoever was busy meanwhile has it; `is_there` does not take the timeout for an answer."""
+    rig.pool.status_at_deadline = status
+    rig.pool.may_answer.set()
+    servers = RemoteServers(rig.path, 5_000)
+    question = ServerQuestion("references", "a.py", 1, 1, "python")
+    assert status == servers.ask(question).result().status
+    pending = servers.ask(question)
+    while not pending._link.is_there(pending._number):
+        select.select([], [], [], 0.01)
+    assert not pending.is_there()
+    rig.pool.late = ServerReply("scripted", "answered", hover="late")
+    assert "late" == pending.result().hover
+    assert pending.is_there()
+    servers.close()
+
+
+def test_an_answer_that_is_there_is_said_to_be(rig: Rig) -> None:
+    """Without waiting for one that is not."""
+    servers = RemoteServers(rig.path, 5_000)
+    pending = servers.ask(ServerQuestion("hover", "a.py", 1, 1, "python"))
+    assert not pending.is_there()
+    rig.pool.may_answer.set()
+    while not pending.is_there():
+        select.select([], [], [], 0.01)
+    assert "1 asked" == pending.result().hover
+    servers.close()
+
+
 def test_a_bad_request_is_answered(rig: Rig) -> None:
     """An unknown verb and a question that is none get an error, and the connection lives on."""
     link = BackendLink(rig.path)
     assert "no such verb" in link.call("dance", {}, wait_s=5)["error"]
     assert "error" in link.call("ask", {"question": {"method": "hover"}}, wait_s=5)
     assert "error" in link.call("ask", {}, wait_s=5)
+    assert "error" in link.call("kept", {}, wait_s=5)
     assert "scripted" == link.call("status", {}, wait_s=5)["servers"][0]["server"]
     link.close()
 
