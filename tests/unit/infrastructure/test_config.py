@@ -145,8 +145,8 @@ def test_a_file_that_cannot_be_read_is_refused(places: Places) -> None:
         ("[serach]\nlimit = 1\n", "_ctx/config.toml: [serach] is no section of ctx's; did you mean search?"),
         (
             "[zzz]\n",
-            "_ctx/config.toml: [zzz] is no section of ctx's; "
-            "known are daemon, get, index, lsp, map, search, telemetry, tokens",
+            "_ctx/config.toml: [zzz] is no section of ctx's; known are "
+            + ", ".join(sorted({setting.section for setting in SETTINGS})),
         ),
         ("search = 3\n", "_ctx/config.toml: [search] is no section of ctx's; did you mean search?"),
         ("[search]\nlimits = 1\n", "_ctx/config.toml: [search] limits is no setting of ctx's; did you mean limit?"),
