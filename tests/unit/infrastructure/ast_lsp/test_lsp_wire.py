@@ -30,6 +30,8 @@ def test_messages_survive_being_cut_anywhere(messages: list[dict[str, Any]], siz
     "noise",
     [
         b"hello from a plugin\n",
+        b"loading without a line end ... ",
+        b"Content-Length: 2\r\n\r\n{}more than it said",
         b"\r\n\r\n",
         b"Content-Length: nonsense\r\n\r\n",
         b"Content-Length: -5\r\n\r\n",
