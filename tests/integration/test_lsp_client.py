@@ -23,12 +23,15 @@ from tests.process_tree import PATIENCE_S, process_is_gone
 from ctx.domain.circuit_breaker import FAILURES_MAX, OPEN_FIRST_S, TIMEOUTS_MAX
 from ctx.domain.language_server import Cold, Failed, Ready, ServerPlace, ServerQuestion, ServerReply, Stopped, Warming
 from ctx.domain.server_backends import Backend
+from ctx.domain.source_files import SourceText, os_path_of
 from ctx.domain.symbol_answer import TREE_SITTER
 from ctx.infrastructure.ast_lsp.asked_servers import AskedServers
 from ctx.infrastructure.ast_lsp.lsp_client import LATE_LIMIT_S, OPEN_DOCUMENTS_MAX, PLACES_MAX, LSPClient
 from ctx.infrastructure.ast_lsp.server_discovery import FoundServer
 from ctx.infrastructure.clock import SystemClock
 from ctx.infrastructure.event_log import read_events
+from ctx.infrastructure.file_system import FileSystemAdapter
+from ctx.infrastructure.null_telemetry import NullTelemetry
 from ctx.infrastructure.telemetry import Telemetry
 
 if TYPE_CHECKING:
@@ -45,6 +48,11 @@ TARGET_USE = ("a.py", 3, 1, "target")
 TARGET = ServerPlace("b.py", 1, 5, is_inside=True)
 OTHER_USE = ("b.py", 2, 12, "other")
 OTHER = ServerPlace("b.py", 5, 5, is_inside=True)
+
+
+def at(line: int, character: int) -> dict[str, Any]:
+    """Return the range of a name at a place, as the protocol counts."""
+    return {"start": {"line": line, "character": character}, "end": {"line": line, "character": character + 6}}
 
 
 class SteppedClock(SystemClock):
@@ -82,6 +90,7 @@ class Bench:
         self.clock = SteppedClock()
         self.telemetry = Telemetry(self.segment, clock=self.clock)
         self.late: list[ServerReply] = []
+        self._files = FileSystemAdapter(str(self.segment), telemetry=NullTelemetry())
         row = Backend("scripted", (self.server.command,), ("python",), 1, 1, **(backend or {}))
         self.client = LSPClient(
             FoundServer(row, command or self.server.command, "configured", root or str(self.segment), "", "", {}),
@@ -101,10 +110,8 @@ class Bench:
         path.write_bytes(text.encode())
 
     def _text(self, path: str) -> str | None:
-        try:
-            return (self.segment / path).read_bytes().decode()
-        except OSError:
-            return None
+        found = self._files.read_source(os_path_of(path))
+        return found.text if isinstance(found, SourceText) else None
 
     def ask(self, question: ServerQuestion) -> Any:
         """Hand a question to the client: what `AskedServers` asks."""
@@ -199,11 +206,6 @@ def _descriptors() -> int:
     return len(os.listdir("/proc/self/fd"))
 
 
-def at(line: int, character: int) -> dict[str, Any]:
-    """Return the range of a name at a place, as the protocol counts."""
-    return {"start": {"line": line, "character": character}, "end": {"line": line, "character": character + 6}}
-
-
 # ---------------------------------------------------------------------- a decent server
 
 
@@ -287,6 +289,7 @@ def test_nothing_is_an_answer_of_a_ready_server(bench: Callable[..., Bench], not
         {"uri": "file:///x", "range": {"start": {"line": "1", "character": 0}}},
         {"uri": "file:///x", "range": {"start": {"line": -1, "character": 0}}},
         {"targetUri": "file:///x"},
+        {"targetUri": [], "uri": "file:///x", "range": at(0, 0)},
     ],
 )
 def test_result_that_is_none_points_nowhere(bench: Callable[..., Bench], nonsense: Any) -> None:
@@ -308,6 +311,53 @@ def test_places_outside_the_segment_are_told_as_such(bench: Callable[..., Bench]
         ServerPlace("jdt://contents/X.class", 3, 4, is_inside=False),
     )
     assert expected == world.reply(*TARGET_USE).places
+
+
+_ODD_URIS = [
+    "",
+    "file:",
+    "file://",
+    "file:///",
+    "file:///%zz%",
+    "file:///a%00b",
+    "file:///" + "a/" * 5000,
+    "file://host/share/x.py",
+    "file:///dev/zero",
+    "FILE:///proc/self/environ",
+    "untitled:Untitled-1",
+    "not a URI at all",
+]
+
+
+@pytest.mark.parametrize("uri", _ODD_URIS)
+def test_odd_uris_disturb_nothing(bench: Callable[..., Bench], uri: str) -> None:
+    """Whatever a server points to, the question is answered, and the next one too."""
+    odd = act.answer({"uri": uri, "range": at(0, 0)})
+    world = bench(Scenario({DEFINITION: [[act.resolve()], [odd], [act.resolve()]]}))
+    world.warm()
+    reply = world.reply(*OTHER_USE)
+    assert "answered" == reply.status
+    assert [False] * len(reply.places) == [place.is_inside for place in reply.places]
+    assert (OTHER,) == world.reply(*OTHER_USE).places
+    assert 1 == len(world.server.events("spawn"))
+
+
+@pytest.mark.parametrize("is_inside", [True, False])
+def test_place_in_a_pipe_is_not_waited_for(bench: Callable[..., Bench], tmp_path: Path, is_inside: bool) -> None:
+    """A file that would never come to an end is not read: its line is the server's word."""
+
+    def life(segment: Path) -> Scenario:
+        path = (segment if is_inside else tmp_path) / "pipe"
+        segment.mkdir(exist_ok=True, parents=True)
+        os.mkfifo(path)
+        turns = [[act.resolve()], [act.answer({"uri": path.as_uri(), "range": at(6, 2)})], [act.resolve()]]
+        return Scenario({DEFINITION: turns})
+
+    world = bench(life)
+    world.warm()
+    reply = world.reply(*OTHER_USE)
+    assert [(7, 3, is_inside)] == [(place.line, place.column, place.is_inside) for place in reply.places]
+    assert (OTHER,) == world.reply(*OTHER_USE).places
 
 
 def test_references_and_hover_are_asked_with_their_words(bench: Callable[..., Bench]) -> None:
@@ -658,6 +708,10 @@ def test_everything_a_server_asks_is_answered(bench: Callable[..., Bench]) -> No
         act.ask("workspace/configuration", {}),
         act.register("workspace/didChangeWatchedFiles"),
         act.ask("client/unregisterCapability", {"unregisterations": [{"id": "none", "method": "x"}, 7]}),
+        act.ask("client/registerCapability", {"registrations": 7}),
+        act.ask("client/registerCapability", {"registrations": [{"id": [1], "method": {}}, [], None]}),
+        act.ask("client/unregisterCapability", {"unregisterations": "all"}),
+        act.ask("client/unregisterCapability", [1, 2]),
         act.ask("window/workDoneProgress/create", {"token": 1}),
         act.ask("workspace/workspaceFolders"),
         act.ask("window/showMessageRequest", {"type": 1, "message": "?", "actions": [{"title": "Yes"}]}),
@@ -675,9 +729,7 @@ def test_everything_a_server_asks_is_answered(bench: Callable[..., Bench]) -> No
         [{"c": 1}, settings, None, settings, settings],
         [],
         [],
-        None,
-        None,
-        None,
+        *[None] * 7,
         [folder],
         None,
         {"success": False},
@@ -702,7 +754,23 @@ _IN_TIME = {
     "another jsonrpc": [act.resolve(extra={"jsonrpc": "1.0"})],
     "unknown id": [act.answer(None, extra={"id": 10**9}), act.answer(None, extra={"id": "x"})],
     "strange ids": [act.answer(None, extra={"id": strange}) for strange in (None, [], {}, 1.5, True, -1)],
-    "unknown notification": [act.notify("scripted/news", {"x": [1]}), act.notify("$/progress", 7)],
+    "unknown notification": [act.notify("scripted/news", {"x": [1]}), act.notify("window/logMessage", 7)],
+    "odd progress": [
+        act.notify("$/progress", odd)
+        for odd in (
+            7,
+            None,
+            [],
+            {},
+            {"token": [1], "value": {"kind": "begin"}},
+            {"token": {}, "value": 7},
+            {"token": 1},
+        )
+    ],
+    "odd diagnostics": [
+        act.notify("textDocument/publishDiagnostics", {"uri": "file:///a%00b", "diagnostics": odd})
+        for odd in (None, 7, "text", [7, None, {"message": 7}, {"message": "\\ud800"}])
+    ],
     "odd notifications": [act.notify("textDocument/publishDiagnostics", odd) for odd in (None, [], 7, {}, {"uri": 7})],
     "odd requests": [act.send({"id": "q", "method": "workspace/configuration", "params": [7]})],
     "method is no text": [act.send({"jsonrpc": "2.0", "method": 7, "params": {}})],
@@ -795,9 +863,9 @@ def test_length_that_is_too_large_swallows_what_follows(bench: Callable[..., Ben
     assert (OTHER,) == world.reply(*OTHER_USE).places
 
 
-@pytest.mark.parametrize("size_bytes", [50_000_000])
-def test_answer_of_fifty_megabytes_is_taken(bench: Callable[..., Bench], size_bytes: int) -> None:
+def test_answer_of_fifty_megabytes_is_taken(bench: Callable[..., Bench]) -> None:
     """A hover comes whole; of a list of places as many as anybody can look at."""
+    size_bytes = 50_000_000
 
     def life(segment: Path) -> Scenario:
         found = [{"uri": (segment / "b.py").as_uri(), "range": at(0, 4)}]
@@ -857,7 +925,7 @@ def test_passing_errors_are_asked_again(bench: Callable[..., Bench], code: int) 
     assert {"spawn": 1, "ready": 1, "request": 2} == world.counters()
 
 
-@pytest.mark.parametrize("code", [act.REQUEST_FAILED, act.INTERNAL_ERROR, -32601, 7, "x", None])
+@pytest.mark.parametrize("code", [act.REQUEST_FAILED, act.INTERNAL_ERROR, -32601, 7, "x", None, [], {}])
 @pytest.mark.parametrize("is_ready", [True, False])
 def test_error_is_told_at_once(bench: Callable[..., Bench], code: Any, is_ready: bool) -> None:
     """An error ends the question, not the server."""
@@ -893,7 +961,7 @@ def test_refusal_to_initialize_ends_the_server(bench: Callable[..., Bench], answ
     assert ["initialize"] == world.server.methods()
 
 
-@pytest.mark.parametrize("capabilities", [{"positionEncoding": "utf-7"}, {"positionEncoding": 8}])
+@pytest.mark.parametrize("capabilities", [{"positionEncoding": odd} for odd in ("utf-7", 8, None, ["utf-8"], {})])
 def test_odd_capabilities_are_passed_over(bench: Callable[..., Bench], capabilities: dict[str, Any]) -> None:
     """An encoding that there is not is none: utf-16."""
     world = bench(Scenario(capabilities=capabilities))
@@ -1102,7 +1170,8 @@ def test_server_path_may_hold_spaces(bench: Callable[..., Bench], tmp_path: Path
     scenario = world.server.command[-1]
     other = bench(command=(*world.server.command[:3], str(folder / "my server.py"), scenario))
     assert (TARGET,) == other.reply(*TARGET_USE).places
-    assert [] == world.server.pids() or other.client.stop() is None
+    assert [other.client.process_id] == [event["pid"] for event in world.server.events("spawn")]
+    other.client.stop()
 
 
 def test_two_roots_are_two_servers(bench: Callable[..., Bench]) -> None:

@@ -30,6 +30,7 @@ from ...domain.language_server import (
 )
 from ...domain.source_files import display_path, os_path_of
 from ...domain.text_positions import DEFAULT_ENCODING, from_server, line_at, to_server
+from ..regular_file import open_regular
 from .lsp_process import start_server
 
 if TYPE_CHECKING:
@@ -342,7 +343,7 @@ class LSPClient:
         capabilities = result.get("capabilities")
         life.capabilities = capabilities if isinstance(capabilities, dict) else {}
         said = life.capabilities.get("positionEncoding")
-        if said in {"utf-8", "utf-16", "utf-32"}:
+        if said in ("utf-8", "utf-16", "utf-32"):  # no set: what a server says may be a list
             life.encoding = said
         self._state = Warming(life.started_ns, is_initialized=True)
         self._notify(life, "initialized", {})
@@ -416,7 +417,7 @@ class LSPClient:
         error = message.get("error")
         if isinstance(error, dict):
             code = error.get("code")
-            if code in {_CONTENT_MODIFIED, _SERVER_CANCELLED} and self._is_wanted(ask):
+            if code in (_CONTENT_MODIFIED, _SERVER_CANCELLED) and self._is_wanted(ask):
                 self._retry_later(ask)
             elif code != _REQUEST_CANCELLED or ask.reply is None:
                 self._breaker.record_success()  # it lives and talks
@@ -645,7 +646,8 @@ class LSPClient:
             answer["result"] = [self._folder()]
         elif method in {"client/registerCapability", "client/unregisterCapability"}:
             answer["result"] = None
-            for one in parameters.get("registrations") or parameters.get("unregisterations") or ():
+            rows = parameters.get("registrations") or parameters.get("unregisterations")
+            for one in rows if isinstance(rows, list) else ():
                 if isinstance(one, dict) and method == "client/registerCapability":
                     self._registrations[str(one.get("id"))] = str(one.get("method"))
                 elif isinstance(one, dict):
@@ -806,6 +808,8 @@ class LSPClient:
         if not uri.lower().startswith(SCHEME):
             return uri, False
         path = os.path.normpath(path_of_uri(uri))
+        if b"\0" in path:  # no file has such a name, and the system's calls do not even ask
+            return uri, False
         for one in (path, os.path.realpath(path)):
             if one.startswith(self._segment.rstrip(b"/") + b"/"):
                 return display_path(one[len(self._segment.rstrip(b"/")) + 1 :]), True
@@ -834,10 +838,14 @@ class LSPClient:
     def _text_at(self, path: str, *, is_inside: bool) -> str:
         if is_inside:
             return self._read_text(path) or ""
+        if not os.path.isabs(path):
+            return ""  # no file's URI
         try:
-            with open(path, encoding="utf-8", errors="replace", newline="") as file:
+            # A regular file, behind whatever links: a pipe would be waited for, with everybody who asks.
+            fd = open_regular(os.path.realpath(path), os.O_RDONLY)
+            with open(fd, encoding="utf-8", errors="replace", newline="") as file:
                 return file.read(16 << 20)
-        except (OSError, ValueError):
+        except OSError:
             return ""
 
 
