@@ -18,25 +18,24 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from ...domain.circuit_breaker import CircuitBreaker
-from ...domain.file_uris import SCHEME, path_of_uri, uri_of_path
+from ...domain.file_uris import uri_of_path
 from ...domain.language_server import (
     Cold,
     Failed,
     Ready,
-    ServerPlace,
     ServerReply,
     Stopped,
     Warming,
 )
 from ...domain.source_files import display_path, os_path_of
-from ...domain.text_positions import DEFAULT_ENCODING, from_server, line_at, to_server
-from ..regular_file import open_regular
+from ...domain.text_positions import DEFAULT_ENCODING, to_server
+from .lsp_answers import PlaceReader, client_capabilities, hover_text, setting_of
 from .lsp_process import start_server
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    from ...domain.language_server import FallbackReason, ReadyVia, ServerQuestion, ServerState
+    from ...domain.language_server import FallbackReason, ReadyVia, ServerPlace, ServerQuestion, ServerState
     from ...domain.ports import Clock, TelemetryPort
     from ...domain.text_positions import PositionEncoding
     from .lsp_process import Connection, Listener, ProcessEnd
@@ -59,7 +58,6 @@ PROGRESS_LIMIT_S = 120.0
 STOP_PATIENCE_S = 1.0
 """For each step of the way out: the answer to `shutdown`, the exit."""
 OPEN_DOCUMENTS_MAX = 32
-PLACES_MAX = 10_000
 
 _METHODS = {
     "definition": "textDocument/definition",
@@ -150,6 +148,7 @@ class LSPClient:
         self._telemetry = telemetry
         self._clock = clock
         self._read_text = read_text
+        self._reader = PlaceReader(self._segment, read_text)
         self._deadline_ms = deadline_ms
         self._keeps_late = keeps_late
         self._initialize_limit_ns = int(initialize_limit_s * 1e9)
@@ -293,7 +292,7 @@ class LSPClient:
             "rootUri": root,
             "rootPath": self.server.root,
             "workspaceFolders": [self._folder()],
-            "capabilities": _capabilities(pulls_diagnostics=self.server.backend.pulls_diagnostics),
+            "capabilities": client_capabilities(pulls_diagnostics=self.server.backend.pulls_diagnostics),
         }
         options = dict(self.server.backend.initialization_options)
         if options:
@@ -464,7 +463,7 @@ class LSPClient:
         question = ask.question
         hover, found = "", []
         if question.method == "hover":
-            hover = _hover_text(result)
+            hover = hover_text(result)
         else:
             found = self._places(life, result, {question.path: ask.text})
         right = not question.name or any(question.name in text for _place, text in found)
@@ -641,7 +640,7 @@ class LSPClient:
         if method == "workspace/configuration":
             settings = self.server.backend.settings(self.server.interpreter)
             items = parameters.get("items")
-            answer["result"] = [_setting(settings, item) for item in items] if isinstance(items, list) else []
+            answer["result"] = [setting_of(settings, item) for item in items] if isinstance(items, list) else []
         elif method == "workspace/workspaceFolders":
             answer["result"] = [self._folder()]
         elif method in {"client/registerCapability", "client/unregisterCapability"}:
@@ -801,52 +800,12 @@ class LSPClient:
 
     def _shown(self, uri: Any) -> str:
         """Return a URI's path as the rest of ctx prints it."""
-        path, _is_inside = self._placed(uri) if isinstance(uri, str) else ("", False)
-        return path
+        return self._reader.placed(uri)[0] if isinstance(uri, str) else ""
 
-    def _placed(self, uri: str) -> tuple[str, bool]:
-        if not uri.lower().startswith(SCHEME):
-            return uri, False
-        path = os.path.normpath(path_of_uri(uri))
-        if b"\0" in path:  # no file has such a name, and the system's calls do not even ask
-            return uri, False
-        for one in (path, os.path.realpath(path)):
-            if one.startswith(self._segment.rstrip(b"/") + b"/"):
-                return display_path(one[len(self._segment.rstrip(b"/")) + 1 :]), True
-        return os.fsdecode(path), False
-
-    def _places(self, life: _Life, result: Any, texts: dict[str, str]) -> list[tuple[ServerPlace, str]]:
-        """Return what an answer points to with the text of the line there; `texts` are those already known, by path."""
-        rows = result if isinstance(result, list) else [result] if isinstance(result, dict) else []
-        found: list[tuple[ServerPlace, str]] = []
-        for row in rows[:PLACES_MAX]:
-            place = _location(row)
-            if place is None:
-                continue
-            uri, line, character = place
-            path, is_inside = self._placed(uri)
-            if path not in texts:
-                document = life.documents.get(uri)
-                text = document.text if document is not None else self._text_at(path, is_inside=is_inside)
-                texts[path] = text
-            own_line, column = from_server(texts[path], line, character, life.encoding)
-            if not texts[path]:  # not to be read: the server's own counting is the best there is
-                own_line, column = line + 1, character + 1
-            found.append((ServerPlace(path, own_line, column, is_inside), line_at(texts[path], own_line)))
-        return found
-
-    def _text_at(self, path: str, *, is_inside: bool) -> str:
-        if is_inside:
-            return self._read_text(path) or ""
-        if not os.path.isabs(path):
-            return ""  # no file's URI
-        try:
-            # A regular file, behind whatever links: a pipe would be waited for, with everybody who asks.
-            fd = open_regular(os.path.realpath(path), os.O_RDONLY)
-            with open(fd, encoding="utf-8", errors="replace", newline="") as file:
-                return file.read(16 << 20)
-        except OSError:
-            return ""
+    def _places(self, life: _Life, result: Any, texts: Mapping[str, str]) -> list[tuple[ServerPlace, str]]:
+        """Return what an answer points to with the text of the line there; `texts` are known ones, by path."""
+        opened = {self._reader.placed(uri)[0]: document.text for uri, document in life.documents.items()}
+        return self._reader.places(result, life.encoding, {**opened, **texts})
 
 
 def _is_same(one: _Ask, other: _Ask) -> bool:
@@ -871,59 +830,3 @@ class _Events:
 
     def on_end(self, end: ProcessEnd) -> None:
         self._client.on_end(self._start, end)
-
-
-def _capabilities(*, pulls_diagnostics: bool) -> dict[str, Any]:
-    """Return what we can. Where diagnostics can be pulled, pyright and ty publish none: declared where it is needed."""
-    text_document: dict[str, Any] = {
-        "synchronization": {"didSave": True},
-        "definition": {"linkSupport": True},
-        "references": {},
-        "hover": {"contentFormat": ["plaintext", "markdown"]},
-        "publishDiagnostics": {"versionSupport": True},
-    }
-    if pulls_diagnostics:
-        text_document["diagnostic"] = {"dynamicRegistration": True}
-    return {
-        "general": {"positionEncodings": ["utf-32", "utf-8", "utf-16"]},
-        "window": {"workDoneProgress": True},
-        "workspace": {
-            "configuration": True,
-            "workspaceFolders": True,
-            "didChangeConfiguration": {"dynamicRegistration": True},
-            "didChangeWatchedFiles": {"dynamicRegistration": True},
-        },
-        "textDocument": text_document,
-    }
-
-
-def _setting(settings: Mapping[str, Any], item: Any) -> Any:
-    """Return the part of the settings that a section names; None for one that there is not."""
-    section = item.get("section") if isinstance(item, dict) else None
-    found: Any = settings
-    for part in section.split(".") if isinstance(section, str) and section else ():
-        found = found.get(part) if isinstance(found, dict) else None
-    return found
-
-
-def _location(row: Any) -> tuple[str, int, int] | None:
-    """Return (URI, line, character) of a Location or a LocationLink; None for what is neither."""
-    if not isinstance(row, dict):
-        return None
-    uri = row.get("targetUri", row.get("uri"))
-    span = row.get("targetSelectionRange", row.get("targetRange")) if "targetUri" in row else row.get("range")
-    start = span.get("start") if isinstance(span, dict) else None
-    if not isinstance(uri, str) or not isinstance(start, dict):
-        return None
-    line, character = start.get("line"), start.get("character")
-    if not isinstance(line, int) or not isinstance(character, int) or line < 0 or character < 0:
-        return None
-    return uri, line, character
-
-
-def _hover_text(result: Any) -> str:
-    """Return what a hover says, as the server wrote it: a text, marked or not, or several."""
-    contents = result.get("contents") if isinstance(result, dict) else None
-    parts = contents if isinstance(contents, list) else [contents]
-    texts = [part if isinstance(part, str) else part.get("value", "") for part in parts if isinstance(part, str | dict)]
-    return "\n\n".join(text for text in texts if isinstance(text, str) and text.strip())

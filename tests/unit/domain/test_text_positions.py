@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ctx.domain.text_positions import PositionEncoding, column_at, from_server, line_at, to_server, units_before
+from ctx.domain.text_positions import PositionEncoding, TextLines, column_at, to_server, units_before
 
 ENCODINGS: tuple[PositionEncoding, ...] = ("utf-8", "utf-16", "utf-32")
 ASTRAL = "\U0001d4b3"
@@ -46,7 +46,7 @@ def test_places_come_back(text: str, encoding: PositionEncoding, line: int, colu
     line = min(line, len(lines))
     own = lines[line - 1].removesuffix("\r")
     column = min(column, len(own) + 1)
-    assert (line, column) == from_server(text, *to_server(text, line, column, encoding), encoding)
+    assert (line, column) == TextLines(text).from_server(*to_server(text, line, column, encoding), encoding)
 
 
 @given(TEXTS, st.integers(1, 12), st.integers(1, 12))
@@ -73,21 +73,21 @@ def test_a_place_past_the_end_is_the_end(line: int, column: int, expected: tuple
 )
 def test_a_server_that_points_outside_is_moved_in(line: int, character: int, expected: tuple[int, int]) -> None:
     """It may have read another state of the file."""
-    assert expected == from_server("a\r\nbc\r\n", line, character, "utf-8")
-    assert expected == from_server("a\nbc\n", line, character, "utf-8")
+    assert expected == TextLines("a\r\nbc\r\n").from_server(line, character, "utf-8")
+    assert expected == TextLines("a\nbc\n").from_server(line, character, "utf-8")
 
 
 def test_a_lone_return_ends_a_line_for_the_server_alone() -> None:
     """ctx shows such a text as one line, as `grep -n` does."""
     text = "one\rtwo\nthree"
     assert (1, 1) == to_server(text, 1, 6, "utf-16")
-    assert (1, 6) == from_server(text, 1, 1, "utf-16")
+    assert (1, 6) == TextLines(text).from_server(1, 1, "utf-16")
     assert (2, 0) == to_server(text, 2, 1, "utf-16")
-    assert (2, 1) == from_server(text, 2, 0, "utf-16")
-    assert (2, 6) == from_server(text, 99, 99, "utf-16")
+    assert (2, 1) == TextLines(text).from_server(2, 0, "utf-16")
+    assert (2, 6) == TextLines(text).from_server(99, 99, "utf-16")
 
 
 @pytest.mark.parametrize(("line", "expected"), [(1, "a"), (2, "b"), (3, ""), (4, ""), (0, ""), (-1, "")])
 def test_a_line_without_its_end(line: int, expected: str) -> None:
     """And nothing for one that is not there."""
-    assert expected == line_at("a\r\nb\n", line)
+    assert expected == TextLines("a\r\nb\n").line(line)
