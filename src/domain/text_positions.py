@@ -8,7 +8,6 @@ units of the negotiated encoding (LSP 3.17, `PositionEncodingKind`). This is the
 from __future__ import annotations
 
 import re
-from bisect import bisect_right
 from typing import Literal
 
 PositionEncoding = Literal["utf-8", "utf-16", "utf-32"]
@@ -16,7 +15,6 @@ DEFAULT_ENCODING: PositionEncoding = "utf-16"
 """What a server speaks that does not say."""
 
 _LINE_END = re.compile(r"\r\n|\r|\n")
-_OWN_LINE_END = re.compile(r"\n")
 _ASTRAL = 0x10000
 
 
@@ -74,34 +72,19 @@ class TextLines:
         """Return a 1-based line as ctx counts them, without its end; "" for one outside the text."""
         return self._lines[line - 1].removesuffix("\r") if 1 <= line <= len(self._lines) else ""
 
-    class TextLines:
-    """A text whose places are asked for more than once: where its lines begin is found out once.
-
-    An answer points to thousands of places in one long file; counting its lines anew for each would take minutes.
-    """
-
-    def __init__(self, text: str) -> None:
-        self.text = text
-        self._starts = [0, *(match.end() for match in _OWN_LINE_END.finditer(text))]
-        self._server_starts = self._starts
-        if _has_lone_returns(text):
-            self._server_starts = [0, *(match.end() for match in _LINE_END.finditer(text))]
-
     def from_server(self, line: int, character: int, encoding: PositionEncoding) -> tuple[int, int]:
         """Return the (line, column) of a server's place, moved back into the text where it lies outside."""
-        start = self._server_starts[min(max(line, 0), len(self._server_starts) - 1)]
-        match = _LINE_END.search(self.text, start)
-        own = self.text[start : match.start() if match else len(self.text)]
+        if not self._has_lone_returns:
+            own_line = min(max(line, 0), len(self._lines) - 1) + 1
+            return own_line, column_at(self.line(own_line), character, encoding)
+        text = self._text
+        starts = [0, *(match.end() for match in _LINE_END.finditer(text))]
+        start = starts[min(max(line, 0), len(starts) - 1)]
+        match = _LINE_END.search(text, start)
+        own = text[start : match.start() if match else len(text)]
         offset = start + column_at(own, character, encoding) - 1
-        own_line = bisect_right(self._starts, offset)
-        return own_line, offset - self._starts[own_line - 1] + 1
-
-    def line(self, line: int) -> str:
-        """Return a 1-based line as ctx counts them, without its end; "" for one outside the text."""
-        if not 1 <= line <= len(self._starts):
-            return ""
-        end = self._starts[line] - 1 if line < len(self._starts) else len(self.text)
-        return self.text[self._starts[line - 1] : end].removesuffix("\r")
+        line_start = text.rfind("\n", 0, offset) + 1
+        return text.count("\n", 0, offset) + 1, offset - line_start + 1
 
 
 def _start_of_line(text: str, line: int) -> int:
