@@ -26,7 +26,8 @@ from ctx.domain.server_backends import Backend
 from ctx.domain.source_files import SourceText, os_path_of
 from ctx.domain.symbol_answer import TREE_SITTER
 from ctx.infrastructure.ast_lsp.asked_servers import AskedServers
-from ctx.infrastructure.ast_lsp.lsp_client import LATE_LIMIT_S, OPEN_DOCUMENTS_MAX, PLACES_MAX, LSPClient
+from ctx.infrastructure.ast_lsp.lsp_answers import PLACES_MAX
+from ctx.infrastructure.ast_lsp.lsp_client import LATE_LIMIT_S, OPEN_DOCUMENTS_MAX, LSPClient
 from ctx.infrastructure.ast_lsp.server_discovery import FoundServer
 from ctx.infrastructure.clock import SystemClock
 from ctx.infrastructure.event_log import read_events
@@ -882,6 +883,21 @@ def test_answer_of_fifty_megabytes_is_taken(bench: Callable[..., Bench]) -> None
     assert size_bytes <= len(world.reply(*TARGET_USE, method="hover").hover)
     assert (TARGET,) == world.reply(*TARGET_USE, method="references").places
     assert (TARGET,) == world.reply(*TARGET_USE).places
+
+
+def test_many_places_in_a_long_file_are_counted_once(bench: Callable[..., Bench]) -> None:
+    """9,000 uses in 100,000 lines: counting lines anew for each would take minutes, while everybody waits."""
+
+    def life(segment: Path) -> Scenario:
+        found = [{"uri": (segment / "long.py").as_uri(), "range": at(90_000 + number, 4)} for number in range(9_000)]
+        return Scenario({DID_OPEN: [[act.diagnostics()]], REFERENCES: [[act.answer(found)]]})
+
+    world = bench(life)
+    world.write("long.py", "value = 1\n" * 100_000)
+    reply = world.reply(*TARGET_USE, method="references")
+    expected = [ServerPlace("long.py", 90_001 + number, 5, is_inside=True) for number in range(9_000)]
+    assert expected == list(reply.places)
+    assert reply.elapsed_ns < 10_000_000_000  # 0.1 s, or minutes
 
 
 def test_places_have_a_limit(bench: Callable[..., Bench]) -> None:
