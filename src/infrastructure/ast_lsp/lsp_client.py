@@ -58,6 +58,8 @@ PROGRESS_LIMIT_S = 120.0
 STOP_PATIENCE_S = 1.0
 """For each step of the way out: the answer to `shutdown`, the exit."""
 OPEN_DOCUMENTS_MAX = 32
+DIAGNOSES_TOLD_MAX = 2000
+"""Events of one life of a server."""
 
 _METHODS = {
     "definition": "textDocument/definition",
@@ -117,6 +119,8 @@ class _Life:
     pulled: bool = False
     ready_at_ns: int | None = None
     has_diagnosed: bool = False
+    diagnosed: dict[str, tuple[int, str]] = field(default_factory=dict)
+    diagnoses_told: int = 0
     progress: dict[str, int] = field(default_factory=dict)
 
 
@@ -412,9 +416,9 @@ class LSPClient:
         ask.request_id = self._request(life, _METHODS[ask.question.method], parameters, ask)
 
     def _answered(self, life: _Life, ask: _Ask, message: dict[str, Any]) -> None:
-        ask.request_id = None
         error = message.get("error")
         if isinstance(error, dict):
+            ask.request_id = None
             code = error.get("code")
             if code in (_CONTENT_MODIFIED, _SERVER_CANCELLED) and self._is_wanted(ask):
                 self._retry_later(ask)
@@ -424,6 +428,7 @@ class LSPClient:
                 self._settle(ask, "error", detail=f"{self.name} answered with an error: {detail}")
             return
         reply = self._reply_of(life, ask, message.get("result"))
+        ask.request_id = None
         if ask.question.method == "definition" and self._is_right(ask, reply):
             self._become_ready(life, "definition", ask.question.path, answered=ask)
         if not isinstance(self._state, Ready) or (ask.question.method == "references" and not self._is_settled(life)):
@@ -680,7 +685,7 @@ class LSPClient:
             self._ask_again("references")
 
     def _diagnosed(self, life: _Life, uri: Any, found: Any) -> None:
-        self._tell_diagnostics(uri, found)
+        self._tell_diagnostics(life, uri, found)
         self._become_ready(life, "diagnostics", self._shown(uri))
         if not life.has_diagnosed:
             life.has_diagnosed = True
@@ -692,15 +697,20 @@ class LSPClient:
             if ask.request_id is None and self._is_wanted(ask) and method in {"", ask.question.method}:
                 self._put(ask)
 
-    def _tell_diagnostics(self, uri: Any, found: Any) -> None:
+    def _tell_diagnostics(self, life: _Life, uri: Any, found: Any) -> None:
         import hashlib
 
         rows = found if isinstance(found, list) else []
         texts = "\n".join(str(row.get("message", "")) for row in rows if isinstance(row, dict))
         digest = hashlib.sha256(texts.encode("utf-8", "replace")).hexdigest()[:12]
+        path = self._shown(uri)
+        if life.diagnosed.get(path) == (len(rows), digest) or life.diagnoses_told >= DIAGNOSES_TOLD_MAX:
+            return  # servers say the same again and again; a record of that would push out all others
+        life.diagnosed[path] = len(rows), digest
+        life.diagnoses_told += 1
         self._telemetry.event(
             "lsp.diagnostics",
-            {"server": self.name, "file": self._shown(uri)},
+            {"server": self.name, "file": path},
             {"diag_count": len(rows)},
             0,
             snippet_hash=f"sha256:{digest}",
@@ -805,7 +815,12 @@ class LSPClient:
     def _places(self, life: _Life, result: Any, texts: Mapping[str, str]) -> list[tuple[ServerPlace, str]]:
         """Return what an answer points to with the text of the line there; `texts` are known ones, by path."""
         opened = {self._reader.placed(uri)[0]: document.text for uri, document in life.documents.items()}
-        return self._reader.places(result, life.encoding, {**opened, **texts})
+        # Without the lock: files are read, thousands of them for some answers, and others have deadlines meanwhile.
+        self._changed.release()
+        try:
+            return self._reader.places(result, life.encoding, {**opened, **texts})
+        finally:
+            self._changed.acquire()
 
 
 def _is_same(one: _Ask, other: _Ask) -> bool:

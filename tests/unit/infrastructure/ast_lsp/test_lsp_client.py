@@ -11,6 +11,7 @@ from ctx.domain.circuit_breaker import OPEN_FIRST_S, TIMEOUTS_MAX
 from ctx.domain.language_server import Cold, Failed, Ready, ServerPlace, ServerQuestion, ServerReply, Stopped, Warming
 from ctx.domain.server_backends import Backend
 from ctx.infrastructure.ast_lsp.lsp_client import (
+    DIAGNOSES_TOLD_MAX,
     LATE_LIMIT_S,
     OPEN_DOCUMENTS_MAX,
     SETTLED_AFTER_S,
@@ -234,6 +235,21 @@ def test_diagnostics_make_it_ready_and_what_it_said_before_is_asked_again() -> N
     assert "secret" not in str(told)
     assert told.extra["snippet_hash"].startswith("sha256:")
     assert 19 == len(told.extra["snippet_hash"])
+
+
+def test_diagnostics_are_told_when_they_change() -> None:
+    """A server that floods them, the same or others, does not push everything else out of the record."""
+    bench = Bench()
+    bench.make_ready()
+    for _ in range(5):
+        bench.diagnose("/seg/b.py", "one")
+    bench.diagnose("/seg/b.py", "two")
+    assert [("a.py", 0), ("b.py", 1), ("b.py", 1)] == [
+        (event.args["file"], event.result["diag_count"]) for event in bench.telemetry.named("lsp.diagnostics")
+    ]
+    for number in range(2 * DIAGNOSES_TOLD_MAX):
+        bench.diagnose("/seg/b.py", str(number))
+    assert DIAGNOSES_TOLD_MAX == len(bench.telemetry.named("lsp.diagnostics"))
 
 
 def test_a_pulled_diagnostic_makes_it_ready() -> None:
