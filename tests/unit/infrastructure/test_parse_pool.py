@@ -12,7 +12,7 @@ import pytest
 from ctx.domain.errors import CtxError
 from ctx.domain.index_records import FileRecord
 from ctx.infrastructure.file_indexer import FileIndexer
-from ctx.infrastructure.file_system import FileSystemAdapter
+from ctx.infrastructure.file_system import MAX_FILE_BYTES, FileSystemAdapter
 from ctx.infrastructure.null_telemetry import NullTelemetry
 from ctx.infrastructure.parse_pool import (
     ONE_PROCESS_BYTES_MAX,
@@ -93,12 +93,16 @@ class Workers:
         self._script = folder / "worker.py"
         self._script.write_text(_SCRIPT)
 
-    def pool(self, behaviour: str = "", *, workers: int = 2, file_limit_s: float = 30.0) -> ParsePool:
+    def pool(
+        self, behaviour: str = "", *, workers: int = 2, file_limit_s: float = 30.0, max_file_bytes: int = 32 << 20
+    ) -> ParsePool:
+        """Return a pool whose workers may have gigabytes: they begin with the peak of the process of all these tests."""
         return ParsePool(
             ScriptedIndexer,  # type: ignore[arg-type]  # as far as the pool needs one
             [str(self._log), behaviour],
             workers=workers,
             file_limit_s=file_limit_s,
+            max_file_bytes=max_file_bytes,
             worker_command=[sys.executable, "-I", "-S", str(self._script)],
         )
 
@@ -173,7 +177,9 @@ def test_beside_other_threads_a_new_process_takes_the_place_of_a_copy(workers: W
 def test_a_copy_that_fails_costs_the_file_it_was_at(workers: Workers) -> None:
     """An error is named by its last line, memory that Python is refused by the limit; the other files are indexed."""
     few = [(b"raises.py", 9_000), (b"greedy.py", 8_000), (b"good.py", 7_000)]
-    found = {record.path: (record.status, record.reason) for record in workers.pool().index(few)}
+    found = {
+        record.path: (record.status, record.reason) for record in workers.pool(max_file_bytes=MAX_FILE_BYTES).index(few)
+    }
     crashed = "the parser crashed on it (exit code 1: LookupError: no such thing); indexed as text"
     assert ("failed", crashed) == found["raises.py"]
     assert ("failed", "parsing it takes more than 768 MiB of memory; indexed as text") == found["greedy.py"]
@@ -243,7 +249,7 @@ def test_a_crash_costs_the_file_it_was_at_and_nothing_else(workers: Workers, nam
 
 def test_a_crash_with_much_memory_taken_is_told_as_that(workers: Workers) -> None:
     """A grammar that is refused memory dies of a null pointer; what it held by then says why."""
-    found = outcomes(workers.pool().index(files("hog.py")))
+    found = outcomes(workers.pool(max_file_bytes=MAX_FILE_BYTES).index(files("hog.py")))
     assert "parsing it takes more than 768 MiB of memory; indexed as text" == found["hog.py"]
     assert 100 == [*found.values()].count("")
 
