@@ -96,7 +96,7 @@ class Workers:
     def pool(
         self, behaviour: str = "", *, workers: int = 2, file_limit_s: float = 30.0, max_file_bytes: int = 32 << 20
     ) -> ParsePool:
-        """Return a pool whose workers may have gigabytes: they begin with the peak of the process of all these tests."""
+        """Return a pool whose workers may have gigabytes: they begin with the peak of the process of all tests."""
         return ParsePool(
             ScriptedIndexer,  # type: ignore[arg-type]  # as far as the pool needs one
             [str(self._log), behaviour],
