@@ -7,6 +7,7 @@ from time import perf_counter_ns
 from typing import TYPE_CHECKING, Any
 
 from ...domain.errors import CtxError, UsageError
+from ..answer_documents import get_document, search_document, text_search_document
 from ..services import say
 from .runner import (
     EXIT_NOTHING,
@@ -92,26 +93,19 @@ def run_search(
         nearness = services.nearness(request.focus)
         answer = search(request, services.store, services.telemetry, services.clock, nearness=nearness)
         index_files = services.store.file_count()
-        document = {
-            "schema": "ctx.search/1",
-            "query": query,
-            "segment": services.segment_name,
-            "hits": [_hit_document(hit) for hit in answer.hits],
-            "total_tokens": answer.total_tokens,
-            "took_ms": round((perf_counter_ns() - started_ns) / 1e6, 3),
-            "index": _index_document(services, report, index_files),
-            "resolved_by": "index",
-            "complete": not report.stale,
-            "truncated": answer.truncated,
-        }
-        if focus:
-            document["focus"] = [path for path, near in nearness.items() if near == 1.0]
+        document = search_document(
+            services,
+            answer,
+            report,
+            query=query,
+            index_files=index_files,
+            took_ns=perf_counter_ns() - started_ns,
+            focus=[path for path, near in nearness.items() if near == 1.0] if focus else None,
+        )
         notes = []
         if not answer.hits:
-            document["reason"], document["nearest"] = answer.reason, list(answer.nearest)
             notes.append(_nothing_note(query, answer.reason, answer.nearest))
         elif answer.reason:
-            document["reason"] = answer.reason
             notes.append(answer.reason)
         if answer.hits and answer.truncated:
             notes.append(_budget_note(answer.omitted, request.budget_tokens))
@@ -183,23 +177,17 @@ def _run_text_search(
             clock=services.clock,
         )
         index_files = services.store.file_count()
-        document = {
-            "schema": "ctx.search/1",
-            "query": query,
-            "mode": mode,
-            "segment": services.segment_name,
-            "hits": [_text_hit_document(found) for found in answer.hits],
-            "total_matches": answer.total_matches,
-            "total_tokens": answer.total_tokens,
-            "took_ms": round((perf_counter_ns() - started_ns) / 1e6, 3),
-            "index": _index_document(services, report, index_files),
-            "resolved_by": "text",
-            "complete": not report.stale and not answer.is_late,
-            "truncated": answer.truncated,
-        }
+        document = text_search_document(
+            services,
+            answer,
+            report,
+            query=query,
+            mode=mode,
+            index_files=index_files,
+            took_ns=perf_counter_ns() - started_ns,
+        )
         notes = []
         if not answer.hits:
-            document["reason"], document["nearest"] = answer.reason, list(answer.nearest)
             notes.append(_nothing_note(query, answer.reason, answer.nearest))
         elif answer.omitted:
             notes.append(_budget_note(answer.omitted, request.budget_tokens))
@@ -221,10 +209,6 @@ def _run_text_search(
         )
 
     return run_command("search", body, segment=segment, as_json=as_json, args=args)
-
-
-def _index_document(services: Services, report: RefreshReport, files: int) -> dict[str, Any]:
-    return {"files": files, "as_of": services.store.meta("as_of"), "stale": list(report.stale)}
 
 
 def _search_args(query: str, request: SearchRequest | TextSearchRequest) -> dict[str, Any]:
@@ -278,17 +262,7 @@ def run_get(
         )
         refreshed(services)
         answer = services.get()(request)
-        document = {
-            "schema": "ctx.get/1",
-            "segment": services.segment_name,
-            "items": [_item_document(item) for item in answer.items],
-            "total_tokens": answer.total_tokens,
-            "budget": request.budget_tokens,
-            "truncated": answer.truncated,
-            "omitted": list(answer.omitted),
-            "resolved_by": "tree_sitter",
-            "complete": answer.complete,
-        }
+        document = get_document(services, answer, request)
         notes = [f"{item.id}: {item.note}" for item in answer.items if item.note]
         notes += [f"{item.id}: {item.more}" for item in answer.items if item.truncated]
         if answer.omitted:
@@ -511,32 +485,8 @@ def _nothing_note(query: str, reason: str, nearest: tuple[str, ...]) -> str:
     return f"no hits for {shortened(query)!r}: {reason}{names}"
 
 
-def _hit_document(hit: Hit) -> dict[str, Any]:
-    return {
-        "id": hit.id,
-        "path": hit.path,
-        "start_line": hit.start_line,
-        "end_line": hit.end_line,
-        "kind": hit.kind,
-        "name": hit.name,
-        "qualname": hit.qualname,
-        "lang": hit.lang,
-        "score": hit.score,
-        "tokens": hit.tokens,
-        "signature": hit.signature,
-        "snippet": hit.snippet,
-    }
-
-
 def _hit_text(hit: Hit, paint: Painter) -> str:
     return _hit_head(hit, paint) + "".join(f"\n  {paint.safe(line.strip())}" for line in hit.snippet.split("\n"))
-
-
-def _text_hit_document(found: TextHit) -> dict[str, Any]:
-    return _hit_document(found.hit) | {
-        "matches": [{"line": m.line, "column": m.column, "text": m.text} for m in found.matches],
-        "more_matches": found.more_matches,
-    }
 
 
 def _text_hit_text(found: TextHit, paint: Painter) -> str:
@@ -549,26 +499,6 @@ def _text_hit_text(found: TextHit, paint: Painter) -> str:
     if found.more_matches:
         lines.append(f"  {paint('quiet', f'and {found.more_matches} more lines')}")
     return "\n".join(lines)
-
-
-def _item_document(item: Item) -> dict[str, Any]:
-    return {
-        "target": item.target,
-        "id": item.id,
-        "path": item.path,
-        "start_line": item.start_line,
-        "end_line": item.end_line,
-        "kind": item.kind,
-        "qualname": item.qualname,
-        "lang": item.lang,
-        "mode": item.mode,
-        "text": item.text,
-        "tokens": item.tokens,
-        "truncated": item.truncated,
-        "more": item.more,
-        "file_tokens": item.file_tokens,
-        "note": item.note,
-    }
 
 
 def _item_text(item: Item, paint: Painter) -> str:

@@ -6,15 +6,8 @@ import re
 from time import perf_counter_ns
 from typing import TYPE_CHECKING
 
-from .navigation import (
-    candidate_document,
-    candidate_text,
-    outside_documents,
-    outside_text,
-    prepare_server,
-    resolve_notes,
-    server_document,
-)
+from ..answer_documents import LEVELS, hover_document
+from .navigation import candidate_text, outside_text, prepare_server, resolve_notes
 from .runner import EXIT_NOTHING, EXIT_OK, Outcome, printable, refreshed, run_command, spelled
 
 if TYPE_CHECKING:
@@ -22,7 +15,6 @@ if TYPE_CHECKING:
     from ..services import Services
     from .paint import Painter
 
-LEVELS = ("skeleton", "excerpt", "raw", "file")
 _SERVER_LINES_MAX = 8
 _RULER = re.compile(r"\n(?:[ \t]*\n|-{3,})")
 """What stands between the type and the documentation in a server's text."""
@@ -40,26 +32,7 @@ def run_hover(selector: str, *, segment: str | None = None, as_json: bool = Fals
         report = refreshed(services)
         answer = services.hover(asks_servers=not no_lsp)(selector)
         is_something = answer.found is not None or bool(answer.text)
-        document = {
-            "schema": "ctx.hover/1",
-            "query": answer.query,
-            "segment": services.segment_name,
-            "found": candidate_document(answer.found) if answer.found is not None else None,
-            "doc": answer.doc,
-            "text": answer.text,
-            "callers": answer.callers,
-            "tokens": {level: answer.tokens.get(level) for level in LEVELS},
-            "total": answer.total,
-            "ambiguous": answer.ambiguous,
-            "resolved_by": answer.resolved_by,
-            "complete": answer.complete and not report.stale,
-            "as_of": answer.as_of,
-            "took_ms": round((perf_counter_ns() - started_ns) / 1e6, 3),
-            "reason": answer.reason,
-            "nearest": list(answer.nearest),
-            "outside": outside_documents(answer.outside),
-            "server": server_document(answer.server),
-        }
+        document = hover_document(services, answer, report, took_ns=perf_counter_ns() - started_ns)
         return Outcome(
             document,
             lambda paint: _hover_text(answer, paint),

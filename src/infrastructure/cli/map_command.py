@@ -5,15 +5,15 @@ from __future__ import annotations
 import gc
 from contextlib import contextmanager
 from time import perf_counter_ns
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from ..answer_documents import map_document
 from .runner import EXIT_NOTHING, EXIT_OK, Outcome, progress, refreshed, run_command, token_figures
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from ...application.repo_map import RepoMapAnswer
-    from ...domain.repo_map import DrawnFile
     from ..services import Services
     from .paint import Painter
 
@@ -41,24 +41,7 @@ def run_map(
         report = refreshed(services)
         with progress("mapping") as tell, _without_collector():
             answer = services.repo_mapper()(request, on_progress=tell)
-        document: dict[str, Any] = {
-            "schema": "ctx.map/1",
-            "segment": services.segment_name,
-            "files": [_file_document(file) for file in answer.files],
-            "text": answer.text,
-            "total_tokens": answer.total_tokens,
-            "budget": request.budget_tokens,
-            "truncated": answer.truncated,
-            "files_total": answer.files_total,
-            "definitions_total": answer.definitions_total,
-            "focus": list(answer.focus),
-            "not_parsed": [{"path": path, "reason": reason} for path, reason in answer.not_parsed],
-            "took_ms": round((perf_counter_ns() - started_ns) / 1e6, 3),
-            "resolved_by": "index",
-            "complete": not (answer.not_parsed or answer.recovered or report.stale),
-        }
-        if answer.reason:
-            document["reason"] = answer.reason
+        document = map_document(services, answer, request, report, took_ns=perf_counter_ns() - started_ns)
         return Outcome(
             document,
             lambda paint: _text(answer.text, paint),
@@ -101,25 +84,6 @@ def _counted(items: Sequence[object], what: str) -> str:
 
 def _cut(named: str, items: Sequence[object]) -> str:
     return named if len(items) <= PATHS_NAMED_MAX else f"{named}, …"
-
-
-def _file_document(file: DrawnFile) -> dict[str, Any]:
-    return {
-        "path": file.path,
-        "rank": round(file.rank, 4),
-        "definitions": [
-            {
-                "name": d.name,
-                "qualname": d.qualname,
-                "kind": d.kind,
-                "signature": d.signature,
-                "start_line": d.start_line,
-                "end_line": d.end_line,
-                "score": round(d.score, 4),
-            }
-            for d in file.definitions
-        ],
-    }
 
 
 def _text(text: str, paint: Painter) -> str:

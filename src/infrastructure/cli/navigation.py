@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from time import perf_counter_ns
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from ..answer_documents import refs_document, resolve_document
 from .runner import (
     EXIT_NOTHING,
     EXIT_OK,
@@ -21,7 +22,7 @@ from .runner import (
 if TYPE_CHECKING:
     from ...application.refresh_index import RefreshReport
     from ...application.refs import View
-    from ...domain.language_server import ServerPlace, ServerReply
+    from ...domain.language_server import ServerPlace
     from ...domain.symbol_answer import (
         Callee,
         Caller,
@@ -57,22 +58,7 @@ def run_resolve(
         report = refreshed(services)
         resolver = Selector(services.resolve(asks_servers=not no_lsp), services.telemetry, services.clock)
         answer = resolver.resolve_symbol(selector, limit=RESOLVE_LIMIT if limit is None else limit)
-        document = {
-            "schema": "ctx.resolve/1",
-            "query": answer.query,
-            "segment": services.segment_name,
-            "found": [candidate_document(candidate) for candidate in answer.found],
-            "total": answer.total,
-            "ambiguous": answer.ambiguous,
-            "resolved_by": answer.resolved_by,
-            "complete": answer.complete and not report.stale,
-            "as_of": answer.as_of,
-            "took_ms": round((perf_counter_ns() - started_ns) / 1e6, 3),
-            "reason": answer.reason,
-            "nearest": list(answer.nearest),
-            "outside": outside_documents(answer.outside),
-            "server": server_document(answer.server),
-        }
+        document = resolve_document(services, answer, report, took_ns=perf_counter_ns() - started_ns)
         return Outcome(
             document,
             lambda paint: _resolve_text(answer, paint),
@@ -126,27 +112,7 @@ def run_refs(
         report = refreshed(services)
         answer = services.refs(asks_servers=not no_lsp)(request)
         found = {"uses": answer.references, "callers": answer.callers, "callees": answer.callees}[view]
-        document = {
-            "schema": "ctx.refs/1",
-            "query": answer.query,
-            "segment": services.segment_name,
-            "view": view,
-            "targets": [candidate_document(target) for target in answer.targets],
-            **_found_documents(answer, view),
-            "total": answer.total,
-            "certain": answer.certain,
-            "omitted": answer.omitted,
-            "total_tokens": answer.total_tokens,
-            "files_searched": answer.files_searched,
-            "files_with_name": answer.files_with_name,
-            "resolved_by": answer.resolved_by,
-            "complete": answer.complete and not report.stale,
-            "as_of": answer.as_of,
-            "took_ms": round((perf_counter_ns() - started_ns) / 1e6, 3),
-            "reason": answer.reason,
-            "nearest": list(answer.nearest),
-            "server": server_document(answer.server),
-        }
+        document = refs_document(services, answer, view, report, took_ns=perf_counter_ns() - started_ns)
         return Outcome(
             document,
             lambda paint: _refs_text(answer, view, paint),
@@ -181,24 +147,6 @@ def prepare_server(services: Services, selector: str, *, also_for_names: bool = 
         services.prepare_server(wanted.path)
 
 
-def server_document(reply: ServerReply | None) -> dict[str, Any] | None:
-    """Return what came of asking a language server; None when none was asked."""
-    if reply is None:
-        return None
-    return {
-        "name": reply.server,
-        "status": reply.status,
-        "detail": reply.detail,
-        "elapsed_ms": round(reply.elapsed_ns / 1e6, 3),
-        "cached": reply.is_cached,
-    }
-
-
-def outside_documents(places: tuple[ServerPlace, ...]) -> list[dict[str, Any]]:
-    """Return places in files that are not indexed."""
-    return [{"path": place.path, "line": place.line, "column": place.column} for place in places]
-
-
 def outside_text(place: ServerPlace, paint: Painter) -> str:
     """Return such a place for people."""
     where = "not indexed" if place.is_inside else "outside the segment"
@@ -209,24 +157,6 @@ def outside_text(place: ServerPlace, paint: Painter) -> str:
 def _resolve_text(answer: SymbolAnswer, paint: Painter) -> str:
     lines = [candidate_text(candidate, paint) for candidate in answer.found]
     return "\n".join(lines + [outside_text(place, paint) for place in answer.outside])
-
-
-def _found_documents(answer: ReferencesAnswer, view: View) -> dict[str, list[dict[str, Any]]]:
-    """Return the one list a view is about, under its own key."""
-    if view == "callers":
-        return {"callers": [{**_plain(caller), "lines": list(caller.lines)} for caller in answer.callers]}
-    if view == "callees":
-        return {
-            "callees": [
-                {**_plain(callee), "found": [candidate_document(candidate) for candidate in callee.found]}
-                for callee in answer.callees
-            ]
-        }
-    return {"references": [_plain(reference) for reference in answer.references]}
-
-
-def _plain(value: Reference | Caller | Callee) -> dict[str, Any]:
-    return {name: getattr(value, name) for name in value.__slots__}
 
 
 def _refs_text(answer: ReferencesAnswer, view: View, paint: Painter) -> str:
@@ -300,24 +230,6 @@ def resolve_notes(answer: SymbolAnswer | HoverAnswer, report: RefreshReport) -> 
 def _limit_notes(answer: SymbolAnswer) -> list[str]:
     left_out = answer.total - len(answer.found) if answer.found else 0
     return [f"{left_out} more candidates (--limit)"] if left_out else []
-
-
-def candidate_document(candidate: SymbolCandidate) -> dict[str, Any]:
-    """Return a candidate as every answer about symbols gives it."""
-    return {
-        "id": candidate.id,
-        "path": candidate.path,
-        "line": candidate.line,
-        "column": candidate.column,
-        "end_line": candidate.end_line,
-        "kind": candidate.kind,
-        "name": candidate.name,
-        "qualname": candidate.qualname,
-        "signature": candidate.signature,
-        "doc": candidate.doc,
-        "lang": candidate.lang,
-        "reason": candidate.reason,
-    }
 
 
 def candidate_text(candidate: SymbolCandidate, paint: Painter) -> str:
