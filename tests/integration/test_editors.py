@@ -256,6 +256,13 @@ def test_missing_program_is_said_once(shop: Sandbox) -> None:
         editor.close()
 
 
+def test_doctor_asks_the_server(shop: Sandbox) -> None:
+    """`ctx doctor --editor` has the answer of the very server that an editor would start."""
+    server = shop.json("doctor", "--editor")["editor"]["server"]
+    assert (True, "") == (server["answered"], server["problem"])
+    assert server["version"].startswith("ctx ")
+
+
 def test_helix_starts_the_server_of_its_configuration(shop: Sandbox) -> None:
     """`hx --health` finds the server that the snippet names, where Helix is installed."""
     if shutil.which("hx") is None:

@@ -290,9 +290,15 @@ def stats(segment: Segment = None, as_json: AsJson = False) -> None:
 
 
 @app.command()
-def doctor(segment: Segment = None, as_json: AsJson = False) -> None:
+def doctor(
+    editor: Annotated[
+        bool, typer.Option("--editor", help="Also: does `ctx lsp` answer, and which editors here know of it?")
+    ] = False,
+    segment: Segment = None,
+    as_json: AsJson = False,
+) -> None:
     """Check versions, grammars, disk, index and telemetry, and say what to do; exit code 1 when something is wrong."""
-    raise typer.Exit(commands.run_doctor(segment=segment, as_json=as_json))
+    raise typer.Exit(commands.run_doctor(segment=segment, as_json=as_json, editor=editor))
 
 
 @app.command("eval")

@@ -330,13 +330,13 @@ def run_stats(*, segment: str | None = None, as_json: bool = False) -> int:
     return run_command("stats", body, segment=segment, as_json=as_json)
 
 
-def run_doctor(*, segment: str | None = None, as_json: bool = False) -> int:
-    """`ctx doctor`: what works here, what does not, what to do."""
+def run_doctor(*, segment: str | None = None, as_json: bool = False, editor: bool = False) -> int:
+    """`ctx doctor`: what works here, what does not, what to do; with `editor` for editors, too."""
 
     def body(services: Services) -> Outcome:
         from .reports import doctor_document, doctor_text
 
-        document = doctor_document(services)
+        document = doctor_document(services, with_editors=editor)
         return Outcome(
             document,
             lambda paint: doctor_text(document, paint),
