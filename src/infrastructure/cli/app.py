@@ -385,6 +385,47 @@ def daemon_logs(
     raise typer.Exit(daemon_command.run_logs(segment=segment, as_json=as_json, lines=lines))
 
 
+agent = typer.Typer(
+    help="The agent's server: search, get, map, resolve and refs as tools of the Model Context Protocol.",
+    invoke_without_command=True,
+    rich_markup_mode=None,
+)
+app.add_typer(agent, name="mcp")
+
+
+@agent.callback()
+def mcp(context: typer.Context, segment: Segment = None) -> None:
+    """Serve an agent over standard input and output (Model Context Protocol) until its input ends.
+
+    Clients start this by themselves: `ctx mcp install` tells them to. Without --segment the client's roots, else the
+    current directory, say what to work on.
+    """
+    if context.invoked_subcommand is None:
+        from .mcp_command import run_mcp
+
+        raise typer.Exit(run_mcp(segment=segment))
+
+
+@agent.command("install")
+def mcp_install(
+    client: Annotated[str, typer.Option(metavar="NAME", help="claude-code, cursor, codex or vscode.")],
+    write: Annotated[
+        bool, typer.Option("--write", help="Merge it into the client's file instead of printing.")
+    ] = False,
+    scope: Annotated[
+        str, typer.Option(metavar="user|project", help="For all projects of yours, or for all who work on this one.")
+    ] = "project",
+    name: Annotated[str, typer.Option(help="What the client calls the server.")] = "ctx",
+    segment: Segment = None,
+) -> None:
+    """Print what a client's configuration needs to start `ctx mcp`; with --write put it there."""
+    from .mcp_command import run_install
+
+    raise typer.Exit(
+        run_install(client, scope=scope, name=name, is_written=write, segment=segment)  # type: ignore[arg-type]  # checked there
+    )
+
+
 def _advice(arguments: list[str], message: str) -> str:
     """Return a sentence on the commonest slips of a shell: words that were not quoted, a text that begins with -."""
     command = arguments[0] if arguments else ""
