@@ -424,9 +424,9 @@ class Services:
             from .file_watcher import NotifyWatcher
 
             watcher = self._watcher = self._watcher or NotifyWatcher(self.root)
-        return WatchIndex(lambda: self._refresh_again(on_progress), lambda: self.store, watcher, self.clock)
+        return WatchIndex(lambda: self.refresh_again(on_progress), lambda: self.store, watcher, self.clock)
 
-    def _refresh_again(self, on_progress: Callable[[int, int], None]) -> RefreshReport:
+    def refresh_again(self, on_progress: Callable[[int, int], None] = lambda _done, _total: None) -> RefreshReport:
         """Refresh in a process that lives on; an index file that was deleted or replaced meanwhile is opened anew."""
         found = _identity(self.index_path)
         if found is None:

@@ -333,6 +333,25 @@ def evaluate(
     raise typer.Exit(run_eval(options, segment=segment, as_json=as_json))
 
 
+@app.command("lsp")
+def lsp(
+    _stdio: Annotated[
+        bool, typer.Option("--stdio", help="Speak on standard input and output; that is what it does anyway.")
+    ] = True,
+    log_level: Annotated[
+        str, typer.Option("--log-level", metavar="off|error|warning|info|debug", help="What goes to standard error.")
+    ] = "warning",
+) -> None:
+    """Serve an editor: outline, definition, uses, hover, symbols and ctx's commands, over unsaved text.
+
+    The language server protocol on standard input and output; the editor names the folders. Exit code 0 after
+    `shutdown` and `exit`, else 1.
+    """
+    from .lsp_command import run_lsp
+
+    raise typer.Exit(run_lsp(log_level))
+
+
 daemon = typer.Typer(
     help="The warm host: a process that has everything loaded and answers for `ctx` in a fraction of the time.",
     no_args_is_help=True,
