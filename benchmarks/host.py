@@ -2,7 +2,9 @@
 
 Four ways alternate, so that a busy moment hits each of them: an interpreter that does nothing, one that sends the
 hand-over with the bare socket module's core and reads the answer, `ctx search` through the host, and without it. Then
-many clients at once, each with a question of its own whose answer is known. Writes results/host.json and .md.
+many clients at once, each with a question of its own whose answer is known. Then what host and language server take
+after 50 definitions and after an hour's questions (one every two seconds), and that a host which may take less than
+that ends with everything it started. Writes results/host.json and .md.
 """
 
 from __future__ import annotations
@@ -18,11 +20,17 @@ import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 from index_search import CTX, PACKAGE, QUESTIONS, VERSION, fetch
+from python_uses import sample
 from report import Row, machine, write_results
 
 CLIENTS = 200
+DEFINITIONS = 50
+HOUR_OF_QUESTIONS, HOUR_OF_QUESTIONS_QUICK = 1800, 100
+LOW_LIMIT_MIB = 128
+LIMIT_WAIT_S = 60.0
 QUESTION = QUESTIONS[0]
 COLD = os.environ | {"CTX_DAEMON": "off"}
 # What a client cannot do without: an interpreter, a connection, the hand-over, the wait. The bytes are those of a
@@ -45,7 +53,8 @@ def main() -> None:
     """Measure and write the table."""
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--quick", action="store_true", help="few repeats")
-    repeats = 7 if options.parse_args().quick else 41
+    quick = options.parse_args().quick
+    repeats = 7 if quick else 41
     with tempfile.TemporaryDirectory(prefix="ctx-bench-") as folder:
         tree = Path(folder) / "django"
         shutil.copytree(fetch(), tree, symlinks=True)
@@ -60,8 +69,10 @@ def main() -> None:
             rows += other_commands(tree, repeats // 2 + 1)
             rows += memory(tree)
             rows += many_clients(tree)
+            rows += memory_with_servers(tree, HOUR_OF_QUESTIONS_QUICK if quick else HOUR_OF_QUESTIONS)
         finally:
             run([CTX, "daemon", "stop"], tree)
+        rows += limit_at_work(tree)
     write_results("host", f"Warm host: {PACKAGE} {VERSION}", rows, machine())
 
 
@@ -151,6 +162,59 @@ def memory(tree: Path) -> list[Row]:
     return [Row("memory of the host, shared pages once", "MiB", status(tree)["host_memory_bytes"] / 2**20, "none")]
 
 
+def places(tree: Path) -> list[str]:
+    """Return places of names, as `ctx resolve` takes them."""
+    uses = [use for use in sample(tree / "django", 8, seed=4)[0] if use.name != "super"]
+    step = max(1, len(uses) // DEFINITIONS)
+    return [f"django/{use.path}:{use.line}:{use.column}" for use in uses[::step][:DEFINITIONS]]
+
+
+def memory_with_servers(tree: Path, hour: int) -> list[Row]:
+    """Return what host and servers take after definitions, and after as many questions as an hour has."""
+    asked = places(tree)
+    rows = []
+    commands = [["resolve", place] for place in asked]
+    for name, more in (
+        (f"after {len(asked)} definitions", commands),
+        (
+            f"after an hour's questions ({hour})",
+            [
+                [*(["search", QUESTIONS[at % len(QUESTIONS)]] if at % 3 else commands[at % len(asked)])]
+                for at in range(hour)
+            ],
+        ),
+    ):
+        for command in more:
+            output([CTX, *command], tree, dict(os.environ))
+        known = status(tree)
+        rows += [
+            Row(f"memory of the host {name}", "MiB", known["host_memory_bytes"] / 2**20, "none"),
+            Row(f"memory of its language servers {name}", "MiB", known["servers_memory_bytes"] / 2**20, "none"),
+        ]
+    return rows
+
+
+def limit_at_work(tree: Path) -> list[Row]:
+    """Return what is left of a host, and how soon, that may take less than its language server wants."""
+    environ = os.environ | {"CTX_DAEMON_MEMORY_MIB": str(LOW_LIMIT_MIB)}
+    subprocess.run([CTX, "daemon", "start"], cwd=tree, check=True, stdout=subprocess.DEVNULL, env=environ)
+    pids = [status(tree)["front_pid"], status(tree)["backend_pid"]]
+    started_s = time.monotonic()
+    output([CTX, "resolve", places(tree)[0]], tree, dict(environ))
+    pids += [row["pid"] for row in status(tree)["servers"] if row["pid"]]
+    while (
+        alive := sum(os.path.exists(f"/proc/{pid}") for pid in pids)
+    ) and time.monotonic() < started_s + LIMIT_WAIT_S:
+        time.sleep(0.1)
+    took_s = time.monotonic() - started_s
+    answered = bool(output([CTX, "resolve", places(tree)[0]], tree, dict(environ)))
+    return [
+        Row(f"processes left of a host over its {LOW_LIMIT_MIB} MiB", "processes", alive, "<= 0"),
+        Row("seconds until it has ended", "s", took_s, "none"),
+        Row("the next command answers all the same", "yes", answered, ">= 1"),
+    ]
+
+
 def handover(tree: Path) -> tuple[bytes, str]:
     """Return the bytes of a search's hand-over, and the host's socket."""
     script = (
@@ -178,9 +242,9 @@ def wait_until_clean(tree: Path) -> None:
         time.sleep(0.1)
 
 
-def status(tree: Path) -> dict[str, object]:
+def status(tree: Path) -> dict[str, Any]:
     """Return what `ctx daemon status` says."""
-    found: dict[str, object] = json.loads(output([CTX, "daemon", "status", "--json"], tree, dict(os.environ)))
+    found: dict[str, Any] = json.loads(output([CTX, "daemon", "status", "--json"], tree, dict(os.environ)))
     return found
 
 

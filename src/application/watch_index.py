@@ -42,8 +42,17 @@ class WatchIndex:
     watcher: FileWatcher
     clock: Clock
 
-    def updates(self, on_note: Callable[[str], None]) -> Iterator[Update]:
+    def updates(
+        self,
+        on_note: Callable[[str], None],
+        *,
+        on_look: Callable[[], None] = lambda: None,
+        on_settled: Callable[[], bool] = lambda: True,
+    ) -> Iterator[Update]:
         """Yield every refresh that changed something, for ever; notes are told once each.
+
+        `on_look` is called before each look, and `on_settled` after one that left nothing to do while every folder of
+        the index was watched since before it; a False from there asks for another look at once.
 
         Raises: CtxError when the segment is gone or the index cannot be written, for as long as `GIVE_UP_AFTER_S`.
         """
@@ -63,6 +72,7 @@ class WatchIndex:
                 continue
             started_ns = self.clock.perf_counter_ns()
             try:
+                on_look()
                 report = self._refreshed()
                 found = frozenset(path for path, _mtime in self.index().directories())
             except CtxError:
@@ -81,6 +91,8 @@ class WatchIndex:
             if must_look:
                 folders = found
                 note(self.watcher.watch(sorted(folders)))
+            else:
+                must_look = not on_settled()
             if report.did_anything:
                 yield Update(report, self.clock.perf_counter_ns() - started_ns)
 

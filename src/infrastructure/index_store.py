@@ -643,10 +643,7 @@ class IndexStore:
         if error.sqlite_errorcode & 0xFF not in full or _size_of(self.path + "-wal") or not _size_of(self.path):
             return False
         self._disconnect()
-        import urllib.parse  # late: this is rare, and takes 5 ms
-
-        name = urllib.parse.quote(os.fsencode(os.path.abspath(self.path)))
-        self._db = sqlite3.connect(f"file:{name}?mode=ro&immutable=1", uri=True, isolation_level=None)
+        self._db = sqlite3.connect(f"file:{_uri_name(self.path)}?mode=ro&immutable=1", uri=True, isolation_level=None)
         self.is_frozen = True
         return True
 
@@ -733,6 +730,55 @@ def _unusable(path: str, reason: object) -> CtxError:
     return CtxError(f"{path}: the index cannot be used ({reason}); check the folder's permissions and free space")
 
 
+class IndexPeek:
+    """The state of an index as it is stored now, for whoever asks often; not for use by two threads at once.
+
+    One thread after the other may ask, unlike an `IndexStore`, and nothing is ever made, repaired or locked.
+    """
+
+    def __init__(self, path: str) -> None:
+        """Remember where the index is; nothing is opened yet."""
+        self._path = path
+        self._db: sqlite3.Connection | None = None
+        self._file: tuple[int, int] | None = None
+
+    def mark(self) -> tuple[int, int, str] | None:
+        """Return the file's device and inode and what `IndexStore.meta("generation")` would.
+
+        None for an index that is missing, damaged or not complete.
+        """
+        try:
+            found = os.stat(self._path)
+            file = found.st_dev, found.st_ino
+            if self._db is None or self._file != file:
+                self.close()  # `git clean -dfx` takes the file away, and the connection would go on with the old one
+                self._db = sqlite3.connect(
+                    f"file:{_uri_name(self._path)}?mode=ro",
+                    uri=True,
+                    isolation_level=None,
+                    timeout=0.0,
+                    check_same_thread=False,
+                )
+                self._file = file
+            rows = dict(self._db.execute("SELECT key, value FROM meta WHERE key IN ('generation', 'complete')"))
+        except (OSError, sqlite3.Error):
+            self.close()
+            return None
+        return (*file, str(rows.get("generation", ""))) if rows.get("complete") == "1" else None
+
+    def close(self) -> None:
+        """Close the file; safe to call twice, and a later question opens it again."""
+        if self._db is not None:
+            self._db.close()
+            self._db = None
+
+
+def _uri_name(path: str) -> str:
+    import urllib.parse  # late: this is rare, and takes 5 ms
+
+    return urllib.parse.quote(os.fsencode(os.path.abspath(path)))
+
+
 def _lock(fd: int, wait_s: float, on_wait: Callable[[], None], tell_after_s: float) -> None:
     """Take the exclusive lock within `wait_s`, asking every 20 ms; tell once when it has to wait."""
     import time
@@ -756,4 +802,4 @@ def _lock(fd: int, wait_s: float, on_wait: Callable[[], None], tell_after_s: flo
             return
 
 
-__all__ = ["SCHEMA_VERSION", "ChunkTerms", "IndexStore"]
+__all__ = ["SCHEMA_VERSION", "ChunkTerms", "IndexPeek", "IndexStore"]

@@ -57,6 +57,9 @@ def main(arguments: list[str]) -> int:
         os.set_inheritable(null, True)  # came closed, and must not become one of our own pipes
     os.set_inheritable(control, False)
     os.set_inheritable(report, False)
+    for name in os.listdir("/dev/fd"):  # what somebody let slip must not be held open by a command that stays
+        if int(name) > 2 and int(name) not in {control, report, null}:
+            _attempt(os.close, int(name))
     wake = _receive_signals()
     _prctl(PR_SET_CHILD_SUBREAPER, 1)
     pid, failure = _start(command, directory)

@@ -80,7 +80,7 @@ class Launched:
         self.pids: list[int] = []
         self.process: subprocess.Popen[bytes] = subprocess.Popen(
             _command_line(control, report, grace_ms, *command, directory=directory),
-            pass_fds=(control, report),
+            pass_fds=(control, report, *options.pop("slipped", ())),
             **{"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE} | options,
         )
         self.pids.append(self.process.pid)
@@ -190,6 +190,19 @@ def test_command_has_the_standard_descriptors_and_its_own_session(launch: Callab
     pid = run.started()
     assert (b"SAID\nTrue [0, 1, 2]\n", b"complaint") == run.process.communicate(b"said\n")
     assert (0, {"pid": pid, "exit_code": 0, "leftovers_killed": 0}) == run.ended()
+
+
+def test_descriptors_that_slipped_in_are_held_by_nobody(launch: Callable[..., Launched]) -> None:
+    """A pipe that the owner let slip is at its end for its reader, while launcher and command go on."""
+    read, written = os.pipe()
+    run = launch(*STAYS, slipped=(written,))
+    os.close(written)
+    run.started()
+    assert select.select([read], [], [], SECONDS_MAX)[0]
+    assert b"" == os.read(read, 1)
+    os.close(read)
+    run.order(b"K")
+    assert signal.SIGKILL == run.ended()[1]["signal"]
 
 
 def test_launcher_keeps_no_end_of_the_commands_pipes(launch: Callable[..., Launched]) -> None:

@@ -72,6 +72,8 @@ def may_hold_path(encoded: bytes, roots: Iterable[bytes] = ()) -> bool:
     while at >= 0:
         if at == 0 or encoded[at - 1] not in _WORD_BYTES:
             return True
+        if at > 2 and encoded[at - 2] == 45 and encoded[at - 3] not in _WORD_BYTES:  # -I/usr/include
+            return True
         at = encoded.find(47, at + 1)
     return any(root in encoded for root in roots)
 

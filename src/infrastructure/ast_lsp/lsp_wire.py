@@ -15,6 +15,7 @@ BODY_BYTES_MAX = 256 << 20
 """What an answer may weigh; a claim beyond is a lie, and waiting for it would swallow every answer after it."""
 HEADER_BYTES_MAX = 64 << 10
 """How much may come before a header is seen: prints of plugins on the wrong stream, an interpreter's warnings."""
+_LENGTH = b"content-length"
 DAMAGED_MAX = 16
 """Messages in a row that are none."""
 
@@ -72,10 +73,11 @@ class MessageReader:
             if len(self._buffer) > HEADER_BYTES_MAX:
                 raise WireError("no header in what it writes to standard output")
             return False
-        line = bytes(self._buffer[:end]).strip()
-        name, _, value = line.partition(b":")
-        if name.strip().lower() == b"content-length":
-            return self._begin_body(end + 1, value)
+        line = bytes(self._buffer[:end])
+        # Not only at its start: a print without a line end may stand before it, or what is left of a damaged message.
+        at = line.lower().rfind(_LENGTH)
+        if at >= 0 and (value := line[at + len(_LENGTH) :].lstrip())[:1] == b":":
+            return self._begin_body(end + 1, value[1:])
         self._skip(end + 1)
         return True
 

@@ -127,6 +127,12 @@ def _last_words(log: HostLog) -> str:
     return "its log ends with: " + " | ".join(lines) if lines else "`ctx daemon start --foreground` shows why"
 
 
+def host_status(segment: str) -> dict[str, Any] | None:
+    """Return the status of a segment's host; None when none runs, or it does not answer."""
+    place, _pid = running_host(segment)
+    return _asked_status(place) if place is not None else None
+
+
 def _asked_status(place: HostPlace) -> dict[str, Any] | None:
     link = BackendLink(place.backend)
     try:

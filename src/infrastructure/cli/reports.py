@@ -17,6 +17,7 @@ from ...application.validate import validate
 from ...domain.errors import CtxError
 from ...domain.telemetry.summary import servers_summary
 from ..languages import LANGUAGES, grammar_of, query_source
+from .daemon_command import host_status
 from .runner import skipped_files
 from .server_report import server_checks, server_report
 
@@ -112,7 +113,9 @@ def _server_line(server: str, row: dict[str, Any], paint: Painter) -> str:
 def doctor_document(services: Services, *, with_editors: bool = False) -> dict[str, Any]:
     """Return every check with what was found and, when it fails, what to do; "editor" only when it was asked for."""
     files = [(language, path) for path, language, *_ in services.store.files()]
-    servers = server_report(services.segment, services.config, os.environ, files)
+    host = host_status(services.segment)
+    running = host["servers"] if host is not None else ()
+    servers = server_report(services.segment, services.config, os.environ, files, running)
     checks = [
         _check("ctx", True, f"{__version__}, Python {platform.python_version()} ({platform.machine()})"),
         _sqlite_check(),
@@ -123,6 +126,7 @@ def doctor_document(services: Services, *, with_editors: bool = False) -> dict[s
         _disk_check(services),
         *_index_checks(services),
         _telemetry_check(services),
+        _host_check(host),
         *server_checks(servers, services.config),
     ]
     editor = {}
@@ -240,6 +244,13 @@ def _json_file(services: Services, name: str) -> dict[str, Any] | None:
     except (OSError, ValueError):
         return None
     return document if isinstance(document, dict) else None
+
+
+def _host_check(host: dict[str, Any] | None) -> dict[str, Any]:
+    if host is None:
+        return _check("warm host", True, "none runs (`ctx daemon start`); commands do their own work")
+    memory_mib = (host["host_memory_bytes"] + host["servers_memory_bytes"]) >> 20
+    return _check("warm host", True, f"runs, {host['served']} commands served, {memory_mib} MiB with its servers")
 
 
 def _rate(rate: float | None) -> str:

@@ -54,7 +54,18 @@ _NEEDED = (
     "infrastructure.text_scanner",
     "infrastructure.tokenizer",
 )
-_OUTSIDE = ("difflib", "hashlib", "json", "orjson", "rich.style", "sqlite3", "subprocess", "tempfile", "tomllib")
+_OUTSIDE = (
+    "difflib",
+    "hashlib",
+    "ignore.overrides",
+    "json",
+    "orjson",
+    "rich.style",
+    "sqlite3",
+    "subprocess",
+    "tempfile",
+    "tomllib",
+)
 
 
 def preload(encoding: str, languages: Iterable[str]) -> None:

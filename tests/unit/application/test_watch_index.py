@@ -172,3 +172,22 @@ def test_an_index_that_cannot_be_asked_is_a_reason_to_look(segment: SegmentOnDis
     with pytest.raises(CtxError, match="the script is over"):
         next(WatchIndex(refresh, lambda: segment.store, watcher, segment.clock).updates(lambda _note: None))
     assert looks >= 4
+
+
+def test_looks_are_framed_for_who_keeps_count(segment: SegmentOnDisk) -> None:
+    """Told before each, and after those that left nothing to do with every folder watched; it may ask for another."""
+    told: list[str] = []
+    answers = iter([False, True, True])
+    watcher = ScriptedWatcher((lambda: segment.put("n/b.py", "y = 1\n"), OTHER))
+
+    def settled() -> bool:
+        told.append("settled")
+        return next(answers)
+
+    stream = WatchIndex(segment.refresh, lambda: segment.store, watcher, segment.clock).updates(
+        lambda _note: None, on_look=lambda: told.append("look"), on_settled=settled
+    )
+    with pytest.raises(CtxError, match="the script is over"):
+        list(stream)
+    first = ["look", "look", "settled", "look", "settled"]  # the folders, another by request
+    assert [*first, "look", "look", "settled"] == told  # the folder came, then it was watched

@@ -9,6 +9,7 @@ import sqlite3
 import subprocess
 import sys
 import tempfile
+import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +22,7 @@ from ctx.domain.errors import CtxError, IndexBusyError, IndexDamagedError
 from ctx.domain.index_records import PACK_PREFIX, ChunkRow, ChunkTerms, FileRecord
 from ctx.domain.ranking import FieldWeights
 from ctx.domain.source_files import display_path
-from ctx.infrastructure.index_store import SCHEMA_VERSION, IndexStore
+from ctx.infrastructure.index_store import SCHEMA_VERSION, IndexPeek, IndexStore
 from ctx.infrastructure.tokenizer import text_key
 
 if TYPE_CHECKING:
@@ -606,3 +607,47 @@ def test_a_first_build_leaves_the_same_indexes(store: IndexStore, path: str) -> 
     assert before == indexes()
     assert "ok" == store.check()
     assert [("a.py", "f1")] == found(store, "z")
+
+
+def test_a_peek_sees_what_is_committed_from_any_thread(path: str) -> None:
+    """The file and its generation, as soon as the index is complete; nothing is made by looking."""
+    peek = IndexPeek(path)
+    assert (None, False) == (peek.mark(), os.path.exists(path))
+    with IndexStore(path) as store:
+        assert None is peek.mark()
+        found = os.stat(path)
+        for generation in ("1", "2"):
+            with store.transaction():
+                store.set_meta("complete", "1")
+                store.set_meta("generation", generation)
+                uncommitted = peek.mark()
+            told: list[object] = []
+            thread = threading.Thread(target=lambda told=told: told.append(peek.mark()))
+            thread.start()
+            thread.join()
+            assert [(found.st_dev, found.st_ino, generation)] == told
+            assert (None if generation == "1" else (found.st_dev, found.st_ino, "1")) == uncommitted
+    peek.close()
+    peek.close()
+
+
+def test_a_peek_follows_the_path_not_the_file(path: str, tmp_path: Path) -> None:
+    """A file that was replaced or damaged is not answered from."""
+    peek = IndexPeek(path)
+    with IndexStore(path) as store, store.transaction():
+        store.set_meta("complete", "1")
+        store.set_meta("generation", "7")
+    first = peek.mark()
+    assert first is not None
+    os.rename(path, tmp_path / "aside.db")
+    assert None is peek.mark()
+    with IndexStore(path) as store, store.transaction():
+        store.set_meta("complete", "1")
+        store.set_meta("generation", "7")
+    second = peek.mark()
+    assert second is not None
+    assert (first[2], True) == (second[2], first[:2] != second[:2])
+    peek.close()
+    with open(path, "wb") as file:
+        file.write(b"no database at all" * 100)
+    assert None is peek.mark()

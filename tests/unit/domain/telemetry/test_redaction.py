@@ -7,7 +7,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from ctx.domain.telemetry.redaction import (
@@ -147,6 +147,8 @@ TEXTS = st.text(alphabet=st.sampled_from("ab/.~\\ :\"'=(-I%éx\n"), max_size=30)
 
 
 @given(TEXTS, st.sampled_from(["/home/bob/x.py", "/home/bob", "/home/bob/proj/y.py", "~/z", "/etc/passwd"]), TEXTS)
+@example("-I", "/etc/passwd", "")
+@example("a -I", "/etc/passwd", "")
 def test_cheap_check_never_misses_what_the_pattern_finds(before: str, path: str, after: str) -> None:
     """Whatever redaction would change, the check on the encoded bytes flags."""
     text = before + path + after
