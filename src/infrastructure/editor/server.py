@@ -152,8 +152,8 @@ class EditorServer(LanguageServer):
         self._problems = problems
         self._client = params.capabilities
         self._capabilities = self.protocol._converter.unstructure(params.capabilities)
-        encoding = str(getattr(self.protocol.workspace.position_encoding, "value", DEFAULT_ENCODING))
-        self.documents.encoding = _ENCODINGS.get(encoding, DEFAULT_ENCODING)
+        chosen = self.protocol.workspace.position_encoding  # a text or a member of an enumeration, as pygls found it
+        self.documents.encoding = _ENCODINGS.get(str(getattr(chosen, "value", chosen)), DEFAULT_ENCODING)
         if isinstance(params.process_id, int):
             watch_process(params.process_id, self.loop, lambda: self._on_end(1))
         folders = [folder.uri for folder in params.workspace_folders or ()]
