@@ -390,8 +390,8 @@ def _with_missing(document: dict[str, Any], notes: list[str], question: Question
     if not question.missing:
         return notes
     document["complete"] = False
-    document["reason"] = "; ".join(filter(None, (question.missing, document.get("reason", ""))))
-    return [question.missing, *notes]
+    document["reason"] = question.missing  # whatever else there would be to say may be wrong in a moment
+    return [question.missing]
 
 
 def _text(parts: list[str], notes: list[str], cursor: str | None) -> str:

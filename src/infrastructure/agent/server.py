@@ -200,24 +200,24 @@ class AgentServer:
         Raises: CallError for a call that cannot be answered.
         """
         async with _Progress(ctx, worker) as progress:
-            call = worker.submit(_telling(question, progress.tell))
-            try:
-                return await self._wait(worker, call)
-            finally:
-                call.future.cancel()
+            return await self._wait(worker, worker.submit(_telling(question, progress.tell)))
 
     async def _wait(self, worker: SegmentWorker, call: Call) -> Answer:
         loop = asyncio.get_running_loop()
         # A state is wanted as it is now.
         patience_s = 0.0 if call.question.tool == "ctx_status" else self._patience_s
         deadline = loop.time() + patience_s
-        while True:
-            future = asyncio.wrap_future(call.future)
-            done, _ = await asyncio.wait({future}, timeout=max(0.05, deadline - loop.time()))
-            if done and not future.cancelled():
-                return future.result()
-            if worker.phase.name != "ready" and not call.question.missing:
-                worker.submit_meanwhile(call)
+        future = asyncio.wrap_future(call.future)
+        try:
+            while not (await asyncio.wait({future}, timeout=max(0.05, deadline - loop.time())))[0]:
+                meanwhile = None
+                if worker.phase.name != "ready" and not call.question.missing:
+                    meanwhile = worker.submit_meanwhile(call)
+                if meanwhile is not None:
+                    call, future = meanwhile, asyncio.wrap_future(meanwhile.future)
+            return future.result()
+        finally:
+            call.future.cancel()
 
     # ------------------------------------------------------------------ resources
 

@@ -103,12 +103,9 @@ class _Input:
         self._lines = os.fdopen(descriptor, encoding="utf-8", errors="replace", newline="\n", closefd=False)
         self._on_end = on_end
 
-    def __iter__(self) -> _Input:
-        return self
-
-    def __next__(self) -> str:
+    def readline(self) -> str:
+        """Return the next line, "" at the end."""
         line = self._lines.readline()
         if not line:
             self._on_end()
-            raise StopIteration
         return line

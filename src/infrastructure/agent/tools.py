@@ -228,12 +228,12 @@ INSTRUCTIONS = (
 def tool_named(name: str) -> Tool:
     """Return the tool of that name.
 
-    Raises: UsageError that names the nearest ones.
+    Raises: UsageError that names those there are, the nearest first.
     """
     tool = BY_NAME.get(name)
     if tool is None:
-        near = nearest(name, BY_NAME) or list(BY_NAME)
-        raise UsageError(f"there is no tool {_shown(name)}; there is {', '.join(near)}")
+        there_is = dict.fromkeys([*nearest(name, BY_NAME), *BY_NAME])
+        raise UsageError(f"there is no tool {_shown(name)}; there is {', '.join(there_is)}")
     return tool
 
 

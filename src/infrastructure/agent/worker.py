@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 FACE = "mcp"
 FLUSH_S = 30.0
 MESSAGE_CHARS_MAX = 1200
+UPDATING = "changes are being taken in; this is from what was there before, ask again for the rest"
 
 
 class CallError(Exception):
@@ -42,7 +43,7 @@ class StoppedError(Exception):
     """The server ends; raised out of a build to leave it."""
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Call:
     """One question under way; `future` becomes its answer, or a `CallError`."""
 
@@ -65,7 +66,7 @@ class Phase:
         if self.name == "ready":
             return ""
         so_far = f" ({self.done} of {self.total} files)" if self.total else ""
-        return f"the index is being built{so_far}, and this is from what is there; ask again for the rest"
+        return f"the index is being built{so_far}; this is from what is there, ask again for the rest"
 
 
 class SegmentWorker:
@@ -106,23 +107,22 @@ class SegmentWorker:
         self._calls.put(call)
         return call
 
-    def submit_meanwhile(self, call: Call) -> bool:
-        """Have a call answered from what is committed, unless its answer is under way; tell whether it is.
+    def submit_meanwhile(self, call: Call) -> Call | None:
+        """Have a call answered from what is committed; returns the new call in its place.
 
-        False while there is nothing to answer from.
+        None when its answer is under way already, or there is nothing to answer from.
         """
-        if not self._is_open.is_set() or self._failure is not None or not call.future.cancel():
-            return False
-        again = Call(replace(call.question, missing=self.phase.missing or "the index is being updated"))
-        again.received_ns = call.received_ns
-        call.future = again.future
+        if not self._is_open.is_set() or self._services is None or not call.future.cancel():
+            return None
+        missing = self.phase.missing or UPDATING
+        again = Call(replace(call.question, missing=missing), received_ns=call.received_ns)
         with self._lock:
             if self._meanwhile is None:
                 self._meanwhile = queue.SimpleQueue()
                 self._meanwhile_thread = threading.Thread(target=self._answer_meanwhile, daemon=True)
                 self._meanwhile_thread.start()
             self._meanwhile.put(again)
-        return True
+        return again
 
     def listen(self, listener: Callable[[Phase], None]) -> Callable[[], None]:
         """Have every phase told, from another thread; returns what ends it."""
@@ -181,8 +181,11 @@ class SegmentWorker:
             services.store  # noqa: B018 - opening it is what others wait for
             self._is_open.set()
             self._refresh(services)
-        except CtxError:
-            self._is_open.set()  # every call will try, and say so, again
+        except StoppedError:
+            raise
+        except Exception as error:  # noqa: BLE001 - the rim: every call will try again, and say what is wrong
+            services.warn(f"the index could not be built: {type(error).__name__}")
+            self._is_open.set()
         self._become(Phase("ready"))
         with _unbothered():
             services.counter.count("")
@@ -202,14 +205,16 @@ class SegmentWorker:
         report = None
         try:
             report = self._refresh(services)
-        except CtxError as error:
-            if not call.question.tool.endswith("status"):
+        except StoppedError:
+            return False
+        except Exception as error:  # noqa: BLE001 - the rim: it is told, and the next call may fare better
+            if call.future.set_running_or_notify_cancel():
                 self._finish(call, services, None, error)
-                return True
+            return True
         finally:
             self._become(Phase("ready"))
         if report is not None:
-            call.question = replace(call.question, report=report)
+            call = replace(call, question=replace(call.question, report=report))
         self._answer(call, services)
         return True
 
@@ -266,8 +271,6 @@ class SegmentWorker:
             dirty=None,
             **(found.extra if found is not None else {}),
         )
-        if call.future.cancelled():
-            return
         if found is not None:
             call.future.set_result(found)
         else:
@@ -328,10 +331,9 @@ def _message(question: Question, error: Exception | None) -> str:
     if isinstance(error, CtxError):
         message = for_agents(str(error))
         if question.missing:
-            message += f" ({question.missing})"
-    else:
-        text = " ".join(str(error).split())
-        message = f"internal error in {question.tool}: {type(error).__name__}: {text}"
+            message = f"{message.removesuffix('; ctx_status says why')} ({question.missing})"
+    else:  # its text may name what is nobody's business: a path outside, somebody's words
+        message = f"internal error in {question.tool}: {type(error).__name__}; `ctx doctor` in a shell may say more"
     if len(message) > MESSAGE_CHARS_MAX:
         half = MESSAGE_CHARS_MAX // 2
         message = f"{message[: half - 3]} … {message[-half:]}"
