@@ -11,6 +11,7 @@ import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -49,7 +50,7 @@ class Editor:
         socket_folder: Path | None = None,
     ) -> None:
         self._sandbox = sandbox
-        self._socket = str((socket_folder or sandbox.runtime) / self.program)
+        self._socket = str((socket_folder or sandbox.runtime) / f"{self.program}.socket")
         given = {
             "plugin": str(REPOSITORY / "editors" / self.plugin),
             "cmd": list(command),
@@ -80,15 +81,17 @@ class Editor:
         done = subprocess.run(line, env=self._environment, capture_output=True, timeout=STEP_LIMIT_S)
         if done.returncode:
             raise EditorError(f"{self.program} {name}: {done.stdout.decode()}{done.stderr.decode()}")
-        told = self._decoded(done.stdout.decode())
+        # Neovim 0.7 prints the value of an expression to standard error.
+        told = self._decoded((done.stdout or done.stderr).decode())
         if not told["ok"]:
             raise EditorError(f"{self.program} {name}: {told['answer']}")
         return told["answer"]
 
     def open(self, path: str) -> dict[str, Any]:
-        """Open a file of the segment and wait until the server is connected."""
+        """Open a file of the segment and wait until the server says that it is READY: before, answers may be partial."""
         self.step("open", str(self._sandbox.segment / path))
         found: dict[str, Any] = self.step("connected")
+        self.step("status", "READY")
         return found
 
     def close(self) -> int:
@@ -109,19 +112,24 @@ class Editor:
 
     def end(self) -> None:
         """End it whatever state it is in."""
-        if self.process.poll() is None:
+        if self.process.returncode is None:
             self.process.kill()
-        self.process.communicate()
+            self.process.communicate()
 
     def _await_socket(self) -> None:
         limit = time.monotonic() + START_LIMIT_S
-        while not os.path.exists(self._socket):
+        while not self._listens():
             if self.process.poll() is not None:
                 raise EditorError(f"{self.program} ended: {self.process.communicate()[1].decode()}")
             if time.monotonic() > limit:
                 self.end()
                 raise EditorError(f"{self.program} did not listen")
             time.sleep(0.005)
+
+    def _listens(self) -> bool:
+        """Tell whether it takes connections: the socket's file is there before it does."""
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+            return probe.connect_ex(self._socket) == 0
 
     def _start_line(self) -> list[str]:
         raise NotImplementedError

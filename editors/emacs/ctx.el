@@ -87,6 +87,11 @@ That is the nearest folder upwards that has _ctx or .git, else DIRECTORY."
                                                (file-exists-p (expand-file-name ".git" folder)))))))
     (file-name-as-directory (expand-file-name (or found directory)))))
 
+(defun ctx--segment ()
+  "Return the segment that the answers of the current buffer's server are about."
+  (let ((project (ignore-errors (eglot--project (ctx--current-server)))))
+    (ctx-segment (if project (project-root project) default-directory))))
+
 (defun ctx--unsent-changes-sent ()
   "Tell the server of edits that eglot still holds back."
   (when (eglot-managed-p)
@@ -130,7 +135,7 @@ Return the document it answers with."
 (defun ctx-search (query)
   "Find what answers QUERY; RET and \\[next-error] go to a hit."
   (interactive (list (read-string "ctx search: " nil nil (thing-at-point 'symbol))))
-  (let* ((default-directory (ctx-segment default-directory))
+  (let* ((default-directory (ctx--segment))
          (document (ctx-execute "ctx.search" :query query))
          (hits (ctx--documents (plist-get document :hits))))
     (if (not hits)
@@ -149,10 +154,10 @@ Return the document it answers with."
 With a prefix argument ask for the MODE."
   (interactive
    (list (read-string "ctx get: " (and buffer-file-name
-                                       (format "%s:%d" (file-relative-name buffer-file-name (ctx-segment default-directory))
+                                       (format "%s:%d" (file-relative-name buffer-file-name (ctx--segment))
                                                (line-number-at-pos nil t))))
          (and current-prefix-arg (completing-read "Mode: " '("skeleton" "excerpt" "raw") nil t))))
-  (let* ((default-directory (ctx-segment default-directory))
+  (let* ((default-directory (ctx--segment))
          (document (apply #'ctx-execute "ctx.get" :targets (vector target) (and mode (list :mode mode))))
          (items (ctx--documents (plist-get document :items)))
          (path (plist-get (car items) :path)))
@@ -170,7 +175,7 @@ With a prefix argument ask for the MODE."
 (defun ctx-map (&optional path)
   "Show the ranked skeleton of the repository; with a prefix argument that of PATH."
   (interactive (list (and current-prefix-arg (read-file-name "ctx map of: "))))
-  (let* ((default-directory (ctx-segment default-directory))
+  (let* ((default-directory (ctx--segment))
          (paths (and path (list :paths (vector (file-relative-name path))))))
     (ctx--show "*ctx map*" (plist-get (apply #'ctx-execute "ctx.map" paths) :text))))
 
@@ -187,7 +192,7 @@ With a prefix argument ask for the MODE."
 (defun ctx-telemetry ()
   "Show what was asked so far, and what it cost."
   (interactive)
-  (let ((default-directory (ctx-segment default-directory)))
+  (let ((default-directory (ctx--segment)))
     (ctx--show "*ctx telemetry*" (ctx--outline (ctx-execute "ctx.telemetry") ""))))
 
 ;;;###autoload

@@ -5,6 +5,10 @@ export default tseslint.config(
   { ignores: ["dist/", "out/", "node_modules/"] },
   js.configs.recommended,
   {
+    files: ["check/*.cjs"],
+    languageOptions: { globals: { URL: "readonly", document: "readonly", process: "readonly", setTimeout: "readonly" } },
+  },
+  {
     files: ["**/*.ts"],
     extends: [...tseslint.configs.strictTypeChecked, ...tseslint.configs.stylisticTypeChecked],
     languageOptions: { parserOptions: { projectService: true, tsconfigRootDir: import.meta.dirname } },

@@ -37,6 +37,18 @@ export interface MapDocument {
   readonly total_tokens: number;
 }
 
+export interface Use {
+  readonly path: string;
+  /** Counted from 1, as the column, in characters. */
+  readonly line: number;
+  readonly column: number;
+}
+
+export interface RefsDocument {
+  readonly references: readonly Use[];
+  readonly reason?: string;
+}
+
 /** One line of the list that a search offers. */
 export interface Choice {
   readonly label: string;

@@ -15,6 +15,7 @@ import {
   type GetDocument,
   type MapDocument,
   type Mode,
+  type RefsDocument,
   type SearchDocument,
 } from "./documents";
 import { pathInSegment, programOf, segmentOf } from "./places";
@@ -39,6 +40,12 @@ const LANGUAGES = [
   "markdown",
 ];
 const SCHEME = "ctx";
+
+/** What the server writes into a code lens: where it stands. */
+interface LensArgument {
+  readonly uri: string;
+  readonly position: { readonly line: number; readonly character: number };
+}
 
 let face: Face | undefined;
 
@@ -146,9 +153,13 @@ class Face {
       outputChannel: this.output,
       middleware: {
         // A code lens names one of the server's commands: its answer is shown as that of the palette's.
-        executeCommand: async (command, given, next) => {
+        executeCommand: async (command, given: unknown[], next) => {
           const document: unknown = await next(command, given);
-          await this.showDocument(command, document);
+          if (command === "ctx.refs") {
+            await this.showUses(document as RefsDocument, given[0] as LensArgument);
+          } else {
+            await this.showDocument(command, document);
+          }
           return document;
         },
       },
@@ -200,7 +211,10 @@ class Face {
     if (this.client?.state !== ClientState.Running) {
       throw new Error("the server does not run; \"ctx: Restart\" starts it anew");
     }
-    return this.client.sendRequest<Document>("workspace/executeCommand", { command, arguments: [argument] });
+    // Of several folders the server is told which one is meant; with one there is nothing to choose.
+    const isChoice = (vscode.workspace.workspaceFolders?.length ?? 0) > 1;
+    const given = isChoice ? { ...argument, root: segmentHere() } : argument;
+    return this.client.sendRequest<Document>("workspace/executeCommand", { command, arguments: [given] });
   }
 
   /** Wrap a command so that its failure is one line to read, not a stack of calls. */
@@ -236,8 +250,8 @@ class Face {
     if (editor?.document.uri.scheme !== "file") {
       throw new Error("there is no file at the cursor");
     }
-    const file = editor.document.uri.fsPath;
-    const place = `${pathInSegment(segmentOf(path.dirname(file), existsSync), file)}:${editor.selection.active.line + 1}`;
+    const { uri } = editor.document;
+    const place = `${pathInSegment(segmentOfFile(uri), uri.fsPath)}:${editor.selection.active.line + 1}`;
     const chosen = MODES.find((one) => one === mode) ?? (await vscode.window.showQuickPick(MODES, { title: place }));
     if (chosen !== undefined) {
       const argument = { targets: [place], mode: chosen };
@@ -295,19 +309,20 @@ class Face {
     const chosen = await vscode.window.showQuickPick(choices(found), { title, matchOnDescription: true, matchOnDetail: true });
     if (chosen !== undefined) {
       const place = new vscode.Position(chosen.line - 1, 0);
-      const file = vscode.Uri.file(path.join(this.segment(), chosen.path));
+      const file = vscode.Uri.file(path.join(segmentHere(), chosen.path));
       await vscode.window.showTextDocument(file, { selection: new vscode.Range(place, place) });
     }
   }
 
-  /** Return the segment that the answers' paths are relative to: that of the file shown, else of the first folder. */
-  private segment(): string {
-    const shown = vscode.window.activeTextEditor?.document.uri;
-    if (shown?.scheme === "file") {
-      return segmentOf(path.dirname(shown.fsPath), existsSync);
-    }
-    const folder = vscode.workspace.workspaceFolders?.[0]?.uri.fsPath;
-    return folder === undefined ? "" : segmentOf(folder, existsSync);
+  /** Show the uses behind a code lens as the editor shows references, at the lens. */
+  private async showUses(found: RefsDocument, lens: LensArgument): Promise<void> {
+    const uri = vscode.Uri.parse(lens.uri);
+    const segment = segmentOfFile(uri);
+    const places = found.references.map(
+      (use) => new vscode.Location(vscode.Uri.file(path.join(segment, use.path)), new vscode.Position(use.line - 1, use.column - 1)),
+    );
+    const at = new vscode.Position(lens.position.line, lens.position.character);
+    await vscode.commands.executeCommand("editor.action.showReferences", uri, at, places);
   }
 
   /** Show a text beside the file it is about, with the colours of the language of `like`. */
@@ -318,6 +333,21 @@ class Face {
     const document = await vscode.workspace.openTextDocument(uri);
     await vscode.window.showTextDocument(document, { viewColumn: vscode.ViewColumn.Beside, preview: true, preserveFocus: true });
   }
+}
+
+/** Return the segment that answers about a file are relative to: that of its folder of the workspace, else its own. */
+function segmentOfFile(uri: vscode.Uri): string {
+  return segmentOf(vscode.workspace.getWorkspaceFolder(uri)?.uri.fsPath ?? path.dirname(uri.fsPath), existsSync);
+}
+
+/** Return the segment of the file shown, else that of the first folder. */
+function segmentHere(): string {
+  const shown = vscode.window.activeTextEditor?.document.uri;
+  if (shown?.scheme === "file") {
+    return segmentOfFile(shown);
+  }
+  const folder = vscode.workspace.workspaceFolders?.[0]?.uri.fsPath;
+  return folder === undefined ? "" : segmentOf(folder, existsSync);
 }
 
 const read: Read = (name) => vscode.workspace.getConfiguration("ctx").get(name);

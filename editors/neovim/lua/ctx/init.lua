@@ -78,6 +78,7 @@ function M.setup(options)
   M.options = vim.tbl_deep_extend("force", defaults, options or {})
   client.register_code_lens_commands({
     ["ctx.search"] = function(document, root) results.show_hits(document, root, M.options.open_quickfix) end,
+    ["ctx.refs"] = results.show_uses,
     ["ctx.get"] = results.show_texts,
     ["ctx.map"] = results.show_map,
     ["ctx.telemetry"] = results.show_telemetry,

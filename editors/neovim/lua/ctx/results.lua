@@ -55,6 +55,20 @@ function M.show_hits(document, root, opens)
   end
 end
 
+-- The uses behind a code lens; a "?" marks one whose receiver is not known.
+function M.show_uses(document, root)
+  local items = {}
+  for _, use in ipairs(document.references) do
+    local mark = use.certain and "" or "? "
+    table.insert(items, { filename = root .. "/" .. use.path, lnum = use.line, col = use.column, text = mark .. use.text })
+  end
+  vim.fn.setqflist({}, " ", { title = "ctx refs: " .. document.query, items = items })
+  if #items == 0 then
+    return vim.notify("ctx: " .. note_of(document))
+  end
+  vim.cmd("botright copen")
+end
+
 local SYNTAX = { cs = "cs", ts = "typescript", py = "python", rs = "rust", rb = "ruby", md = "markdown", js = "javascript" }
 
 function M.show_texts(document)
