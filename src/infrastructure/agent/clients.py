@@ -31,8 +31,9 @@ _CONFIG_BYTES_MAX = 16 * 1024 * 1024
 class Client:
     """One client: its format, the key of its list of servers, and its files below home and below a project.
 
-    `project_variable` is what the client puts in place of the project's directory in arguments, "" if it starts
-    servers there anyway or names it as a root.
+    `project_variable` is what the client puts in place of the project's directory in the arguments of a project's own
+    file, "" if it starts servers there anyway. For all projects of a user, where it starts servers and the roots it
+    names say what to work on.
     """
 
     name: str
@@ -89,7 +90,7 @@ def plan(
         raise UsageError(f"--name must be 1 to 64 letters, digits, _ or -, found {name[:70]!r}")
     path = _path_of(client, scope, project, environment)
     arguments = ["mcp"]
-    if client.project_variable and (scope == "project" or client.name == "cursor"):
+    if client.project_variable and scope == "project":
         arguments += ["--segment", client.project_variable]
     entry: dict[str, Any] = {"type": "stdio"} if client.names_type else {}
     entry |= {"command": command, "args": arguments}
@@ -195,8 +196,11 @@ def _merged_toml(before: str, key: str, name: str, entry: dict[str, Any], path: 
     if ours == merged:
         return before
     text = _with_table(before, key, name, entry)
-    expected = {**document, key: {**servers, name: merged}}
-    if _toml(text, path) != expected:
+    try:
+        is_as_meant = tomllib.loads(text) == {**document, key: {**servers, name: merged}}
+    except tomllib.TOMLDecodeError:
+        is_as_meant = False
+    if not is_as_meant:
         raise CtxError(
             f"{path}: {key}.{name} is written in a way that cannot be changed safely; it is left as it is: remove it, "
             "or change it by hand to what is printed without --write"

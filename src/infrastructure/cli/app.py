@@ -363,6 +363,9 @@ app.add_typer(daemon, name="daemon")
 @daemon.command("start")
 def daemon_start(
     foreground: Annotated[bool, typer.Option("--foreground", help="Be the host, until it is ended.")] = False,
+    until_unused: Annotated[
+        bool, typer.Option("--until-unused", hidden=True, help="End when no editor or agent uses it any more.")
+    ] = False,
     segment: Segment = None,
     as_json: AsJson = False,
 ) -> None:
@@ -373,7 +376,11 @@ def daemon_start(
     """
     from . import daemon_command
 
-    raise typer.Exit(daemon_command.run_start(segment=segment, as_json=as_json, foreground=foreground))
+    raise typer.Exit(
+        daemon_command.run_start(
+            segment=segment, as_json=as_json, foreground=foreground, until_unused=until_unused
+        )
+    )
 
 
 @daemon.command("stop")
@@ -404,11 +411,7 @@ def daemon_logs(
     raise typer.Exit(daemon_command.run_logs(segment=segment, as_json=as_json, lines=lines))
 
 
-agent = typer.Typer(
-    help="The agent's server: search, get, map, resolve and refs as tools of the Model Context Protocol.",
-    invoke_without_command=True,
-    rich_markup_mode=None,
-)
+agent = typer.Typer(invoke_without_command=True, rich_markup_mode=None)
 app.add_typer(agent, name="mcp")
 
 
@@ -427,7 +430,7 @@ def mcp(context: typer.Context, segment: Segment = None) -> None:
 
 @agent.command("install")
 def mcp_install(
-    client: Annotated[str, typer.Option(metavar="NAME", help="claude-code, cursor, codex or vscode.")],
+    client: Annotated[str, typer.Option(metavar="NAME", help="claude-code, cursor, codex or vscode.")] = "",
     write: Annotated[
         bool, typer.Option("--write", help="Merge it into the client's file instead of printing.")
     ] = False,
