@@ -377,9 +377,7 @@ def daemon_start(
     from . import daemon_command
 
     raise typer.Exit(
-        daemon_command.run_start(
-            segment=segment, as_json=as_json, foreground=foreground, until_unused=until_unused
-        )
+        daemon_command.run_start(segment=segment, as_json=as_json, foreground=foreground, until_unused=until_unused)
     )
 
 

@@ -108,6 +108,7 @@ def run_command(
             repo_sha=repository_sha(services.segment) if telemetry.level != "off" else None,
             dirty=None,
             **known.extra,
+            **_unsaved_figure(services),
         )
         telemetry.command_end(command, "cli", exit_code, perf_counter_ns() - started_ns)
         telemetry.close()
@@ -118,7 +119,7 @@ def run_command(
 
 def _start_host(segment: str) -> None:
     """Have the next command find a warm host, unless this one ran in one or hosts are switched off."""
-    if services_module.host_clean is None and is_switched_on():
+    if services_module.default_host is None and is_switched_on():
         from ..host.launch import start_unless_running
 
         start_unless_running(segment)
@@ -233,6 +234,10 @@ def _leave_closed_pipe() -> None:
     null = os.open(os.devnull, os.O_WRONLY)
     os.dup2(null, sys.stdout.fileno())
     os.close(null)
+
+
+def _unsaved_figure(services: Services) -> dict[str, int]:
+    return {"unsaved_files": len(services.unsaved_paths)} if services.unsaved_paths else {}
 
 
 def _cache_hit_rate(counters: dict[str, int]) -> float | None:

@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 LENGTH = struct.Struct("<I")
+UNASKED = 0
+"""The number of what nobody asked for: `{"id": 0, "event": …}`."""
+STOPPED = "stopped"
+"""The event that says that the host ends on purpose."""
 FRAME_BYTES_MAX = 64 * 1024 * 1024
 """An unsaved buffer is the largest thing that is ever sent."""
 
@@ -102,6 +106,18 @@ class BackendLink:
         Raises: LinkBrokenError.
         """
         return self.answer(self.send(verb, content, wait_s=wait_s), wait_s=wait_s)
+
+    def fileno(self) -> int:
+        """Return the connection's descriptor, -1 without one."""
+        return self._socket.fileno() if self._socket is not None else -1
+
+    def was_told(self, event: str) -> bool:
+        """Tell whether the other side said that of its own accord, before its end."""
+        try:
+            while True:
+                self._receive(0.001)
+        except LinkBrokenError:
+            return bool(self._answers.get(UNASKED, {}).get("event") == event)
 
     def close(self) -> None:
         """Let go of the connection; safe to call twice."""

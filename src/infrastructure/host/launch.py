@@ -18,8 +18,10 @@ def running_host(segment: str) -> tuple[HostPlace | None, int]:
     return None, 0
 
 
-def spawn_host(segment: str) -> int:
+def spawn_host(segment: str, *, until_unused: bool = False) -> int:
     """Start a host in a session of its own and return its process id; whether it can serve is seen later.
+
+    `until_unused` is for a host that lives as long as a face or a command uses it.
 
     It keeps nothing of this process but its environment. Raises: OSError when no process can be made.
     """
@@ -33,6 +35,8 @@ def spawn_host(segment: str) -> int:
     # -P: nothing is imported from the folder that is worked on. posix_spawn: `subprocess` takes 13 ms to import.
     command = [sys.executable, "-P", "-m", __name__.partition(".")[0]]
     command += ["daemon", "start", "--foreground", "--segment", segment]
+    if until_unused:
+        command.append("--until-unused")
     return os.posix_spawn(sys.executable, command, os.environ, file_actions=actions, setsid=True)
 
 
