@@ -62,7 +62,7 @@ def search_document(
         document["reason"], document["nearest"] = answer.reason, list(answer.nearest)
     elif answer.reason:
         document["reason"] = answer.reason
-    return document
+    return _with_unsaved(services, document)
 
 
 def text_search_document(
@@ -92,12 +92,12 @@ def text_search_document(
     }
     if not answer.hits:
         document["reason"], document["nearest"] = answer.reason, list(answer.nearest)
-    return document
+    return _with_unsaved(services, document)
 
 
 def get_document(services: Services, answer: GetAnswer, request: GetRequest) -> dict[str, Any]:
     """Return `ctx.get/1`."""
-    return {
+    document = {
         "schema": "ctx.get/1",
         "segment": services.segment_name,
         "items": [_item_document(item) for item in answer.items],
@@ -108,6 +108,7 @@ def get_document(services: Services, answer: GetAnswer, request: GetRequest) -> 
         "resolved_by": "tree_sitter",
         "complete": answer.complete,
     }
+    return _with_unsaved(services, document)
 
 
 def map_document(
@@ -132,14 +133,14 @@ def map_document(
     }
     if answer.reason:
         document["reason"] = answer.reason
-    return document
+    return _with_unsaved(services, document)
 
 
 def resolve_document(
     services: Services, answer: SymbolAnswer, report: RefreshReport, *, took_ns: int
 ) -> dict[str, Any]:
     """Return `ctx.resolve/1`."""
-    return {
+    document = {
         "schema": "ctx.resolve/1",
         "query": answer.query,
         "segment": services.segment_name,
@@ -155,13 +156,14 @@ def resolve_document(
         "outside": outside_documents(answer.outside),
         "server": server_document(answer.server),
     }
+    return _with_unsaved(services, document)
 
 
 def refs_document(
     services: Services, answer: ReferencesAnswer, view: View, report: RefreshReport, *, took_ns: int
 ) -> dict[str, Any]:
     """Return `ctx.refs/1`."""
-    return {
+    document = {
         "schema": "ctx.refs/1",
         "query": answer.query,
         "segment": services.segment_name,
@@ -182,11 +184,12 @@ def refs_document(
         "nearest": list(answer.nearest),
         "server": server_document(answer.server),
     }
+    return _with_unsaved(services, document)
 
 
 def hover_document(services: Services, answer: HoverAnswer, report: RefreshReport, *, took_ns: int) -> dict[str, Any]:
     """Return `ctx.hover/1`."""
-    return {
+    document = {
         "schema": "ctx.hover/1",
         "query": answer.query,
         "segment": services.segment_name,
@@ -206,6 +209,7 @@ def hover_document(services: Services, answer: HoverAnswer, report: RefreshRepor
         "outside": outside_documents(answer.outside),
         "server": server_document(answer.server),
     }
+    return _with_unsaved(services, document)
 
 
 def hit_document(hit: Hit) -> dict[str, Any]:
@@ -260,6 +264,13 @@ def server_document(reply: ServerReply | None) -> dict[str, Any] | None:
 def outside_documents(places: tuple[ServerPlace, ...]) -> list[dict[str, Any]]:
     """Return places in files that are not indexed."""
     return [{"path": place.path, "line": place.line, "column": place.column} for place in places]
+
+
+def _with_unsaved(services: Services, document: dict[str, Any]) -> dict[str, Any]:
+    """Return the document; it names the files whose unsaved text it rests on, when there are any."""
+    if services.unsaved_paths:
+        document["unsaved"] = list(services.unsaved_paths)
+    return document
 
 
 def _ms(took_ns: int) -> float:

@@ -96,6 +96,7 @@ class LanguageServerPool:
         self._announced: dict[bytes, tuple[int, int]] = {}
         self._is_closed = False
         self._unsaved: dict[str, str] = {}
+        self._unsaved_count = self._unsaved_version = 0
 
     def ask(self, question: ServerQuestion) -> PendingReply:
         """Ask the server of the file's language and folder; see `LanguageServers`."""
@@ -110,7 +111,8 @@ class LanguageServerPool:
         if kept is not None:
             return _Settled(replace(kept, is_cached=True, elapsed_ns=0, was_sent=False))
         self._announce(question.state)
-        return client.ask(question, on_reply=lambda asked, reply: self._keep(client, asked, reply))
+        version = self._unsaved_version
+        return client.ask(question, on_reply=lambda asked, reply: self._keep(client, asked, reply, version))
 
     def prepare(self, language: str, path: str) -> None:
         """Start the server that questions about a file would go to, if there is one; it warms up behind this."""
@@ -125,6 +127,9 @@ class LanguageServerPool:
                 self._unsaved.pop(path, None)
             else:
                 self._unsaved[path] = text
+            # Without any text the servers know what they knew before the first one.
+            self._unsaved_count += 1
+            self._unsaved_version = self._unsaved_count if self._unsaved else 0
             for client in self._clients.values():
                 client.set_unsaved(path, language_of(path), text)
 
@@ -269,13 +274,15 @@ class LanguageServerPool:
         if not question.state or question.text is not None:
             return None
         with self._lock:
-            return self._replies.get(_about(client, question))
+            return self._replies.get((self._unsaved_version, *_about(client, question)))
 
-    def _keep(self, client: LSPClient, question: ServerQuestion, reply: ServerReply) -> None:
+    def _keep(self, client: LSPClient, question: ServerQuestion, reply: ServerReply, version: int) -> None:
         if not question.state or question.text is not None:
             return
         with self._lock:
-            self._replies[_about(client, question)] = reply
+            if version != self._unsaved_version:
+                return  # about which texts it is nobody knows
+            self._replies[(version, *_about(client, question))] = reply
             while len(self._replies) > REPLIES_KEPT:
                 self._replies.popitem(last=False)
 

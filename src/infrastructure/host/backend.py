@@ -29,7 +29,7 @@ from .leases import Leases
 from .memory import proportional_bytes
 from .powers import powers_of
 from .remote_servers import question_of, reply_document
-from .unsaved_overlay import UnsavedOverlay
+from .unsaved_overlay import UnsavedOverlay, remove_left_overlays
 from .unsaved_texts import UnsavedTexts
 
 if TYPE_CHECKING:
@@ -96,6 +96,7 @@ class Backend:
         with Services(self._segment) as services:
             self._services = services
             self._settings_mark = services.settings_mark
+            remove_left_overlays(self._segment)
             self._texts = UnsavedTexts(self._segment, services.config.number("index.max_file_bytes"))
             self._overlay = UnsavedOverlay(
                 self._segment,
