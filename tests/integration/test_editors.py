@@ -232,9 +232,8 @@ def test_telemetry_of_an_editors_life(start: Start, shop: Sandbox) -> None:
     editor.step("search", "signed cookie")
     editor.close()
     assert [] == shop.leftovers()
-    lives = {
-        event["run_id"] for event in shop.events() if event["cmd"] == "command.start" and event.get("face") == "lsp"
-    }
+    starts = [event for event in shop.events() if event["cmd"] == "command.start"]
+    lives = {event["run_id"] for event in starts if event["args"].get("face") == "lsp"}
     assert 1 == len(lives)
     of_life = [event for event in shop.events() if event["run_id"] in lives]
     found = {event["cmd"]: event for event in of_life}

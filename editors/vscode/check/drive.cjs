@@ -1,5 +1,5 @@
 // Drives a real VS Code (code-server) in headless Chromium, as scripts/check_vscode.py starts it, and says what it saw.
-// node drive.cjs OPTIONS.json: {url, folder, chromium, shots, unsaved: {gate, done}}. Prints one JSON object a line:
+// node drive.cjs OPTIONS.json: {url, folder, settings, chromium, shots, unsaved: {gate, done}}. Prints one JSON object a line:
 // {step, seen}; the last one is {ok, problem}. Between the unsaved edit and its undoing the file `gate` is written, and
 // `done` waited for: the caller then looks from a shell.
 const { chromium } = require("playwright-core");
@@ -18,7 +18,7 @@ async function run(page) {
 
   const palette = async (title) => {
     await page.keyboard.press("F1");
-    await page.waitForSelector(".quick-input-widget input", { state: "visible", timeout: WAIT_MS });
+    await page.waitForSelector(".quick-input-widget .quick-input-box input", { state: "visible", timeout: WAIT_MS });
     await page.keyboard.type(title);
     await list().filter({ hasText: title }).first().waitFor({ timeout: WAIT_MS });
     await page.keyboard.press("Enter");
@@ -27,7 +27,7 @@ async function run(page) {
   const go = async (place) => {
     await page.locator(".monaco-editor .view-lines").first().click();
     await page.keyboard.press("Control+KeyG");
-    await page.waitForSelector(".quick-input-widget input", { state: "visible", timeout: WAIT_MS });
+    await page.waitForSelector(".quick-input-widget .quick-input-box input", { state: "visible", timeout: WAIT_MS });
     await page.keyboard.type(place);
     await page.keyboard.press("Enter");
     const [line, column] = place.split(":");
@@ -68,10 +68,11 @@ async function run(page) {
 
   await page.keyboard.press("F12");
   await page.locator(".tab.active").filter({ hasText: "session.py" }).first().waitFor({ timeout: WAIT_MS });
+  await page.waitForFunction(() => document.querySelector(".part.statusbar").innerText.includes("Ln 7,"), null, { timeout: WAIT_MS });
   step("definition", `session.py ${/Ln \d+, Col \d+/.exec(await statusBar())[0]}`);
 
   await palette("ctx: Search the Repository");
-  await page.waitForSelector(".quick-input-widget input", { state: "visible", timeout: WAIT_MS });
+  await page.waitForSelector(".quick-input-widget .quick-input-box input", { state: "visible", timeout: WAIT_MS });
   await page.locator(".quick-input-widget .quick-input-title").filter({ hasText: "Search the Repository" }).waitFor({ timeout: WAIT_MS });
   await page.keyboard.type("what does shipping cost");
   await page.keyboard.press("Enter");
@@ -81,8 +82,9 @@ async function run(page) {
   await page.keyboard.press("Escape");
 
   await palette("ctx: Show Map of the Repository");
-  await page.locator(".monaco-editor").filter({ hasText: "class SignedCookie +" }).first().waitFor({ timeout: WAIT_MS });
-  step("map", true);
+  const mapLine = page.locator(".view-line").filter({ hasText: /7\sclass\sSignedCookie/ }).first();
+  await mapLine.waitFor({ timeout: WAIT_MS });
+  step("map", flat(await mapLine.allInnerTexts()));
   await shot("map");
 
   await palette("ctx: Show Telemetry");
@@ -108,12 +110,23 @@ async function run(page) {
     if (Date.now() > end) throw new Error("the caller did not look in time");
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
+
+  // A program that is not there: the extension says so and offers what to do.
+  const settings = JSON.parse(fs.readFileSync(options.settings, "utf8"));
+  fs.writeFileSync(options.settings, JSON.stringify({ ...settings, "ctx.command": ["ctx-that-is-not-there", "lsp"] }));
+  await open("shop/cart.py");
+  const toast = page.locator(".notifications-toasts").filter({ hasText: "was not found" }).first();
+  await toast.waitFor({ timeout: WAIT_MS });
+  step("missing", flat([await toast.innerText()])[0]);
+  await page.locator(".notifications-toasts").getByText("How to Install").first().click();
+  await page.locator(".tab").filter({ hasText: /readme/i }).first().waitFor({ timeout: WAIT_MS });
+  step("how to install", flat(await page.locator(".tab.active").allInnerTexts()));
 }
 
 (async () => {
   const browser = await chromium.launch({ executablePath: options.chromium, args: ["--no-sandbox"] });
   try {
-    const page = await browser.newPage({ viewport: { width: 1280, height: 800 } });
+    const page = await browser.newPage({ viewport: { width: 1100, height: 680 } });
     try {
       await run(page);
       say({ ok: true, problem: "" });
