@@ -29,6 +29,7 @@ class DocumentText:
         self._lines = _split(text)
         self._text: str | None = text
         self._has_returns = "\r" in text
+        self._chars = len(text)
 
     @property
     def text(self) -> str:
@@ -36,6 +37,16 @@ class DocumentText:
         if self._text is None:
             self._text = "".join(self._lines)
         return self._text
+
+    def __len__(self) -> int:
+        """Return the number of characters."""
+        return self._chars
+
+    def head(self, chars: int) -> str:
+        """Return the beginning, without joining all of a large text."""
+        if self._text is not None:
+            return self._text[:chars]
+        return "".join(self._lines[: chars // 20 + 1])[:chars]
 
     @property
     def line_count(self) -> int:
@@ -63,6 +74,7 @@ class DocumentText:
         lines = _split(changed)
         if not is_last:
             lines.pop()  # of a text that ends a line, the last line is empty
+        self._chars += sum(map(len, lines)) - sum(map(len, self._lines[first : last + 1]))
         self._lines[first : last + 1] = lines
         self._text = None
 

@@ -55,7 +55,7 @@ class Document:
     @property
     def language(self) -> str:
         """ctx's name of the language: by the path where that says it, else as the editor names it."""
-        head = self.content.text[:_HEAD_CHARS].encode("utf-8", "replace")
+        head = self.content.head(_HEAD_CHARS).encode("utf-8", "replace")
         name = self.path.decode("utf-8", "replace")
         by_path = language_of(name, head) if name else TEXT
         if by_path != TEXT:

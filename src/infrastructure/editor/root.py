@@ -1,6 +1,6 @@
 """Root: one segment that the editor works in, its threads, its index and what is told of every request.
 
-Two threads, each with a session: the quick one answers what a person waits for with the cursor in place (definition,
+Two threads over one session: the quick one answers what a person waits for with the cursor in place (definition,
 hover), the slow one what takes long (the index, the map, uses, commands). Outlines need neither (see `server`).
 A job that needs the index waits for the first one, a moment on a large tree and longer on a small one, and is then
 answered from its text alone.
@@ -35,6 +35,8 @@ log = logging.getLogger("ctx.lsp")
 LARGE_FILES_MIN = 500
 """Files that a first index has left to do from which on it is not waited for but a moment."""
 WAIT_LARGE_S = 0.5
+WAIT_UNKNOWN_S = 3.0
+"""As long as it is not known how much is left to do: the session is being opened, or somebody else makes the index."""
 WAIT_SMALL_S = 10.0
 LOOK_EVERY_S = 1.0
 LOOK_SHARE = 20
@@ -98,7 +100,6 @@ class Root:
         self.has_host = False
         self.last_server = ""
         self.tokens_handed_on = 0
-        self.tokens_last = 0
         self.index_files = 0
         self._loop = loop
         self._make_session = make_session
@@ -107,7 +108,8 @@ class Root:
         self._on_note = on_note
         self._quick = Worker("ctx-lsp-quick", loop)
         self._slow = Worker("ctx-lsp-slow", loop)
-        self._sessions: dict[str, Session] = {}
+        self._session: Session | None = None
+        self._is_open = threading.Event()
         self._telemetry: Telemetry | None = None
         self._kept_events: list[Callable[[Telemetry], None]] = []
         self._lock = threading.Lock()
@@ -118,6 +120,7 @@ class Root:
         self._look_ns = 0
         self._is_look_waiting = False
         self._is_closed = False
+        self._is_end_told = False
         self._started_ns = time.perf_counter_ns()
 
     @property
@@ -189,7 +192,7 @@ class Root:
     ) -> Answer:
         """Answer in the calling worker's thread."""
         try:
-            services = self._ready("slow" if is_slow else "quick", is_slow=is_slow)
+            services = self._ready(is_slow=is_slow)
             before = services.telemetry.bytes_read
             try:
                 answer = work(services)
@@ -206,55 +209,66 @@ class Root:
             log.debug("%s: from the text alone: %s", asked.cmd, error)
             return otherwise(str(error))
 
-    def _ready(self, name: str, *, is_slow: bool) -> Services:
-        """Return the calling thread's services, its index up to date with what is known to have changed.
+    def _ready(self, *, is_slow: bool) -> Services:
+        """Return the calling thread's services, the index up to date with what is known to have changed.
+
+        A warm host knows at once whether it is; without one every look costs what the tree is large.
 
         Raises: CtxError when there is no index (yet).
         """
         if not is_slow:
             self._await_index()
-        services = self._session(name).services
         if self.failure and is_slow:
             self._index()  # whatever was wrong may be mended
-        if self._is_dirty or (is_slow and self._is_look_due()):
+        session = self._opened()
+        services = session.services
+        if session.joined or self._is_dirty or (is_slow and self._is_look_due()):
             self._look(services)
         return services
 
     def _await_index(self) -> None:
         while not self._indexed.is_set():
             waited_s = (time.perf_counter_ns() - self._started_ns) / 1e9
-            limit_s = WAIT_LARGE_S if self._first_files >= LARGE_FILES_MIN else WAIT_SMALL_S
+            limit_s = WAIT_SMALL_S if self._first_files else WAIT_UNKNOWN_S
+            if self._first_files >= LARGE_FILES_MIN:
+                limit_s = WAIT_LARGE_S
             if waited_s >= limit_s:
                 raise NotIndexedError("the index is not there yet")
             self._indexed.wait(0.05)
         if self.failure:
             raise NotIndexedError(self.failure)
 
-    def _session(self, name: str) -> Session:
-        session = self._sessions.get(name)
-        if session is None:
+    def _opened(self) -> Session:
+        """Return the session; in the quick thread once the slow one has opened it.
+
+        Raises: NotIndexedError when that does not happen.
+        """
+        if not self._is_open.wait(WAIT_SMALL_S) or self._session is None:
+            raise NotIndexedError(self.failure or "the segment is not open yet")
+        return self._session
+
+    def _open(self) -> Session:
+        """Open the session, in the slow thread."""
+        if self._session is None:
             session = self._make_session()
             session.open()
-            services = session.services
+            telemetry = session.services.telemetry
+            telemetry.command_start("lsp", "lsp")
             with self._lock:
-                is_first = self._telemetry is None
-                self._telemetry = telemetry = self._telemetry or services.telemetry
+                self._telemetry = telemetry
                 kept, self._kept_events = self._kept_events, []
-            services.telemetry = telemetry
-            if is_first:
-                telemetry.command_start("lsp", "lsp")
             for event in kept:
                 event(telemetry)
-            self._sessions[name] = session
-            self._say_warnings(services)
-        return session
+            self._session = session
+            self._is_open.set()
+        return self._session
 
     # ------------------------------------------------------------------ the index
 
     def _index(self) -> None:
         """Open the slow session and bring the index up to date; in the slow thread."""
         try:
-            services = self._session("slow").services
+            services = self._open().services
             begun_ns = time.perf_counter_ns()
             services.refresh_again(self._progress)
             self._note_look(begun_ns)
@@ -267,17 +281,16 @@ class Root:
             log.debug("where:", exc_info=error)
             files, failure = 0, f"internal error: {type(error).__name__}: {' '.join(str(error).split())}"
 
+        before, self.failure = self.failure, failure
+        self.index_files, self.is_indexed = files, not failure
+        self._is_open.set()
+        self._indexed.set()
+
         def tell() -> None:
-            if failure and failure != self.failure:
+            if failure and failure != before:
                 self._on_note(self, failure)
-            self.failure, self.index_files, self.is_indexed = failure, files, not failure
-            self._indexed.set()
             self._on_change(self)
 
-        self.failure = failure or self.failure
-        if not failure:
-            self.failure = ""
-        self._indexed.set()
         self._in_loop(tell)
 
     def _progress(self, done: int, total: int) -> None:
@@ -305,7 +318,7 @@ class Root:
         self._is_look_waiting = True
 
         def look() -> None:
-            services = self._session("slow").services
+            services = self._opened().services
             if self._is_look_due():
                 self._look(services)
 
@@ -326,19 +339,26 @@ class Root:
         """Have a text answer in place of the file's, before anything that is asked from now on."""
 
         def put() -> None:
-            self._session("quick").set_unsaved(path, text)
-            self._is_dirty = True
+            self._set_unsaved(self._opened(), path, text)
 
         future = self._quick.submit(put, urgency=0)
         future.add_done_callback(_told_elsewhere)
         return future
+
+    def _set_unsaved(self, session: Session, path: str, text: str | None) -> None:
+        self._is_dirty = True
+        try:
+            session.set_unsaved(path, text)
+        except CtxError as error:
+            message = str(error)
+            self._in_loop(lambda: self._on_note(self, message))
 
     def opened(self, path: str, text: str, *, is_small: bool) -> None:
         """Have the file's language server warm up; a text that is not the file's (restored by the editor) counts."""
         from ...domain.source_files import SourceText, os_path_of
 
         def look() -> None:
-            session = self._session("quick")
+            session = self._opened()
             source = session.services.files.read_source(os_path_of(path))
             on_disk = source.text if isinstance(source, SourceText) else None
             if on_disk is None:
@@ -346,8 +366,7 @@ class Root:
             else:
                 differs = on_disk.replace("\r\n", "\n") != text.replace("\r\n", "\n")
             if is_small and differs:
-                session.set_unsaved(path, text)
-                self._is_dirty = True
+                self._set_unsaved(session, path, text)
             session.prepare(path)
 
         self._quick.submit(look, urgency=0).add_done_callback(_told_elsewhere)
@@ -357,7 +376,7 @@ class Root:
         """Have the state of the servers be found out."""
 
         def ask() -> dict[str, Any]:
-            return self._session("quick").status()
+            return self._opened().status()
 
         def take(future: asyncio.Future[Any]) -> None:
             if future.cancelled() or future.exception() is not None:
@@ -396,7 +415,6 @@ class Root:
             self.last_server = answer.server
         tokens = answer.told.get("total_tokens", 0)
         if tokens:
-            self.tokens_last = tokens
             self.tokens_handed_on += tokens
 
         def write(telemetry: Telemetry) -> None:
@@ -438,6 +456,11 @@ class Root:
 
     # ------------------------------------------------------------------ end
 
+    def leave(self) -> None:
+        """Let go of everything behind this: the editor goes on."""
+        if not self._is_closed:
+            self._close(0, wait_s=0.0)
+
     def close(self, exit_code: int, *, wait_s: float = CLOSE_S, is_hasty: bool = False) -> None:
         """Write the last events and let go of everything, for no longer than that; blocks the loop.
 
@@ -445,21 +468,36 @@ class Root:
         """
         if self._is_closed:
             return
+        if is_hasty:
+            self._is_closed = True
+            self._tell_end(exit_code)
+        else:
+            self._close(exit_code, wait_s=wait_s)
+
+    def _close(self, exit_code: int, *, wait_s: float) -> None:
         self._is_closed = True
         deadline = time.monotonic() + wait_s
-        telemetry = self._telemetry
-        if telemetry is not None:
-            duration_ns = time.perf_counter_ns() - self._started_ns
-            telemetry.command_end("lsp", "lsp", exit_code, duration_ns)
-            if is_hasty:
-                telemetry.flush()
-        if is_hasty:
-            return
-        for name, worker in (("slow", self._slow), ("quick", self._quick)):
-            session = self._sessions.pop(name, None)
-            last = session.close if session is not None else _nothing
-            worker.close(last, wait_s=max(0.1, deadline - time.monotonic()))
-        if telemetry is not None:
+        is_idle = threading.Event()
+        self._quick.close(is_idle.set, wait_s=wait_s)
+
+        def last() -> None:
+            is_idle.wait(CLOSE_S)
+            session, self._session = self._session, None
+            try:
+                self._tell_end(exit_code)
+            finally:
+                if session is not None:
+                    session.close()
+
+        self._slow.close(last, wait_s=max(0.0, deadline - time.monotonic()))
+
+    def _tell_end(self, exit_code: int) -> None:
+        """Write the end of the run, once."""
+        with self._lock:
+            is_told, self._is_end_told = self._is_end_told, True
+            telemetry = self._telemetry
+        if telemetry is not None and not is_told:
+            telemetry.command_end("lsp", "lsp", exit_code, time.perf_counter_ns() - self._started_ns)
             telemetry.flush()
 
     # ------------------------------------------------------------------ parts
@@ -472,10 +510,6 @@ class Root:
     def _in_loop(self, call: Callable[[], None]) -> None:
         with contextlib.suppress(RuntimeError):  # the loop is closed: nobody is there to be told
             self._loop.call_soon_threadsafe(call)
-
-
-def _nothing() -> None:
-    pass
 
 
 def _told_elsewhere(future: asyncio.Future[Any]) -> None:

@@ -36,7 +36,7 @@ from .places import Places, span
 from .progress import Progress
 from .protocol import REQUEST_FAILED, AnsweredError, EditorProtocol
 from .root import Answer, Asked, Root
-from .session import AloneSegment
+from .session import session_of
 from .text_answers import TextAnswers
 from .worker import Worker
 
@@ -54,6 +54,7 @@ UNSAVED_AFTER_S = 0.05
 """A change is told to the segment's other faces when nothing more was typed for this long, or somebody asks."""
 STATUS_AFTER_S = 0.05
 WARMING_LOOK_EVERY_S = 0.25
+INDEXING_SHOWN_AFTER_S = 0.3
 FLUSH_EVERY_S = 30.0
 OUTLINES_KEPT = 64
 WAITING_MAX = 20_000
@@ -200,6 +201,10 @@ class EditorServer(LanguageServer):
         params = types.RegistrationParams(registrations=[registration])
         self.protocol.send_request(types.CLIENT_REGISTER_CAPABILITY, params)
 
+    def report_server_error(self, error: Exception, source: Any) -> None:  # noqa: ARG002 - the overridden one's
+        """Keep what pygls would pop up in the editor to the log: a request's failure is its answer."""
+        log.error("%s: %s", type(error).__name__, " ".join(str(error).split()))
+
     # ------------------------------------------------------------------ what people are told
 
     def show(self, text: str) -> None:
@@ -248,13 +253,13 @@ class EditorServer(LanguageServer):
         prefix = folder[: len(folder) - len(below)] if below and folder.endswith(below) else folder
         if below and not folder.endswith(below):
             prefix = os.fsencode(segment)
-        shared = AloneSegment(segment, self.options)
+        options = self.options
         root = Root(
             segment,
             prefix,
             uri,
             self.loop,
-            shared.session,
+            lambda: session_of(segment, options),
             on_progress=self._index_progress,
             on_change=self._changed,
             on_note=lambda root, text: self.note(f"{root.name}: {text}"),
@@ -263,6 +268,7 @@ class EditorServer(LanguageServer):
         self._indexing[root] = Progress(self.protocol, f"ctx: indexing {root.name}", is_wanted=self._shows_progress)
         self._warming[root] = Progress(self.protocol, "ctx", is_wanted=self._shows_progress)
         root.start()
+        self.loop.call_later(INDEXING_SHOWN_AFTER_S, self._show_indexing, root)
         self._changed(root)
         for document in self.documents:
             self._tell_opened(document)
@@ -290,7 +296,7 @@ class EditorServer(LanguageServer):
             progress.end()
         self._told_status.pop(root, None)
         self._status_due.discard(root)
-        root.close(0)
+        root.leave()
 
     def _restart(self, roots: Iterable[Root]) -> None:
         """Close roots and open them anew."""
@@ -298,6 +304,11 @@ class EditorServer(LanguageServer):
             segment, folder, uri = root.segment, root.folder, root.uri
             self._drop_root(root)
             self._root_of(segment, folder, uri)
+
+    def _show_indexing(self, root: Root) -> None:
+        """Show that the index is being made, also where somebody else makes it."""
+        if root in self._indexing and not root.is_indexed and not root.failure:
+            self._indexing[root].begin("bringing the index up to date")
 
     def _index_progress(self, root: Root, done: int, total: int) -> None:
         progress = self._indexing.get(root)
@@ -347,10 +358,11 @@ class EditorServer(LanguageServer):
             "segment": root.name,
             "state": state,
             "detail": detail,
+            "server": root.warming or next((one["name"] for one in root.servers), ""),
+            "tokens": root.tokens_handed_on,
             "host": root.has_host,
             "servers": root.servers,
             "files": root.index_files,
-            "tokens": {"last": root.tokens_last, "total": root.tokens_handed_on},
         }
 
     # ------------------------------------------------------------------ documents
@@ -364,9 +376,8 @@ class EditorServer(LanguageServer):
         root, path = self._root_at(document.path)
         if root is None:
             return
-        text = document.content.text
-        is_small = len(text) <= MAX_FILE_BYTES
-        root.opened(path, text if is_small else "", is_small=is_small)
+        is_small = len(document.content) <= MAX_FILE_BYTES
+        root.opened(path, document.content.text if is_small else "", is_small=is_small)
 
     def _did_change(self, params: types.DidChangeTextDocumentParams) -> None:
         item = params.text_document
@@ -390,9 +401,8 @@ class EditorServer(LanguageServer):
         root, path = self._root_at(document.path)
         if root is None:
             return
-        text = document.content.text
-        if len(text) <= MAX_FILE_BYTES:
-            root.set_unsaved(path, text)
+        if len(document.content) <= MAX_FILE_BYTES:
+            root.set_unsaved(path, document.content.text)
 
     def _tell_all_unsaved(self) -> None:
         for document in self.documents:
@@ -583,12 +593,11 @@ class EditorServer(LanguageServer):
             return from_disk
         key = (document.uri, document.version, document.changes)
         content = document.content
-        # Joined here: the lines may change under the other thread.
-        text = content.text
-        language = document.language
-        if len(text) > MAX_FILE_BYTES:
+        text, language = "", TEXT
+        if len(content) <= MAX_FILE_BYTES:
+            text, language = content.text, document.language  # joined here: the lines may change under the other thread
+        else:
             self.note(f"{path or document.uri[:200]} has no outline: it is larger than {MAX_FILE_BYTES >> 20} MiB")
-            language = TEXT
 
         def from_text() -> tuple[SkeletonMap, OutlineSpans] | None:
             found = self._outlines.get(key)
@@ -630,7 +639,7 @@ class EditorServer(LanguageServer):
 
     def _definition_in_text(self, document: Document | None, line: int, column: int) -> Callable[[str], Answer]:
         """Return what looks a name up in its own text; made when the request arrives."""
-        if document is None:
+        if document is None or len(document.content) > MAX_FILE_BYTES:
             return lambda _why: Answer(None, {"hits": 0, "status": "nothing"})
         text, language, uri, encoding = (
             document.content.text,
@@ -676,7 +685,7 @@ class EditorServer(LanguageServer):
         return root.ask(asked, work, document=document, is_slow=True)
 
     def _uses_in_text(self, document: Document | None, line: int, column: int) -> Callable[[], Answer]:
-        if document is None:
+        if document is None or len(document.content) > MAX_FILE_BYTES:
             return lambda: Answer(None)
         text, language, uri, encoding = (
             document.content.text,
@@ -728,7 +737,7 @@ class EditorServer(LanguageServer):
     def _hover_in_text(
         self, document: Document | None, line: int, column: int, origin: dict[str, Any] | None, *, is_markdown: bool
     ) -> Callable[[str], Answer]:
-        if document is None:
+        if document is None or len(document.content) > MAX_FILE_BYTES:
             return lambda _why: Answer(None, {"hits": 0, "status": "nothing"})
         text, language = document.content.text, document.language
 
@@ -830,6 +839,8 @@ class EditorServer(LanguageServer):
             raise AnsweredError(REQUEST_FAILED, "codeLens/resolve: the file is gone")
         if document is not None and document.changes != data.get("changes"):
             raise AnsweredError(-32801, "the document changed meanwhile")
+        if len(content) > MAX_FILE_BYTES:
+            raise AnsweredError(REQUEST_FAILED, "codeLens/resolve: the file is too large")
         first, last = int(data["start_line"]), int(data["end_line"])
         text = "\n".join(content.text.split("\n")[first - 1 : last])
         query = f"{inside}:{int(data['line'])}:{int(data['column'])}"

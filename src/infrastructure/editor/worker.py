@@ -49,6 +49,7 @@ class Worker:
     def close(self, last: Callable[[], Any], *, wait_s: float) -> None:
         """Do a last piece of work after the job under way, drop those that wait, and wait for it so long."""
         if self._thread is None:
+            last()
             return
         done = threading.Event()
 
