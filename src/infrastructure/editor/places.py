@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any
 
+from ...domain.document_text import DocumentText
 from ...domain.file_uris import uri_of_path
 from ...domain.source_files import SourceText, os_path_of
-from ...domain.text_positions import to_server
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from ..services import Services
 
 FILES_KEPT = 64
+_LINE_END = 1 << 30
+"""A column past the end of any line."""
 
 
 class Places:
@@ -29,7 +31,7 @@ class Places:
         self._folder = folder
         self._open_uris = open_uris
         self._encoding = encoding
-        self._texts: dict[str, str] = {}
+        self._texts: dict[str, DocumentText] = {}
 
     def uri(self, path: str) -> str:
         """Return the URI of a path from the segment, as the editor spells it where it has the file open."""
@@ -44,14 +46,16 @@ class Places:
         """Return the range of a name."""
         text = self._text(path)
         return span(
-            to_server(text, line, column, self._encoding),
-            to_server(text, line, column + len(name), self._encoding),
+            text.position_of(line, column, self._encoding),
+            text.position_of(line, column + len(name), self._encoding),
         )
 
     def lines(self, path: str, start_line: int, end_line: int) -> dict[str, Any]:
         """Return the range of whole lines, the first and the last one counted in."""
         text = self._text(path)
-        return span(to_server(text, start_line, 1, self._encoding), to_server(text, end_line, 1 << 30, self._encoding))
+        return span(
+            text.position_of(start_line, 1, self._encoding), text.position_of(end_line, _LINE_END, self._encoding)
+        )
 
     def outside(self, path: str, line: int, column: int) -> dict[str, Any]:
         """Return a Location in a file that is not the segment's; its text is not read, so columns count characters."""
@@ -59,11 +63,11 @@ class Places:
         uri = uri_of_path(os.fsencode(path)) if path.startswith("/") else path
         return {"uri": uri, "range": span(start, start)}
 
-    def _text(self, path: str) -> str:
+    def _text(self, path: str) -> DocumentText:
         text = self._texts.get(path)
         if text is None:
             source = self._services.files.read_source(os_path_of(path))
-            text = source.text if isinstance(source, SourceText) else ""
+            text = DocumentText(source.text if isinstance(source, SourceText) else "")
             if len(self._texts) >= FILES_KEPT:
                 self._texts.clear()
             self._texts[path] = text

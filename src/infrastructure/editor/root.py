@@ -9,6 +9,7 @@ answered from its text alone.
 from __future__ import annotations
 
 import contextlib
+import itertools
 import logging
 import os
 import threading
@@ -17,6 +18,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from ...domain.errors import CtxError, IndexDamagedError
+from ...domain.language_server import ServerQuestion
 from ...domain.source_files import display_path
 from .protocol import CONTENT_MODIFIED, AnsweredError
 from .worker import Worker
@@ -43,6 +45,9 @@ LOOK_SHARE = 20
 """A look at the files takes place once in so many times as long as it takes, and no more than each `LOOK_EVERY_S`."""
 CLOSE_S = 2.0
 EVENTS_KEPT = 1_000
+_NAMES_LOOKED_AT = 500
+_SURE_ROLES = frozenset({"definition", "parameter", "variable"})
+"""Names that stand where they are defined: whoever knows the file knows what they mean."""
 
 
 class NotIndexedError(CtxError):
@@ -119,6 +124,7 @@ class Root:
         self._looked_ns = 0
         self._look_ns = 0
         self._is_look_waiting = False
+        self._warmed_up: set[str] = set()
         self._is_closed = False
         self._is_end_told = False
         self._started_ns = time.perf_counter_ns()
@@ -368,9 +374,42 @@ class Root:
             if is_small and differs:
                 self._set_unsaved(session, path, text)
             session.prepare(path)
+            self._warm_up(path, text)
 
         self._quick.submit(look, urgency=0).add_done_callback(_told_elsewhere)
         self.ask_status()
+
+    def _warm_up(self, path: str, text: str) -> None:
+        """Have the file's server show that it knows the sources: it is ready by its first right answer, and not before.
+
+        Asked once a language, in the slow thread, where nobody waits for it.
+        """
+        from ..ast_lsp.references import NameReader
+        from ..languages import language_of
+
+        source = text.encode("utf-8", "replace")
+        language = language_of(path, source)
+        if language in self._warmed_up or not source:
+            return
+        tree = NameReader().read(source, language)
+        lines = range(1, (tree.line_count if tree is not None else 0) + 1)
+        uses = (use for line in lines for use in (tree.names_on(line) if tree is not None else ()))
+        first = next((use for use in itertools.islice(uses, _NAMES_LOOKED_AT) if use.role in _SURE_ROLES), None)
+        if first is None:
+            return
+        self._warmed_up.add(language)
+        question = ServerQuestion("definition", path, first.line, first.column, language, first.name)
+
+        def ask() -> None:
+            servers = self._opened().services.servers
+            if servers is not None:
+                servers.ask(question).result()
+
+        def submit() -> None:
+            self._slow.submit(ask, urgency=4).add_done_callback(_told_elsewhere)
+            self.ask_status()
+
+        self._in_loop(submit)
 
     def ask_status(self) -> None:
         """Have the state of the servers be found out."""

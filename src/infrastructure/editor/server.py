@@ -28,6 +28,7 @@ from ..languages import TEXT, language_of
 from ..null_telemetry import NullTelemetry
 from ..segment import find_segment
 from . import editor_commands, symbol_answers
+from .diagnostics import syntax_diagnostics
 from .documents import Document, Documents, path_of
 from .lifetime import watch_process
 from .options import SECTION, EditorOptions, options_of
@@ -371,6 +372,27 @@ class EditorServer(LanguageServer):
         item = params.text_document
         document = self.documents.open(item.uri, item.language_id or "", item.version, item.text)
         self._tell_opened(document)
+        self._diagnose(document)
+
+    def _diagnose(self, document: Document) -> None:
+        """Publish a document's syntax errors, unless it changed meanwhile."""
+        if not self.options.has("diagnostics") or len(document.content) > MAX_FILE_BYTES:
+            return
+        text, language, encoding = document.content.text, document.language, self.documents.encoding
+        version, changes = document.version, document.changes
+
+        def publish(future: asyncio.Future[Any]) -> None:
+            if future.cancelled() or future.exception() is not None or document.changes != changes:
+                return
+            self._publish(document.uri, version, future.result())
+
+        self._texts.submit(lambda: syntax_diagnostics(text, language, encoding), urgency=2).add_done_callback(publish)
+
+    def _publish(self, uri: str, version: int | None, diagnostics: list[dict[str, Any]]) -> None:
+        params: dict[str, Any] = {"uri": uri, "diagnostics": diagnostics}
+        if version is not None and self._can("textDocument", "publishDiagnostics", "versionSupport"):
+            params["version"] = version
+        self.protocol.tell(types.TEXT_DOCUMENT_PUBLISH_DIAGNOSTICS, params)
 
     def _tell_opened(self, document: Document) -> None:
         root, path = self._root_at(document.path)
@@ -398,6 +420,7 @@ class EditorServer(LanguageServer):
         if not document.is_dirty:
             return
         document.is_dirty = False
+        self._diagnose(document)
         root, path = self._root_at(document.path)
         if root is None:
             return
@@ -420,6 +443,8 @@ class EditorServer(LanguageServer):
         if document is not None:
             document.is_dirty = False
             self._tell_disk(document)
+            if self.options.has("diagnostics"):
+                self._publish(document.uri, None, [])
 
     def _tell_disk(self, document: Document) -> None:
         timer = self._flush_timer.pop(document.uri, None)
@@ -477,6 +502,11 @@ class EditorServer(LanguageServer):
                 self._register_at_client(f"ctx-{feature}", method, options)
         if self.options.lsp != before.lsp:
             self._restart(self.roots)
+        if self.options.has("diagnostics") != before.has("diagnostics"):
+            for document in self.documents:
+                self._diagnose(document)
+                if not self.options.has("diagnostics"):
+                    self._publish(document.uri, None, [])
         for root in self.roots:
             self._changed(root)
 

@@ -3,12 +3,11 @@ protocol has them. Everything here runs in a worker's thread, with that thread's
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ...application.refs import RefsRequest
 from ...domain.ranking import is_test_path
-from ...domain.symbol_answer import GUESSES, SERVER_PREFIX, TREE_SITTER
+from ...domain.symbol_answer import GUESSES, TREE_SITTER
 from ..answer_documents import LEVELS
 from ..ast_lsp.selector import Selector
 from .outline import symbol_kind
@@ -33,14 +32,7 @@ LENS_DEADLINE_S = 1.0
 WORKSPACE_SYMBOLS_MAX = 100
 _NAMED_MAX = 200
 _LIKE_NAMES_MAX = 60
-
-
-@dataclass(frozen=True, slots=True)
-class Abilities:
-    """What the client can show."""
-
-    links: bool = False
-    markdown: bool = True
+_ENOUGH_NAMED = 20
 
 
 def definition(
@@ -202,7 +194,7 @@ def _named(services: Services, parts: list[str]) -> Iterable[StoredDefinition]:
     take(index.definitions_named(name, _NAMED_MAX))
     if len(seen) < WORKSPACE_SYMBOLS_MAX:
         take(index.definitions_starting(name, _NAMED_MAX))
-    if len(seen) < WORKSPACE_SYMBOLS_MAX:
+    if len(seen) < _ENOUGH_NAMED:  # what follows looks at every name there is
         escaped = "".join(f"\\{sign}" if sign in "%_\\" else sign for sign in name)
         for like in index.names_like([f"%{escaped}%"], _LIKE_NAMES_MAX):
             take(index.definitions_named(like, 5))
@@ -241,6 +233,3 @@ def _status(found: object) -> str:
 
 def _server(reply: ServerReply | None) -> str:
     return reply.status if reply is not None else ""
-
-
-__all__ = ["SERVER_PREFIX", "Abilities", "definition", "hover", "lens_figures", "references", "workspace_symbols"]
