@@ -53,6 +53,8 @@ LOCK_WAIT_S = 60.0
 default_host: Callable[[str], WarmHost | None] | None = None
 """Set in a process of the warm host: what services of a segment ask that are given nobody else to ask."""
 
+_LOOKS_MAX = 2
+"""An index over unsaved texts may go just when it was given."""
 _NO_TEXTS: Mapping[OsPath, tuple[int, int]] = {}
 _Made = TypeVar("_Made")
 
@@ -293,9 +295,13 @@ class Services:
     def _refresh(
         self, whole: bool, on_progress: Callable[[int, int], None], on_wait: Callable[[], None]
     ) -> RefreshReport:
-        look = self._host.look(self.settings_mark) if self._host is not None and not whole else None
-        if look is not None and look.unsaved is not None and self._answer_from(look.unsaved):
-            return RefreshReport(stale=look.unsaved.stale)  # whoever gave it has looked
+        look = None
+        for _ in range(_LOOKS_MAX if self._host is not None and not whole else 0):
+            look = self._host.look(self.settings_mark) if self._host is not None else None
+            if look is None or look.unsaved is None:
+                break
+            if self._answer_from(look.unsaved):
+                return RefreshReport(stale=look.unsaved.stale)  # whoever gave it has looked
         self._leave_unsaved()
         refresh = RefreshIndex(
             self.files,

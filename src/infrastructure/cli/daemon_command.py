@@ -263,11 +263,11 @@ def _text(sentence: str, document: dict[str, Any], paint: Painter) -> str:
 
 
 def _end_of(document: dict[str, Any]) -> str | None:
-    if "idle_until" not in document:
-        return None
-    if not document.get("is_kept"):
+    if "is_kept" in document and not document["is_kept"]:
         return "when no editor or agent uses it any more"
-    return "not while it is used" if document.get("faces") else f"at {document['idle_until']} unless used"
+    if document.get("faces"):
+        return "not while an editor or agent uses it"
+    return f"at {document['idle_until']} unless used" if "idle_until" in document else None
 
 
 def _memory(document: dict[str, Any]) -> str | None:

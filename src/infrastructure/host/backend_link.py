@@ -19,6 +19,7 @@ from .handover import peer_of
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+_GONE = getattr(select, "POLLRDHUP", 0) | select.POLLHUP | select.POLLERR
 LENGTH = struct.Struct("<I")
 UNASKED = 0
 """The number of what nobody asked for: `{"id": 0, "event": …}`."""
@@ -110,6 +111,16 @@ class BackendLink:
     def fileno(self) -> int:
         """Return the connection's descriptor, -1 without one."""
         return self._socket.fileno() if self._socket is not None else -1
+
+    def has_ended(self) -> bool:
+        """Tell whether the other side is gone, without taking anything of what it said."""
+        connection = self._socket
+        try:
+            poll = select.poll()
+            poll.register(connection.fileno() if connection is not None else -1, _GONE)
+            return bool(poll.poll(0))
+        except ValueError:  # closed, by us or by another thread at this moment
+            return True
 
     def was_told(self, event: str) -> bool:
         """Tell whether the other side said that of its own accord, before its end."""

@@ -46,6 +46,8 @@ START_PATIENCE_S = 15.0
 STARTS_MAX = 5
 STARTS_WITHIN_S = 120.0
 """Hosts that keep dying are not started without end."""
+LOOKS_MAX = 4
+"""A host that comes or goes during a look makes it void."""
 CLOSE_S = 5.0
 
 
@@ -72,6 +74,7 @@ class HostSession:
         self._first: Services | None = None
         self._texts: dict[str, str] = {}
         self._lease: BackendLink | None = None
+        self._lease_number = 0
         self._leasing = threading.Lock()
         self._backend_path = ""
         self._refused = ""
@@ -196,7 +199,7 @@ class HostSession:
             made, self._made = self._made, []
             alone, self._alone = self._alone, None
             first, self._first = self._first, None
-            self._let_go()
+            self._let_go(self._lease)
             fds, self._wake_fds = self._wake_fds, (-1, -1)
         for services in made:
             services.__exit__()
@@ -214,6 +217,11 @@ class HostSession:
     def joined(self) -> str:
         """The backend's socket while there is a lease on it, else ""."""
         return self._backend_path if self._lease is not None else ""
+
+    @property
+    def backend_path(self) -> str:
+        """The socket of the backend that there is or was a lease on."""
+        return self._backend_path
 
     @property
     def own_backend(self) -> AloneHost:
@@ -236,9 +244,23 @@ class HostSession:
         """Whether a host was started and is waited for."""
         return self._is_starting
 
-    def doubt(self) -> None:
-        """Have the lease looked at: somebody could not reach the backend."""
-        self._poke()
+    def lease_number(self) -> int:
+        """Return which lease it is that there is now, 0 without one.
+
+        Another backend may listen at the same path already, and it has none of our texts: looked at each time.
+        """
+        lease = self._lease
+        if lease is None:
+            return 0
+        if lease.has_ended():
+            self._let_go(lease)
+            return 0
+        return self._lease_number
+
+    def lose(self, number: int) -> None:
+        """Work alone until there is another lease: this one's backend does not answer."""
+        if number == self._lease_number:
+            self._let_go(self._lease)
 
     # ------------------------------------------------------------------ the lease
 
@@ -273,8 +295,7 @@ class HostSession:
             with self._leasing:
                 said = lease.call("set_unsaved", {"path": path, "text": text}, wait_s=SET_WAIT_S)
         except LinkBrokenError:
-            self._let_go()
-            self._poke()
+            self._let_go(lease)
             return False
         if said.get("refused"):
             raise CtxError(str(said["refused"]))
@@ -352,6 +373,7 @@ class HostSession:
                 self._refused = str(error)
                 return
             self._lease, self._backend_path = link, path
+            self._lease_number += 1
             assert self._first is not None
             assert self._config is not None
             assert self._telemetry is not None
@@ -361,13 +383,17 @@ class HostSession:
             )
         threading.Thread(target=alone.close, daemon=True).start()  # its servers may take a while to leave
 
-    def _let_go(self) -> None:
-        """Work alone from now on, with the texts there are."""
+    def _let_go(self, lease: BackendLink | None) -> None:
+        """Give a lease up, if it is the one there is, and work alone from now on with the texts there are."""
         with self._lock:
-            lease, self._lease = self._lease, None
-            if lease is None:
+            if lease is None or self._lease is not lease:
                 return
+            self._lease = None
+            # What is told on purpose (`ctx daemon stop`, a memory limit) is not undone.
+            with self._leasing:
+                self._may_start = not lease.was_told(STOPPED)
             lease.close()
+            self._poke()
             if self._is_closing or self._alone is None:
                 return
             for path, text in self._texts.items():
@@ -389,10 +415,7 @@ class HostSession:
                 self._drain()
             ended = lease.fileno() in events
         if ended:
-            # What is told on purpose (`ctx daemon stop`, a memory limit) is not undone.
-            with self._leasing, contextlib.suppress(LinkBrokenError):
-                self._may_start = not lease.was_told(STOPPED)
-        self._let_go()
+            self._let_go(lease)
 
     def _sleep(self, wait_s: float) -> None:
         poll = select.poll()
@@ -431,16 +454,22 @@ class _ThreadHost:
         self._session = session
         self._access: HostAccess | None = None
         self._servers: RemoteServers | None = None
-        self._path = ""
+        self._number = 0
+        """The lease that these connections belong to."""
 
     def look(self, settings_mark: str) -> HostLook:
-        access = self._host()
-        if access is not None:
+        for _ in range(LOOKS_MAX):
+            access = self._host()
+            number = self._number
             try:
-                return access.try_look(settings_mark)
+                found = access.try_look(settings_mark) if access is not None else self._session.own_backend.look()
             except LinkBrokenError:
-                self._lost()
-        return self._session.own_backend.look()
+                self.close()
+                self._session.lose(number)
+                continue
+            if self._session.lease_number() == number:
+                return found
+        return HostLook()
 
     def unsaved_data(self, os_path: OsPath) -> bytes | None:
         access = self._host()
@@ -482,17 +511,13 @@ class _ThreadHost:
         self._access = self._servers = None
 
     def _host(self) -> HostAccess | None:
-        path = self._session.joined
-        if path != self._path:
+        number = self._session.lease_number()
+        if number != self._number:
             self.close()
-            self._path = path
-        if path and self._access is None:
-            self._access = HostAccess(path, self._session.deadline_ms, clean_wait_s=SET_WAIT_S)
+            self._number = number
+        if number and self._access is None:
+            self._access = HostAccess(self._session.backend_path, self._session.deadline_ms, clean_wait_s=SET_WAIT_S)
         return self._access
-
-    def _lost(self) -> None:
-        self.close()
-        self._session.doubt()
 
 
 class _SessionServers:
