@@ -6,7 +6,7 @@ A document on disk goes by its path, however its URI is spelled (VS Code escapes
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ...domain.document_text import DocumentText
@@ -40,7 +40,8 @@ _LANGUAGE_IDS = {
 class Document:
     """One open document; `uri` as the editor spells it, `path` absolute or b"" for what is no file.
 
-    `is_unsaved` is True from the first change to the save; `is_dirty` while the last change was not told to anybody.
+    `is_unsaved` is True from the first change to the save; `is_dirty` while the last change was not told to anybody;
+    `told_s` is when that was last done, in the loop's time.
     """
 
     uri: str
@@ -50,7 +51,8 @@ class Document:
     content: DocumentText
     is_unsaved: bool = False
     is_dirty: bool = False
-    changes: int = field(default=0)
+    changes: int = 0
+    told_s: float = float("-inf")
 
     @property
     def language(self) -> str:

@@ -52,7 +52,8 @@ log = logging.getLogger("ctx.lsp")
 
 NAME = "ctx"
 UNSAVED_AFTER_S = 0.05
-"""A change is told to the segment's other faces when nothing more was typed for this long, or somebody asks."""
+"""A change is told to the segment's other faces at once; those that follow it when nothing more was typed for this
+long, or somebody asks."""
 STATUS_AFTER_S = 0.05
 WARMING_LOOK_EVERY_S = 0.25
 INDEXING_SHOWN_AFTER_S = 0.3
@@ -410,6 +411,11 @@ class EditorServer(LanguageServer):
         timer = self._flush_timer.get(document.uri)
         if timer is not None:
             timer.cancel()
+        elif self.loop.time() - document.told_s > UNSAVED_AFTER_S:
+            # The first of several at once: what a shell asks a moment later is answered with it. Not in this very
+            # call, because the next message in the buffer may be another change.
+            self._flush_timer[document.uri] = self.loop.call_later(0, self._tell_unsaved, document)
+            return
         self._flush_timer[document.uri] = self.loop.call_later(UNSAVED_AFTER_S, self._tell_unsaved, document)
 
     def _tell_unsaved(self, document: Document) -> None:
@@ -420,6 +426,7 @@ class EditorServer(LanguageServer):
         if not document.is_dirty:
             return
         document.is_dirty = False
+        document.told_s = self.loop.time()
         self._diagnose(document)
         root, path = self._root_at(document.path)
         if root is None:

@@ -97,6 +97,7 @@ class Front:
         self._figures = SharedFigures()
         self._figures.set("is_kept", 0 if until_unused else 1)
         self._leased_until_s = 0.0
+        self._starter_pid = os.getppid()
         self._spares: set[int] = set()
         self._running: set[int] = set()
         self._backend_pid = 0
@@ -236,6 +237,9 @@ class Front:
             self._leased_until_s = now_s + UNUSED_S
         elif self._running:
             self._leased_until_s = max(self._leased_until_s, now_s + UNUSED_S)
+        elif os.getppid() != self._starter_pid:
+            # Who started this host is gone and takes no lease any more; another face may still be about to.
+            self._leased_until_s = min(self._leased_until_s, now_s + UNUSED_S)
         left_s = self._wanted_s + self._idle_s - now_s
         self._figures.set("idle_until_unix_ns", time.time_ns() + int(left_s * 1e9))
         if left_s <= 0:
