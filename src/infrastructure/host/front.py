@@ -43,7 +43,7 @@ BACKEND_STARTS_MAX = 5
 BACKEND_STARTS_WITHIN_S = 60.0
 LOOK_EVERY_S = 1.0
 """How often the front looks whether its segment and its socket are still there."""
-UNUSED_S = 2.0
+UNUSED_S = 1.0
 """A host that was started for its faces ends this long after the last one: an editor that is restarted finds it."""
 FIRST_LEASE_WAIT_S = 15.0
 """How long such a host waits for the first one, and for those that a backend which ended had."""
