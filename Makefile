@@ -15,6 +15,7 @@ test: $(VENV)/.installed-dev lint  ## lint, types, layers, tests with the covera
 
 test-all: $(VENV)/.installed-dev lint servers  ## the slow tests, too, and every supported Python found here
 	$(BIN)/python -m pytest --cov --cov-report=term:skip-covered
+	$(BIN)/python scripts/check_mcp_inspector.py
 	$(BIN)/nox --no-error-on-missing-interpreters
 
 test-vscode: $(VENV)/.installed-dev vsix  ## the extension in a real VS Code, in a browser; docs/editors.md says what it needs

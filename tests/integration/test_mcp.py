@@ -32,7 +32,9 @@ CALLS: dict[str, dict[str, Any]] = {
     "ctx_resolve": {"symbol": "Cart"},
     "ctx_refs": {"symbol": "SignedCookie"},
 }
-QUIET = {"PYTHONWARNINGS": ""}
+ALONE = {"CTX_DAEMON": "off"}
+"""Most of what is tested here is the same with a warm host, which takes seconds to come and to go."""
+QUIET = ALONE | {"PYTHONWARNINGS": ""}
 """For clients whose server is killed or left: what the interpreter says of half-closed pipes is not looked at."""
 END_S = 5.0
 """A server takes 1.5 s at most; the rest is a busy machine."""
@@ -41,7 +43,7 @@ END_S = 5.0
 @pytest.fixture
 def client(repository: Sandbox) -> Iterator[LineClient]:
     """A client that sees every line, after the handshake."""
-    lines = LineClient(repository.start("mcp", stdin=subprocess.PIPE))
+    lines = LineClient(repository.start("mcp", stdin=subprocess.PIPE, env=ALONE))
     lines.handshake()
     yield lines
     assert 0 == lines.end()
@@ -49,12 +51,15 @@ def client(repository: Sandbox) -> Iterator[LineClient]:
     assert b"" == lines.process.stderr.read()
 
 
-def talk(sandbox: Sandbox, era: str, body: Callable[[Client], Awaitable[None]], *, cwd: Path | None = None) -> None:
+def talk(sandbox: Sandbox, era: str, body: Callable[[Client], Awaitable[None]]) -> None:
     """Run a conversation of the SDK's client with a server of its own."""
 
     async def run() -> None:
         server = StdioServerParameters(
-            command=sys.executable, args=["-m", "ctx", "mcp"], env=sandbox.environment(), cwd=cwd or sandbox.segment
+            command=sys.executable,
+            args=["-m", "ctx", "mcp"],
+            env=sandbox.environment(ALONE),
+            cwd=cwd or sandbox.segment,
         )
         async with Client(server, mode=era, read_timeout_seconds=60) as client:
             assert ERAS[era] == client.protocol_version
@@ -371,7 +376,7 @@ def test_cancelled_call_is_not_answered(client: LineClient) -> None:
 def test_progress_is_told_to_who_asks(repository: Sandbox) -> None:
     """Growing numbers with a message, under the client's token; nobody else hears any."""
     repository.write({f"many/m{n}.py": f"def f{n}(): ...\n" * 20 for n in range(600)})
-    client = LineClient(repository.start("mcp", stdin=subprocess.PIPE))
+    client = LineClient(repository.start("mcp", stdin=subprocess.PIPE, env=ALONE))
     client.handshake()
     asked = {"name": "ctx_search", "arguments": {"query": "cart"}, "_meta": {"progressToken": "mine"}}
     client.ask("tools/call", asked)
@@ -391,7 +396,7 @@ def test_roots_say_what_to_work_on(repository: Sandbox) -> None:
     repository.write({".git/HEAD": "", "tool.py": "def sharpen(): ...\n"}, below=other)
 
     def handshake(*paths: Path) -> LineClient:
-        client = LineClient(repository.start("mcp", stdin=subprocess.PIPE, cwd=repository.home))
+        client = LineClient(repository.start("mcp", stdin=subprocess.PIPE, cwd=repository.home, env=ALONE))
         client.handshake({"roots": {"listChanged": True}})
         request = client.message()
         assert "roots/list" == request["method"]
@@ -414,7 +419,9 @@ def test_roots_say_what_to_work_on(repository: Sandbox) -> None:
 
 def test_given_segment_counts_more_than_roots(repository: Sandbox) -> None:
     """`--segment` is the user's word; the client is not asked."""
-    process = repository.start("mcp", "--segment", str(repository.segment), stdin=subprocess.PIPE, cwd=repository.home)
+    process = repository.start(
+        "mcp", "--segment", str(repository.segment), stdin=subprocess.PIPE, cwd=repository.home, env=ALONE
+    )
     client = LineClient(process)
     client.handshake({"roots": {}})
     assert "segment" == client.call("ctx_status")["structuredContent"]["segment"]
@@ -532,7 +539,7 @@ def test_deleted_segment_is_said(repository: Sandbox) -> None:
 
 def test_two_servers_on_one_segment(repository: Sandbox) -> None:
     """Both build at once, both answer."""
-    clients = [LineClient(repository.start("mcp", stdin=subprocess.PIPE)) for _ in range(2)]
+    clients = [LineClient(repository.start("mcp", stdin=subprocess.PIPE, env=ALONE)) for _ in range(2)]
     found: list[list[dict[str, Any]]] = []
 
     def ask(client: LineClient) -> None:
@@ -547,3 +554,22 @@ def test_two_servers_on_one_segment(repository: Sandbox) -> None:
     assert 2 == len(found)
     assert found[0] == found[1]
     assert [0, 0] == [client.end() for client in clients]
+
+
+def test_warm_host_is_shared_and_left(repository: Sandbox) -> None:
+    """Two servers work through one host, the answers are the same, and it goes when the last of them does."""
+    clients = [LineClient(repository.start("mcp", stdin=subprocess.PIPE)) for _ in range(2)]
+    alone = LineClient(repository.start("mcp", stdin=subprocess.PIPE, env=ALONE))
+    for client in (*clients, alone):
+        client.handshake()
+    state: dict[str, Any] = {}
+    while state.get("faces", []).count("mcp") < 2:
+        for client in clients:
+            state = client.call("ctx_status")["structuredContent"]
+    assert state["host"]
+    asked = {"symbol": "SignedCookie.sign"}
+    found = [client.call("ctx_refs", asked)["structuredContent"]["references"] for client in (*clients, alone)]
+    assert found[0]
+    assert [found[0]] * 3 == found
+    assert [0, 0, 0] == [client.end() for client in (*clients, alone)]
+    assert [] == repository.leftovers()

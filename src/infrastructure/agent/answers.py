@@ -72,13 +72,15 @@ class Question:
     """One call: the tool's checked arguments, and what the answer has to know besides.
 
     `report` is what the last look at the files found; `missing` says what the index does not hold yet, "" when it
-    holds everything. `tell` is told how far a long answer is.
+    holds everything. `others` is who else works on the segment, for who asks that. `tell` is told how far a long
+    answer is.
     """
 
     tool: str
     arguments: dict[str, Any]
     report: RefreshReport = field(default_factory=RefreshReport)
     missing: str = ""
+    others: dict[str, Any] = field(default_factory=dict)
     tell: Callable[[int, int], None] = lambda _done, _total: None
     started_ns: int = field(default_factory=perf_counter_ns)
 
@@ -229,7 +231,7 @@ def _resolve(question: Question, services: Services) -> Answer:
     from ..ast_lsp.selector import Selector
 
     page = _Page.of(question, services, RESOLVE_LIMIT)
-    resolver = Selector(services.resolve(), services.telemetry, services.clock)
+    resolver = Selector(services.resolve(asks_servers=not question.missing), services.telemetry, services.clock)
     found = resolver.resolve_symbol(question.arguments["symbol"], limit=page.rows_wanted)
     document = resolve_document(services, found, question.report, took_ns=question.took_ns)
     return page.answer(
@@ -250,7 +252,7 @@ def _refs(question: Question, services: Services) -> Answer:
     view = given["view"]
     page = _Page.of(question, services, REFS_LIMIT)
     request = RefsRequest(given["symbol"], view, page.rows_wanted, _UNBOUNDED_TOKENS)
-    found = services.refs()(request)
+    found = services.refs(asks_servers=not question.missing)(request)
     document = refs_document(services, found, view, question.report, took_ns=question.took_ns)
     key = {"uses": "references", "callers": "callers", "callees": "callees"}[view]
     _cut_targets(document, question.max_tokens, services.counter.count)
@@ -566,6 +568,12 @@ def _status(question: Question, services: Services) -> Answer:
             "skipped": len(services.store.skipped()),
             "stale": list(question.report.stale),
         },
+        "host": bool(question.others.get("host")),
+        "faces": [one["face"] for one in question.others.get("faces") or ()],
+        "unsaved": list(question.others.get("unsaved") or ()),
+        "servers": [
+            {"name": one.get("server"), "state": one.get("state")} for one in question.others.get("servers") or ()
+        ],
         "complete": facts.complete and not question.report.stale,
     }
     notes = _with_missing(document, stale_notes(question.report), question)

@@ -22,7 +22,7 @@ from ...domain.errors import CtxError, UsageError
 from ...domain.file_uris import SCHEME, path_of_uri
 from ..segment import find_segment
 from .answers import Question
-from .session import AloneSession
+from .session import session_of
 from .tools import INSTRUCTIONS, TOOLS, tool_named
 from .worker import CallError, Phase, SegmentWorker
 
@@ -57,7 +57,7 @@ class AgentServer:
         self,
         segment: str | None = None,
         *,
-        make_session: Callable[[str], AgentSession] = AloneSession,
+        make_session: Callable[[str], AgentSession] = session_of,
         patience_s: float = PATIENCE_S,
     ) -> None:
         """Find the segment that is given; nothing else is read.
@@ -261,12 +261,11 @@ class AgentServer:
 
 
 class _Progress:
-    """Tells the client how far a build is, at most ten times a second, if the client asked for it."""
+    """Tells a client that asked for it how far a build is, at most ten times a second; the SDK knows who did."""
 
     def __init__(self, ctx: Context, worker: SegmentWorker) -> None:
         self._ctx = ctx
         self._worker = worker
-        self._is_wanted = ctx.meta is not None and "progress_token" in ctx.meta
         self._latest: tuple[int, int, str] | None = None
         self._has_news = asyncio.Event()
         self._loop = asyncio.get_running_loop()
@@ -274,10 +273,9 @@ class _Progress:
         self._task: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> _Progress:
-        if self._is_wanted:
-            self._end = self._worker.listen(self._hear)
-            self._task = asyncio.create_task(self._send())
-            self._hear(self._worker.phase)
+        self._end = self._worker.listen(self._hear)
+        self._task = asyncio.create_task(self._send())
+        self._hear(self._worker.phase)
         return self
 
     async def __aexit__(self, *_exc: object) -> None:
@@ -295,8 +293,8 @@ class _Progress:
         self._note(phase.done, phase.total, phase.name)
 
     def _note(self, done: int, total: int, what: str) -> None:
-        if self._is_wanted:
-            self._latest = (done, total, what)
+        self._latest = (done, total, what)
+        with suppress(RuntimeError):  # the loop is closed: nobody listens any more
             self._loop.call_soon_threadsafe(self._has_news.set)
 
     async def _send(self) -> None:

@@ -1,25 +1,29 @@
-"""What an agent's server works with in one segment: a `Services` that outlives many calls."""
+"""What an agent's server works with in one segment: services that outlive many calls, one for each thread that asks."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
-from ..services import Services
+from ..host.session import HostSession
 
 if TYPE_CHECKING:
     from typing import Any
 
+    from ..services import Services
+
+FACE = "mcp"
+
 
 class AgentSession(Protocol):
-    """A segment as one face has it; everything is called from one and the same thread."""
+    """A segment as one face has it; see `HostSession`."""
 
     @property
     def services(self) -> Services:
-        """What the use cases are made from; there after `open`."""
+        """The calling thread's own, after `open`; all write to one telemetry."""
         ...
 
     def open(self) -> None:
-        """Make the services.
+        """Begin.
 
         Raises: CtxError when the segment's settings are no settings.
         """
@@ -30,36 +34,10 @@ class AgentSession(Protocol):
         ...
 
     def close(self) -> None:
-        """End what `open` began."""
+        """End what `open` began, for all threads."""
         ...
 
 
-class AloneSession:
-    """A session with servers and looks of its own."""
-
-    def __init__(self, segment: str) -> None:
-        """Remember the segment; nothing is opened yet."""
-        self.segment = segment
-        self._services: Services | None = None
-
-    @property
-    def services(self) -> Services:
-        """The services made by `open`."""
-        if self._services is None:
-            message = "the session is not open"
-            raise RuntimeError(message)
-        return self._services
-
-    def open(self) -> None:
-        """Make the services."""
-        self._services = Services(self.segment)
-
-    def status(self) -> dict[str, Any]:
-        """Return that there is nobody else."""
-        return {"host": None}
-
-    def close(self) -> None:
-        """Close index, watcher and servers."""
-        services, self._services = self._services, None
-        if services is not None:
-            services.__exit__()
+def session_of(segment: str) -> AgentSession:
+    """Return a session of an agent's server: with the segment's warm host if one can be had, else alone."""
+    return HostSession(segment, face=FACE)

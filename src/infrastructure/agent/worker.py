@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...domain.errors import CtxError, IndexDamagedError
 from ..segment import repository_sha
-from .session import AloneSession
+from .session import FACE, session_of
 from .words import for_agents
 
 if TYPE_CHECKING:
@@ -26,10 +26,10 @@ if TYPE_CHECKING:
 
     from ...application.refresh_index import RefreshReport
     from ..services import Services
+    from ..telemetry import Telemetry
     from .answers import Answer, Question
     from .session import AgentSession
 
-FACE = "mcp"
 FLUSH_S = 30.0
 MESSAGE_CHARS_MAX = 1200
 UPDATING = "changes are being taken in; this is from what was there before, ask again for the rest"
@@ -72,7 +72,7 @@ class Phase:
 class SegmentWorker:
     """The segment's threads, started by `start` and ended by `stop`."""
 
-    def __init__(self, segment: str, make_session: Callable[[str], AgentSession] = AloneSession) -> None:
+    def __init__(self, segment: str, make_session: Callable[[str], AgentSession] = session_of) -> None:
         """Remember the segment; nothing is read yet."""
         self.segment = segment
         self.phase = Phase("starting")
@@ -85,7 +85,8 @@ class SegmentWorker:
         self._is_stopping = False
         self._is_open = threading.Event()
         self._failure: CtxError | None = None
-        self._services: Services | None = None
+        self._session: AgentSession | None = None
+        self._telemetry: Telemetry | None = None
         self._started_ns = 0
         self._has_ended = False
         self._thread = threading.Thread(target=self._work, name=f"ctx-{os.path.basename(segment)}", daemon=True)
@@ -112,7 +113,7 @@ class SegmentWorker:
 
         None when its answer is under way already, or there is nothing to answer from.
         """
-        if not self._is_open.is_set() or self._services is None or not call.future.cancel():
+        if not self._is_open.is_set() or self._session is None or not call.future.cancel():
             return None
         missing = self.phase.missing or UPDATING
         again = Call(replace(call.question, missing=missing), received_ns=call.received_ns)
@@ -164,7 +165,8 @@ class SegmentWorker:
             self._is_open.set()
             self._refuse_all(error)
             return
-        services = self._services = session.services
+        services = session.services
+        self._session, self._telemetry = session, services.telemetry
         services.telemetry.command_start(FACE, FACE)
         try:
             self._warm_up(services)
@@ -233,14 +235,17 @@ class SegmentWorker:
             return
         from . import answers
 
+        question = call.question
+        if question.tool == "ctx_status" and self._session is not None:
+            question = replace(question, others=self._session.status())
         read_before = services.telemetry.bytes_read
         try:
             try:
-                found = answers.answer(call.question, services)
+                found = answers.answer(question, services)
             except IndexDamagedError as error:
                 services.rebuild_damaged(error)
                 services.refresh()
-                found = answers.answer(call.question, services)
+                found = answers.answer(question, services)
         except Exception as error:  # noqa: BLE001 - the rim: a call must not end the server, and it is told
             self._finish(call, services, None, error, read_before)
             return
@@ -294,29 +299,22 @@ class SegmentWorker:
     def _end(self) -> None:
         """Write the end of the run, once, from whichever thread comes first."""
         with self._lock:
-            if self._has_ended or self._services is None:
+            telemetry = self._telemetry
+            if self._has_ended or telemetry is None:
                 return
             self._has_ended = True
-        telemetry = self._services.telemetry
         telemetry.command_end(FACE, FACE, 0, perf_counter_ns() - self._started_ns)
         telemetry.close()
 
     # ------------------------------------------------------------------ in the second thread
 
     def _answer_meanwhile(self) -> None:
-        calls, main = self._meanwhile, self._services
-        if calls is None or main is None:
+        calls, session = self._meanwhile, self._session
+        if calls is None or session is None:
             return
-        session = AloneSession(self.segment)
-        session.open()
         services = session.services
-        services.telemetry = main.telemetry  # one run, one record
-        services.servers = None  # those of the other thread are asked when the index is there
-        try:
-            while (call := calls.get()) is not None:
-                self._answer(call, services)
-        finally:
-            session.close()
+        while (call := calls.get()) is not None:
+            self._answer(call, services)
 
 
 def _told(question: Question) -> dict[str, Any]:

@@ -97,5 +97,5 @@ def test_schemas_stay_small() -> None:
         for tool in TOOLS
     ]
     tokens = BpeTokenCounter().count(json.dumps(listed, separators=(",", ":")))
-    assert tokens <= 760, tokens
-    assert BpeTokenCounter().count(INSTRUCTIONS) <= 45
+    assert tokens <= 640, tokens
+    assert BpeTokenCounter().count(INSTRUCTIONS) <= 40
