@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     Start = Callable[..., Editor]
 
+BASEDPYRIGHT = shutil.which("basedpyright-langserver", path=os.path.dirname(sys.executable))
 # Left of the name that is asked for stand characters that count 1, 2 and 4 in the three encodings of positions.
 CHECKOUT = '''"""Paying."""
 
@@ -38,6 +39,8 @@ def checkout(cookie):
     greeting = "é 🛒"; cart = Cart(cookie)
     return greeting, cart.lines
 '''
+# For what is the same without a host: waiting for its end takes longer than the test.
+ALONE = {"CTX_DAEMON": "off"}
 UNSAVED = (
     'def wrap_as_present(article: str) -> str:\n    """Wrap it in paper with stars on it."""\n    return f"*{article}*"'
 )
@@ -106,7 +109,7 @@ def test_outline_and_definition_and_hover(start: Start, shop: Sandbox) -> None:
 
 def test_symbols_of_the_whole_repository(start: Start) -> None:
     """A symbol of a file that was never opened is found, with its place."""
-    editor = start()
+    editor = start(environment=ALONE)
     editor.open("shop/checkout.py")
     found = [(path, line) for name, path, line in editor.step("symbols", "SignedCookie") if "SignedCookie" in name]
     assert ("shop/session.py", 7) in found
@@ -114,7 +117,7 @@ def test_symbols_of_the_whole_repository(start: Start) -> None:
 
 def test_code_lenses(start: Start) -> None:
     """Above the class of the cart stands how often it is used and what it costs."""
-    editor = start()
+    editor = start(environment=ALONE)
     editor.open("shop/cart.py")
     titles = " ".join(title for line, title in editor.step("lenses") if line == 12)
     assert re.search(r"\d+ (uses?|refs?|references?)", titles), titles
@@ -123,7 +126,7 @@ def test_code_lenses(start: Start) -> None:
 
 def test_commands_of_the_configuration(start: Start) -> None:
     """Search, get, map, telemetry and restart answer in the editor's own lists and windows."""
-    editor = start()
+    editor = start(environment=ALONE)
     editor.open("shop/checkout.py")
     path, line, text = editor.step("search", "signed cookie")[0]
     assert ("shop/session.py", 7) == (path, line)
@@ -140,7 +143,7 @@ def test_commands_of_the_configuration(start: Start) -> None:
 def test_get_is_of_what_the_cursor_is_in(shop: Sandbox) -> None:
     """Without a target Neovim's command shows the function around the cursor."""
     _need(Neovim)
-    editor = Neovim(shop)
+    editor = Neovim(shop, environment=ALONE)
     try:
         editor.open("shop/cart.py")
         editor.step("go", "Decimal(0)")
@@ -180,7 +183,7 @@ def test_saved_text_stays_found(start: Start, shop: Sandbox) -> None:
 
 def test_switched_off_features_are_not_offered(start: Start) -> None:
     """What another server is to answer is not offered."""
-    editor = start(features={"hover": False, "definition": False, "documentSymbol": True})
+    editor = start(environment=ALONE, features={"hover": False, "definition": False, "documentSymbol": True})
     offered = set(editor.open("shop/cart.py")["offered"])
     assert {"documentSymbolProvider"} == offered & {"hoverProvider", "definitionProvider", "documentSymbolProvider"}
 
@@ -217,6 +220,8 @@ def test_two_editors_on_one_folder(start: Start, shop: Sandbox) -> None:
     second.open("shop/session.py")
     first.step("append", "\n\n" + UNSAVED)
     second.step("append", "\n\ndef melt_chocolate(grams: int) -> int:\n    return grams")
+    for editor in (first, second):
+        editor.step("outline")
     assert "wrap_as_present" == shop.json("search", "wrap_as_present")["hits"][0]["qualname"]
     assert "melt_chocolate" == shop.json("search", "melt_chocolate")["hits"][0]["qualname"]
     second.close()
@@ -226,7 +231,7 @@ def test_two_editors_on_one_folder(start: Start, shop: Sandbox) -> None:
 
 def test_telemetry_of_an_editors_life(start: Start, shop: Sandbox) -> None:
     """A life is one run with the face "lsp": its requests are events with their times, its end is on the disk."""
-    editor = start()
+    editor = start(environment=ALONE)
     editor.open("shop/cart.py")
     editor.step("outline")
     editor.step("search", "signed cookie")
@@ -251,6 +256,21 @@ def test_missing_program_is_said_once(shop: Sandbox) -> None:
             editor.step("open", str(shop.segment / path))
         (note,) = editor.step("notes")
         assert note.startswith("ctx: ctx-that-is-not-there was not found; install it")
+    finally:
+        editor.close()
+
+
+@pytest.mark.skipif(not BASEDPYRIGHT, reason="basedpyright is not installed beside ctx: the extra lsp brings it")
+def test_status_follows_the_language_server_of_the_host(shop: Sandbox) -> None:
+    """While the host's server warms up the status says so, then READY with its name, without anybody asking again."""
+    _need(Neovim)
+    editor = Neovim(shop, environment={"CTX_LSP_ENABLED": "1", "CTX_LSP_WARM": "basedpyright"})
+    try:
+        editor.step("open", str(shop.segment / "shop/checkout.py"))
+        editor.step("connected")
+        editor.step("go", "Cart(cookie)")
+        editor.step("definition")
+        assert editor.step("status", "READY basedpyright").startswith("ctx READY basedpyright")
     finally:
         editor.close()
 

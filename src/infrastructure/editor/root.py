@@ -422,7 +422,8 @@ class Root:
                 return
             status = future.result()
             servers = [{"name": one["server"], "state": one["state"]} for one in status["servers"]]
-            if (servers, status["host"]) != (self.servers, self.has_host):
+            # A warming server's state has to be looked at again, changed or not.
+            if self.warming or (servers, status["host"]) != (self.servers, self.has_host):
                 self.servers, self.has_host = servers, status["host"]
                 self._on_change(self)
 

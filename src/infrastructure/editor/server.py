@@ -95,6 +95,7 @@ class EditorServer(LanguageServer):
         self._warming: dict[Root, Progress] = {}
         self._told_status: dict[Root, dict[str, Any]] = {}
         self._status_due: set[Root] = set()
+        self._looks_due: set[Root] = set()
         self._flush_timer: dict[str, asyncio.TimerHandle] = {}
         self._folders: list[str] = []
         self._said: set[str] = set()
@@ -325,7 +326,7 @@ class EditorServer(LanguageServer):
             self._indexing[root].end()
         if root.warming:
             self._warming[root].begin(f"{root.warming} is warming up; Tree-sitter answers meanwhile")
-            self.loop.call_later(WARMING_LOOK_EVERY_S, root.ask_status)
+            self._look_soon(root)
         elif self._warming[root].is_begun:
             self._warming[root].end("ready")
         elif root.last_server in ("not_ready", "timeout"):
@@ -342,8 +343,17 @@ class EditorServer(LanguageServer):
         if status != self._told_status.get(root):
             self._told_status[root] = status
             self.protocol.tell("ctx/status", status)
-        if root.warming:
-            self.loop.call_later(WARMING_LOOK_EVERY_S, root.ask_status)
+
+    def _look_soon(self, root: Root) -> None:
+        """Have a warming server's state looked at, again and again until it is ready: a host tells nobody of it."""
+        if root not in self._looks_due:
+            self._looks_due.add(root)
+            self.loop.call_later(WARMING_LOOK_EVERY_S, self._look, root)
+
+    def _look(self, root: Root) -> None:
+        self._looks_due.discard(root)
+        if root in self._indexing:
+            root.ask_status()
 
     def status_of(self, root: Root) -> dict[str, Any]:
         """Return `ctx.status/1`."""
