@@ -59,7 +59,7 @@ def talk(sandbox: Sandbox, era: str, body: Callable[[Client], Awaitable[None]]) 
             command=sys.executable,
             args=["-m", "ctx", "mcp"],
             env=sandbox.environment(ALONE),
-            cwd=cwd or sandbox.segment,
+            cwd=sandbox.segment,
         )
         async with Client(server, mode=era, read_timeout_seconds=60) as client:
             assert ERAS[era] == client.protocol_version
