@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from tests.strategies import python_sources
 
@@ -233,7 +233,12 @@ def test_what_a_killed_owner_left_is_removed(rig: Rig) -> None:
 
 
 steps = st.lists(
-    st.tuples(st.sampled_from(["text", "back", "file", "gone", "look"]), st.sampled_from(PATHS), python_sources()),
+    st.tuples(
+        st.sampled_from(["text", "text", "back", "back", "file", "gone"]),
+        st.sampled_from(PATHS),
+        python_sources(),
+        st.booleans(),
+    ),
     min_size=1,
     max_size=8,
 )
@@ -241,26 +246,28 @@ steps = st.lists(
 
 @settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
 @given(steps=steps, is_watched=st.booleans())
-def test_it_equals_an_index_from_scratch(steps: list[tuple[str, str, str]], is_watched: bool) -> None:
+@example(steps=[("text", "a.py", "x = 1\n", True), ("back", "a.py", "", False)], is_watched=True)
+@example(steps=[("text", "new/d.py", "x = 1\n", True), ("back", "new/d.py", "", True)], is_watched=True)
+def test_it_equals_an_index_from_scratch(steps: list[tuple[str, str, str, bool]], is_watched: bool) -> None:
     """After any texts set and taken back, and any files written and removed meanwhile, with and without a watch."""
     with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as monkeypatch:
         rig = Rig(Path(folder), monkeypatch)
         rig.write("a.py", "def of_the_disk(): ...\n")
         rig.refresh()
         try:
-            for what, path, text in steps:
+            rig.texts.put("one", "last.py", "def last(): ...\n")
+            for what, path, text, is_looked_at in steps:
                 if what == "text":
                     rig.texts.put("one", path, text)
                 elif what == "back":
                     rig.texts.put("one", path, None)
-                elif what == "look":
-                    rig.overlay.look()
                 else:
                     rig.mark = ""
                     rig.write(path, text if what == "file" else None)
                     if is_watched:
                         rig.refresh()
-            rig.texts.put("one", "last.py", "def last(): ...\n")
+                if is_looked_at:
+                    rig.overlay.look()
             found = rig.overlay.look().unsaved
             assert found is not None
             assert rig.texts.current.files == found.files
