@@ -102,7 +102,9 @@ class Asked:
             if name == method:
                 for at in (50, 95):
                     value = percentile_ns(sorted(taken), numerator=at, denominator=100) / 1e6
-                    found.append(Row(f"{self.name}: {method.rpartition('/')[2]}, {which}, p{at}", "ms", value, "none"))
+                    found.append(
+                        Row(f"{self.name}: {method.removeprefix('textDocument/')}, {which}, p{at}", "ms", value, "none")
+                    )
         return found
 
 
