@@ -32,10 +32,10 @@ class ParserLostError(CtxError):
 class TextParser:
     """Makes records of texts in a process of its own; for one thread."""
 
-    def __init__(self, segment: str, config: Config, *, limit_s: float = FILE_LIMIT_S, worker: str = WORKER) -> None:
+    def __init__(self, segment: str, config: Config, *, limit_s: float = FILE_LIMIT_S) -> None:
         """Start nothing yet."""
         arguments = (segment, config.text("tokens.encoding"), str(config.number("index.max_file_bytes")), "0")
-        self._command = [sys.executable, "-P", "-m", worker, *arguments]
+        self._command = [sys.executable, "-P", "-m", WORKER, *arguments]
         self._limit_s = limit_s
         self._process: ParserProcess | None = None
         self._buffer = bytearray()
