@@ -21,7 +21,7 @@ from ... import __version__
 from ...domain.errors import CtxError, UsageError
 from ...domain.file_uris import SCHEME, path_of_uri
 from ..segment import find_segment
-from .answers import Question
+from .question import Question
 from .session import session_of
 from .tools import INSTRUCTIONS, TOOLS, tool_named
 from .worker import CallError, Phase, SegmentWorker
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
 
-    from .answers import Answer
+    from .question import Answer
     from .session import AgentSession
     from .worker import Call
 

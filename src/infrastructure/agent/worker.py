@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from ...application.refresh_index import RefreshReport
     from ..services import Services
     from ..telemetry import Telemetry
-    from .answers import Answer, Question
+    from .question import Answer, Question
     from .session import AgentSession
 
 FLUSH_S = 30.0

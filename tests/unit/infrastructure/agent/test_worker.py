@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from ctx.infrastructure.agent.answers import Question
+from ctx.infrastructure.agent.question import Question
 from ctx.infrastructure.agent.tools import tool_named
 from ctx.infrastructure.agent.worker import CallError, Phase, SegmentWorker
 from ctx.infrastructure.host.session import HostSession
