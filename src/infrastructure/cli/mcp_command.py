@@ -64,8 +64,8 @@ def run_install(
         if not is_written:
             sys.stdout.write(installation.entry)
             sys.stdout.flush()
-            where = "already in" if installation.is_there else "goes into"
-            say(f"this {where} {installation.path}; --write puts it there")
+            is_there = f"this is already in {installation.path}"
+            say(is_there if installation.is_there else f"this goes into {installation.path}; --write puts it there")
             return EXIT_OK
         if installation.is_there:
             say(f"{installation.path}: {name} is there already")
