@@ -88,7 +88,7 @@ class Editor:
         return told["answer"]
 
     def open(self, path: str) -> dict[str, Any]:
-        """Open a file of the segment and wait until the server says that it is READY: before, answers may be partial."""
+        """Open a file of the segment and wait until the server says READY: before, answers may be partial."""
         self.step("open", str(self._sandbox.segment / path))
         found: dict[str, Any] = self.step("connected")
         self.step("status", "READY")
