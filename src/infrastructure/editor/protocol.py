@@ -122,19 +122,22 @@ class EditorProtocol(LanguageServerProtocol):
             self._refuse(number, INVALID_REQUEST, "initialize came twice")
         elif number in self.in_flight:
             self._refuse(number, INVALID_REQUEST, f"the id {ascii(number)[:40]} is in use")
+        elif self._handler(method) is None:
+            self._refuse(number, METHOD_NOT_FOUND, f"{method} is no request that ctx answers")
         else:
             return True
         return False
+
+    def _handler(self, method: str | None) -> Any:
+        return self.fm.builtin_features.get(method) or self.fm.features.get(method)
 
     def _may_tell(self, method: str) -> bool:
         return method == types.EXIT or (self.is_initialized and not self._shutdown)
 
     def _handle_request(self, msg_id: Any, method_name: str, params: Any) -> None:
         """Call the handler now, so that it sees the documents as they are; what it returns may be there later."""
-        handler = self.fm.builtin_features.get(method_name) or self.fm.features.get(method_name)
-        if handler is None:
-            self._refuse(msg_id, METHOD_NOT_FOUND, f"{method_name} is no request that ctx answers")
-            return
+        handler = self._handler(method_name)
+        assert handler is not None, "looked for before the message was read"
         if method_name == types.INITIALIZE:
             self.is_initialized = True
             super()._handle_request(msg_id, method_name, params)
@@ -178,7 +181,7 @@ class EditorProtocol(LanguageServerProtocol):
         if method_name == types.CANCEL_REQUEST:
             self._handle_cancel_notification(params.id)
             return
-        handler = self.fm.builtin_features.get(method_name) or self.fm.features.get(method_name)
+        handler = self._handler(method_name)
         if handler is None:
             log.debug("%s is no notification that ctx knows", method_name)
             return

@@ -23,6 +23,7 @@ from .backend import run_backend
 from .child import NOTICE_BYTES, RUNS, HostFacts, serve_one
 from .handover import installation
 from .host_lock import HostLock
+from .launch import STARTER_VARIABLE
 from .places import HostPlace, can_host, is_private, places, runtime_folders
 from .preload import preload
 from .shared_figures import SharedFigures
@@ -97,7 +98,7 @@ class Front:
         self._figures = SharedFigures()
         self._figures.set("is_kept", 0 if until_unused else 1)
         self._leased_until_s = 0.0
-        self._starter_pid = os.getppid()
+        self._starter_pid = int(os.environ.pop(STARTER_VARIABLE, "") or os.getppid())
         self._spares: set[int] = set()
         self._running: set[int] = set()
         self._backend_pid = 0

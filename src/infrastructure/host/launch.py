@@ -8,6 +8,9 @@ import sys
 from .host_lock import holder_of
 from .places import HostPlace, can_host, is_private, places
 
+STARTER_VARIABLE = "CTX_HOST_STARTER"
+"""Has the process id of who starts a host: by the time the host looks who its parent is, that one may be gone."""
+
 
 def running_host(segment: str) -> tuple[HostPlace | None, int]:
     """Return where the segment's host is and its process id; (None, 0) when none runs."""
@@ -37,7 +40,8 @@ def spawn_host(segment: str, *, until_unused: bool = False) -> int:
     command += ["daemon", "start", "--foreground", "--segment", segment]
     if until_unused:
         command.append("--until-unused")
-    return os.posix_spawn(sys.executable, command, os.environ, file_actions=actions, setsid=True)
+    environment = {**os.environ, STARTER_VARIABLE: str(os.getpid())}
+    return os.posix_spawn(sys.executable, command, environment, file_actions=actions, setsid=True)
 
 
 def start_unless_running(segment: str) -> None:
