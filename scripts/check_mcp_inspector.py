@@ -44,7 +44,7 @@ def main() -> int:
         Path(folder, "hello.py").write_text('def greet(name):\n    """Greet somebody."""\n    return f"hello {name}"\n')
         Path(folder, ".git").mkdir()
         # The inspector keeps a list of servers in the home directory; the user's own is not its business here.
-        environment = os.environ | {"HOME": folder}
+        environment = os.environ | {"HOME": folder, "CTX_DAEMON": "off"}
         for check in CHECKS:
             run = subprocess.run(
                 [*command, *check],
