@@ -46,7 +46,13 @@ class DocumentText:
         """Return the beginning, without joining all of a large text."""
         if self._text is not None:
             return self._text[:chars]
-        return "".join(self._lines[: chars // 20 + 1])[:chars]
+        parts: list[str] = []
+        for line in self._lines:
+            if chars <= 0:
+                break
+            parts.append(line[:chars])
+            chars -= len(line)
+        return "".join(parts)
 
     @property
     def line_count(self) -> int:
