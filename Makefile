@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 SOURCES := $(shell find src -type f -not -name '*.pyc') pyproject.toml README.md LICENSE
 
-.PHONY: run test test-all servers bench bench-quick lint format clean
+.PHONY: run test test-all test-vscode vsix editors servers bench bench-quick lint format clean
 
 run: $(VENV)/.installed  ## show the main job on a real repository
 	$(BIN)/python scripts/demo.py
@@ -15,7 +15,17 @@ test: $(VENV)/.installed-dev lint  ## lint, types, layers, tests with the covera
 
 test-all: $(VENV)/.installed-dev lint servers  ## the slow tests, too, and every supported Python found here
 	$(BIN)/python -m pytest --cov --cov-report=term:skip-covered
+	$(BIN)/python scripts/check_mcp_inspector.py
 	$(BIN)/nox --no-error-on-missing-interpreters
+
+test-vscode: $(VENV)/.installed-dev vsix  ## the extension in a real VS Code, in a browser; docs/editors.md says what it needs
+	$(BIN)/python scripts/check_vscode.py
+
+vsix:  ## check, test and package the extension: editors/vscode/dist/ctx.vsix
+	cd editors/vscode && npm ci --no-fund --no-audit --loglevel=error && npm run package
+
+editors:  ## install the editors that the tests drive, with apt-get
+	scripts/install_editors.sh
 
 servers: $(VENV)/bin/python  ## the language servers that test-all asks, into .cache/servers
 	$(BIN)/python scripts/install_servers.py
@@ -37,6 +47,7 @@ format: $(VENV)/.installed-dev
 	$(BIN)/ruff format .
 
 clean:
+	rm -rf editors/vscode/node_modules editors/vscode/out editors/vscode/dist
 	rm -rf $(VENV) build .cache .coverage* .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis .nox
 
 $(VENV)/bin/python:

@@ -12,6 +12,7 @@ from ctx.domain.language_server import NO_SERVER
 from ctx.infrastructure.file_indexer import FileIndexer
 from ctx.infrastructure.file_system import FileSystemAdapter
 from ctx.infrastructure.index_store import IndexStore
+from ctx.infrastructure.warm_host import HostLook
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -108,6 +109,34 @@ class ScriptedReplies:
         """Remember the question."""
         self.questions.append(question)
         return ScriptedReply(self._replies.get(question.method, NO_SERVER), self._clock)
+
+
+class ServersOnly:
+    """A `WarmHost` that has language servers and knows nothing else."""
+
+    def __init__(self, servers: ScriptedReplies) -> None:
+        self._servers = servers
+
+    def look(self, _settings_mark: str) -> HostLook:
+        """Know nothing."""
+        return HostLook()
+
+    def unsaved_data(self, _os_path: bytes) -> bytes | None:
+        """Have no text."""
+        return None
+
+    def renew_unsaved(self) -> None:
+        """Have nothing to renew."""
+
+    def servers(self) -> ScriptedReplies:
+        """Return the servers."""
+        return self._servers
+
+    def prepare(self, _language: str, _path: str) -> None:
+        """Start nothing."""
+
+    def close(self) -> None:
+        """Hold nothing."""
 
 
 class ScriptedReply:

@@ -119,8 +119,9 @@ class RefreshIndex:
                 return _Plan()
             if not changes.touched_directories:
                 sizes = {path: size for path, size, _mtime in stats}
+                changed = [(path, sizes[path]) for path in changes.changed]
                 return _Plan(
-                    to_read=[(path, sizes[path]) for path in changes.changed],
+                    to_read=changed + [(path, size) for path, size, _mtime in changes.added],
                     gone=list(changes.removed),
                     known={path: (size, mtime) for path, size, mtime in stats},
                 )

@@ -72,6 +72,7 @@ class Walk:
 class Changes:
     """What moved since a walk; a touched directory may have gained, lost or come to ignore entries: walk again.
 
+    `added` is what no directory shows: unsaved texts without a file.
     `rules_changed` says that an ignore file did, so that what is in untouched directories may count differently, too.
     """
 
@@ -79,11 +80,12 @@ class Changes:
     removed: tuple[OsPath, ...]
     touched_directories: tuple[OsPath, ...]
     rules_changed: bool = False
+    added: tuple[FileStat, ...] = ()
 
     @property
     def is_empty(self) -> bool:
         """Whether nothing moved."""
-        return not (self.changed or self.removed or self.touched_directories)
+        return not (self.changed or self.removed or self.touched_directories or self.added)
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,7 +49,7 @@ def to_server(text: str, line: int, column: int, encoding: PositionEncoding) -> 
     """Return the server's (line, character) of a place; one past the end of text or line is moved back into it."""
     start = _start_of_line(text, line)
     end = text.find("\n", start)
-    own = (text[start:] if end < 0 else text[start:end]).removesuffix("\r")
+    own = text[start:] if end < 0 else text[start:end].removesuffix("\r")
     if not _has_lone_returns(text):
         return text.count("\n", 0, start), units_before(own, column, encoding)
     offset = min(start + max(column - 1, 0), start + len(own))

@@ -332,6 +332,10 @@ class FileSystemAdapter:
             return 0, 0
         return found.st_size, found.st_mtime_ns
 
+    def is_as_on_disk(self, os_path: OsPath) -> bool:  # noqa: ARG002 - for who overlays some files
+        """Tell whether what is read of a file is what other programs read of it."""
+        return True
+
     # --- reading for the index ---------------------------------------------------------------------------------------
 
     def read_source(self, os_path: OsPath) -> SourceText | Skipped:
@@ -491,18 +495,25 @@ class FileSystemAdapter:
             if os_path is None:
                 raise OutsideSegmentError(f"{shown}: outside the segment; name the segment it is in with --segment")
             try:
-                found = os.stat(real, follow_symlinks=False)
+                mode = self._mode_at(os_path)
             except OSError as error:
                 if error.errno in _NOWHERE_ERRNOS:
                     continue
                 raise CtxError(f"{shown}: {_not_readable(error)}; check its permissions") from error
-            if stat.S_ISLNK(found.st_mode):
+            if stat.S_ISLNK(mode):
                 continue  # only a link in a loop is still one after realpath
-            if not stat.S_ISDIR(found.st_mode) and (is_secrets_file(os_path) or is_secrets_file(spelling)):
+            if not stat.S_ISDIR(mode) and (is_secrets_file(os_path) or is_secrets_file(spelling)):
                 raise UsageError(f"{shown}: a secrets file by its name; ctx neither indexes nor shows those")
             return os_path
         os.close(self._open_root())  # when the whole segment is gone, that is what to say
         raise NotFoundError(f"{shown}: no such file in the segment; look for it with ctx search")
+
+    def _mode_at(self, os_path: OsPath) -> int:
+        """Return the mode of what is at a resolved path.
+
+        Raises: OSError when nothing is.
+        """
+        return os.stat(os.path.join(self._root, os_path), follow_symlinks=False).st_mode
 
     # --- the root -----------------------------------------------------------------------------------------------------
 

@@ -85,6 +85,83 @@ def rule_files(levels_to_git: int | None) -> list[bytes]:
     return paths
 
 
+def lets_through(root: bytes, os_path: bytes, *, levels_to_git: int | None, extra_ignores: Sequence[str]) -> bool:
+    """Tell whether a walk would yield a file at that path of the segment; nothing needs to be there.
+
+    The binding matches only what it walks. So the rule files that count are laid out once more, with nothing else but
+    that one file, and walked. `levels_to_git` is that of `levels_to_repository`.
+    """
+    import shutil
+    import tempfile
+
+    *folders, _name = os_path.split(b"/")
+    if any(_is_walled_off(root, b"/".join(folders[: depth + 1])) for depth in range(len(folders))):
+        return False
+    base = os.fsencode(tempfile.mkdtemp(prefix="ctx-rules-"))
+    try:
+        # As deep as in the repository, by the names it has there: rules of above may tell of them.
+        above = root.split(b"/")[-levels_to_git:] if levels_to_git else []
+        top = os.path.join(base, b"top")
+        segment = os.path.join(top, *above)
+        os.makedirs(os.path.join(segment, *folders))
+        for found, where in _rule_sources(root, os_path, levels_to_git):
+            target = os.path.normpath(os.path.join(segment, where))
+            os.makedirs(os.path.dirname(target), exist_ok=True)
+            shutil.copyfile(found, target)
+        if levels_to_git is not None:
+            os.makedirs(os.path.join(top, b".git"), exist_ok=True)
+        for depth in range(len(folders)):
+            inner = b"/".join(folders[: depth + 1])
+            if os.path.lexists(os.path.join(root, inner, b".git")):
+                os.makedirs(os.path.join(segment, inner, b".git"), exist_ok=True)
+        with open(os.path.join(segment, os_path), "wb"):
+            pass
+        root_fd = os.open(segment, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            found_paths = walk_entries(segment, root_fd, levels_to_git=levels_to_git, extra_ignores=extra_ignores)
+            return any(path == os_path for path, _problem in found_paths)
+        finally:
+            os.close(root_fd)
+    except OSError:
+        return False  # a name that cannot be one, or no room to find out
+    finally:
+        shutil.rmtree(base, ignore_errors=True)
+
+
+def rules_mark(root: bytes, os_path: bytes, levels_to_git: int | None) -> tuple[tuple[bytes, int, int], ...]:
+    """Return what differs when `lets_through` may, for the same segment and path."""
+    mark = []
+    for found, where in _rule_sources(root, os_path, levels_to_git):
+        try:
+            stat = os.stat(found)
+        except OSError:
+            continue
+        mark.append((where, stat.st_size, stat.st_mtime_ns))
+    return tuple(mark)
+
+
+def _rule_sources(root: bytes, os_path: bytes, levels_to_git: int | None) -> Iterator[tuple[bytes, bytes]]:
+    """Yield (absolute path, path from the segment) of every rule file on the way to a path."""
+    *folders, _name = os_path.split(b"/")
+    places = [b"../" * level for level in range(levels_to_git or 0, 0, -1)]
+    places += [b"".join(folder + b"/" for folder in folders[:depth]) for depth in range(len(folders) + 1)]
+    wanted = [place + name for place in places for name in IGNORE_FILE_NAMES]
+    if levels_to_git is not None:
+        wanted.append(b"../" * levels_to_git + b".git/info/exclude")
+    for path in wanted:
+        found = os.path.join(root, path)
+        if os.path.isfile(found):
+            yield found, path
+
+
+def _is_walled_off(root: bytes, folder: bytes) -> bool:
+    """Tell whether a walk goes past a folder whatever the rules: a virtual environment, or what is no folder."""
+    whole = os.path.join(root, folder)
+    if folder.rpartition(b"/")[2] in VENV_NAMES and os.path.lexists(os.path.join(whole, b"pyvenv.cfg")):
+        return True
+    return os.path.lexists(whole) and (os.path.islink(whole) or not os.path.isdir(whole))
+
+
 def _spelled_for_the_binding(root: bytes, root_fd: int) -> str:
     try:
         return root.decode("utf-8")

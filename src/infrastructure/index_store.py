@@ -9,6 +9,7 @@ the very terms again to take them out.
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import os
 import sqlite3
@@ -94,11 +95,12 @@ _CANDIDATE_COLUMNS = """c.chunk_id, f.path, f.language, c.kind, c.name, c.qualna
 
 
 class IndexStore:
-    """One open index; use as a context manager. Not for sharing between threads or across a fork."""
+    """One open index; use as a context manager. One thread at a time, and never across a fork."""
 
-    def __init__(self, path: str) -> None:
-        """Remember where the index is; `open` touches the disk."""
+    def __init__(self, path: str, *, makes: bool = True) -> None:
+        """Remember where the index is; `open` touches the disk. With `makes` off a missing file is an error."""
         self.path = path
+        self._makes = makes
         self._db: sqlite3.Connection | None = None
         self.is_frozen = False  # read as it stands, because there is no room to write
         self._lock_fd: int | None = None
@@ -163,6 +165,19 @@ class IndexStore:
         for suffix in ("", "-wal", "-shm"):
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(self.path + suffix)
+
+    def copy_to(self, path: str) -> None:
+        """Copy the index as it is committed now into another file, which is there and empty.
+
+        Raises: CtxError when that cannot be written.
+        """
+        assert self._db is not None
+        with self._guarded():
+            target = sqlite3.connect(path)
+            try:
+                self._db.backup(target)
+            finally:
+                target.close()
 
     # ------------------------------------------------------------------ writing
 
@@ -331,6 +346,11 @@ class IndexStore:
     def stats(self) -> list[FileStat]:
         """Return (os_path, size, mtime) of every known file, skipped ones included."""
         return self._rows("SELECT os_path, size_bytes, mtime_ns FROM files")
+
+    def stat(self, os_path: bytes) -> tuple[int, int] | None:
+        """Return size and time of one known file, None when it is not known."""
+        row = self._row("SELECT size_bytes, mtime_ns FROM files WHERE os_path = ?", (os_path,))
+        return (row[0], row[1]) if row is not None else None
 
     def directories(self) -> list[tuple[bytes, int]]:
         """Return every directory of the last walk with its time."""
@@ -619,10 +639,18 @@ class IndexStore:
         if self._db is not None:
             return
         try:
-            os.makedirs(os.path.dirname(self.path), exist_ok=True)
+            if self._makes:
+                os.makedirs(os.path.dirname(self.path), exist_ok=True)
+            elif not os.path.exists(self.path):
+                raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
         except OSError as error:
             raise _unusable(self.path, error.strerror) from error
-        self._db = sqlite3.connect(self.path, timeout=10.0, isolation_level=None)
+        # SQLite's own lock serialises what threads do; that only one does anything at a time is up to the callers.
+        if self._makes:
+            self._db = sqlite3.connect(self.path, timeout=10.0, isolation_level=None, check_same_thread=False)
+        else:
+            name = f"file:{_uri_name(self.path)}?mode=rw"
+            self._db = sqlite3.connect(name, timeout=10.0, isolation_level=None, uri=True, check_same_thread=False)
         try:
             self._db.execute("PRAGMA journal_mode = WAL")
         except sqlite3.OperationalError as error:

@@ -104,7 +104,7 @@ class ParsePool:
         yield from run.records()
 
     def _spawn(self) -> _Worker:
-        return _Worker(_spawned(self._command))
+        return _Worker(spawned(self._command))
 
     def _fork(self, known: Mapping[str, int]) -> _Worker:
         return _Worker(_forked(self._indexer, known, self._memory_bytes_max))
@@ -129,7 +129,7 @@ def usable_cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-class _Process:
+class ParserProcess:
     """A child process with its ends of two pipes, unbuffered, and the file that holds what it wrote to stderr."""
 
     def __init__(self, pid: int, to_child: BinaryIO, from_child: BinaryIO, stderr: BinaryIO | None) -> None:
@@ -165,7 +165,7 @@ class _Process:
             self.last_words = next((line[:_LAST_WORDS_CHARS_MAX] for line in said if line), "")
 
 
-def _spawned(command: Sequence[str]) -> _Process:
+def spawned(command: Sequence[str]) -> ParserProcess:
     """Start a new interpreter."""
     import subprocess  # 6 ms that a copy of this process does without
 
@@ -183,10 +183,10 @@ def _spawned(command: Sequence[str]) -> _Process:
     process.returncode = 0
     assert process.stdin is not None
     assert process.stdout is not None
-    return _Process(process.pid, process.stdin, process.stdout, stderr)  # type: ignore[arg-type]  # IO[bytes] is one
+    return ParserProcess(process.pid, process.stdin, process.stdout, stderr)  # type: ignore[arg-type]  # IO[bytes] is one
 
 
-def _forked(indexer: Callable[[], FileIndexer], known: Mapping[str, int], memory_bytes_max: int) -> _Process:
+def _forked(indexer: Callable[[], FileIndexer], known: Mapping[str, int], memory_bytes_max: int) -> ParserProcess:
     """Start a copy of this process that does nothing but index."""
     stderr = _scratch_file()
     paths_fd, to_child_fd = os.pipe()
@@ -195,7 +195,7 @@ def _forked(indexer: Callable[[], FileIndexer], known: Mapping[str, int], memory
     if pid:
         os.close(paths_fd)
         os.close(records_fd)
-        return _Process(pid, open(to_child_fd, "wb", 0), open(from_child_fd, "rb", 0), stderr)
+        return ParserProcess(pid, open(to_child_fd, "wb", 0), open(from_child_fd, "rb", 0), stderr)
     code = 1
     try:
         _become_worker(paths_fd, records_fd, stderr)
@@ -244,7 +244,7 @@ def _scratch_file() -> BinaryIO | None:
 class _Worker:
     """One child process and the paths it holds."""
 
-    def __init__(self, process: _Process) -> None:
+    def __init__(self, process: ParserProcess) -> None:
         self.process = process
         self.fd = process.from_child.fileno()
         self.held: deque[bytes] = deque()

@@ -1,8 +1,8 @@
 """One parsing process: paths in on standard input, records out on standard output, until either ends.
 
-Started by `parse_pool` as `python -P -m ctx.infrastructure.parse_worker` (-P: nothing is ever imported from the
-folder that is being indexed). A frame is 8 bytes of length and that much `marshal`: both ends are one interpreter.
-The end of standard input is the order to stop, so a killed parent leaves no process behind.
+Started by `parse_pool` and `text_parser` as `python -P -m ctx.infrastructure.parse_worker` (-P: nothing is ever
+imported from the folder that is being indexed). A frame is 8 bytes of length and that much `marshal`: both ends are
+one interpreter. The end of standard input is the order to stop, so a killed parent leaves no process behind.
 """
 
 from __future__ import annotations
@@ -52,6 +52,18 @@ def read_frame(stream: BinaryIO) -> Any:
     return marshal.loads(body) if len(body) == length else None  # noqa: S302 - from our own child's pipe
 
 
+def take_value(buffer: bytearray) -> Any:
+    """Take the first frame off the front of a buffer and return its value, None while it is not whole."""
+    if len(buffer) < LENGTH.size:
+        return None
+    (length,) = LENGTH.unpack_from(buffer)
+    if len(buffer) < LENGTH.size + length:
+        return None
+    value = marshal.loads(buffer[LENGTH.size : LENGTH.size + length])  # noqa: S302 - from our own child's pipe
+    del buffer[: LENGTH.size + length]
+    return value
+
+
 def write_frame(stream: BinaryIO, value: Any) -> None:
     """Write one value as a frame and flush it."""
     body = marshal.dumps(value)
@@ -83,25 +95,50 @@ def main(arguments: Sequence[str]) -> int:
         # A stray print in a library must not land between frames.
         os.dup2(2, 1)
         try:
-            serve(_indexer(*arguments), sys.stdin.buffer, out)
+            texts = _GivenText()
+            serve(_indexer(texts, *arguments), sys.stdin.buffer, out, texts=texts)
         except BrokenPipeError:
             out.raw.close()  # what is left in the buffer has nowhere to go
     return 0
 
 
-def _indexer(root: str, encoding: str, max_file_bytes: str, with_skeleton_size: str) -> FileIndexer:
+class _GivenText:
+    """The text that a parent sent in place of a file's, for `UnsavedFiles`; one at a time."""
+
+    def __init__(self) -> None:
+        self.files: dict[bytes, tuple[int, int]] = {}
+        self._data = b""
+
+    def hold(self, os_path: bytes, data: bytes, mtime_ns: int) -> None:
+        self.files = {os_path: (len(data), mtime_ns)}
+        self._data = data
+
+    def data(self, os_path: bytes) -> bytes | None:
+        return self._data if os_path in self.files else None
+
+
+def _indexer(texts: _GivenText, root: str, encoding: str, max_file_bytes: str, with_skeleton_size: str) -> FileIndexer:
     from .file_indexer import FileIndexer
-    from .file_system import FileSystemAdapter
     from .null_telemetry import NullTelemetry
     from .tokenizer import BpeTokenCounter
+    from .unsaved_files import UnsavedFiles
 
     limit_memory(memory_limit_bytes(int(max_file_bytes)))
-    files = FileSystemAdapter(root, telemetry=NullTelemetry(), max_file_bytes=int(max_file_bytes))
+    files = UnsavedFiles(root, texts, telemetry=NullTelemetry(), max_file_bytes=int(max_file_bytes))
     return FileIndexer(files, BpeTokenCounter(encoding), with_skeleton_size=with_skeleton_size == "1")
 
 
-def serve(indexer: FileIndexer, paths: BinaryIO, out: BinaryIO, deferred: DeferredCounter | None = None) -> None:
+def serve(
+    indexer: FileIndexer,
+    paths: BinaryIO,
+    out: BinaryIO,
+    deferred: DeferredCounter | None = None,
+    texts: _GivenText | None = None,
+) -> None:
     """Answer each frame of paths with a frame for each record, until the end of the stream.
+
+    With `texts` (those that the indexer's files are overlaid with) a path may come as (path, bytes, time): then these
+    bytes stand for the file.
 
     With `deferred` (the indexer's counter) the texts it noted go before each record, in a frame with a list.
 
@@ -113,7 +150,11 @@ def serve(indexer: FileIndexer, paths: BinaryIO, out: BinaryIO, deferred: Deferr
     gc.disable()
     write_frame(out, HELLO)
     while (batch := read_frame(paths)) is not None:
-        for path in batch:
+        for item in batch:
+            path = item
+            if texts is not None and isinstance(item, tuple):
+                path = item[0]
+                texts.hold(*item)
             try:
                 record = _plain(indexer.index(path))
                 if deferred is not None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 
 from .. import __version__
 from ..application.refresh_index import RefreshIndex, RefreshReport
-from ..domain.errors import IndexBusyError, IndexDamagedError
+from ..domain.errors import CtxError, IndexBusyError, IndexDamagedError
 from ..domain.index_records import PACK_META, PACK_PATH
 from ..domain.source_files import SourceText, display_path, os_path_of
 from ..domain.terminal_text import without_controls
@@ -22,7 +22,7 @@ from .state_folder import CTX_FOLDER, make_ctx_folder, user_cache_dir
 from .telemetry import Telemetry
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from ..application.context_pack import PackState
     from ..application.get import Get
@@ -33,7 +33,8 @@ if TYPE_CHECKING:
     from ..application.watch_index import WatchIndex
     from ..domain.index_records import FileRecord
     from ..domain.module_map import ModuleMap
-    from ..domain.ports import FileWatcher, LanguageServers
+    from ..domain.ports import FileWatcher
+    from ..domain.source_files import OsPath
     from ..domain.symbols import SkeletonMap
     from .ast_lsp import SkeletonMapBuilder
     from .ast_lsp.asked_servers import AskedServers, LateServers, OwnedServers
@@ -42,27 +43,31 @@ if TYPE_CHECKING:
     from .file_watcher import NotifyWatcher
     from .text_scanner import Re2Scanner, RipgrepScanner
     from .tokenizer import BpeTokenCounter
+    from .warm_host import UnsavedIndex, WarmHost
 
 INDEX_FILE = "index.db"
 PACK_BYTES_MAX = 1 << 30
 LOCK_WAIT_S = 60.0
 """As long as a first build by another process is waited for."""
 
-host_servers: Callable[[], LanguageServers] | None = None
-"""Set in a process of the warm host: language servers that outlive the command, asked in place of own ones."""
+default_host: Callable[[str], WarmHost | None] | None = None
+"""Set in a process of the warm host: what services of a segment ask that are given nobody else to ask."""
 
-host_clean: Callable[[str, str], str] | None = None
-"""Set in a process of the warm host: returns, for a segment and the `settings_mark` of its index, the generation of the
-index that equals the tree at this moment; "" when that is not known."""
-
+_LOOKS_MAX = 2
+"""An index over unsaved texts may go just when it was given."""
+_NO_TEXTS: Mapping[OsPath, tuple[int, int]] = {}
 _Made = TypeVar("_Made")
 
 
 class Services:
     """What a command works with in one segment; use as a context manager."""
 
-    def __init__(self, segment: str, *, config: Config | None = None, run_id: str = "") -> None:
+    def __init__(
+        self, segment: str, *, config: Config | None = None, run_id: str = "", host: WarmHost | None = None
+    ) -> None:
         """Read the configuration; nothing is written and the index is not opened yet.
+
+        `host` keeps what outlives these services; without one it is `default_host`'s.
 
         Raises: UsageError for a malformed configuration.
         """
@@ -80,6 +85,10 @@ class Services:
         )
         if self.is_elsewhere:
             self.warn(f"{CTX_FOLDER}/ cannot be written (or is a link); index and telemetry go to the user's cache")
+        self._host = default_host(segment) if host is None and default_host is not None else host
+        self._unsaved_index: UnsavedIndex | None = None
+        self._unsaved_store: IndexStore | None = None
+        self._builder: tuple[IndexStore, SkeletonMapBuilder] | None = None
         self._store: IndexStore | None = None
         self._watcher: NotifyWatcher | None = None
         self._own_servers: LateServers | None = None
@@ -95,6 +104,9 @@ class Services:
             self.telemetry.close()  # how servers end belongs to the record of the command that had them
         if self._watcher is not None:
             self._watcher.close()
+        if self._host is not None:
+            self._host.close()
+        self._leave_unsaved()
         if self._store is not None:
             self._store.close()
 
@@ -128,11 +140,19 @@ class Services:
         return self._adapter(PACK_BYTES_MAX)
 
     def _adapter(self, max_file_bytes: int) -> FileSystemAdapter:
-        return FileSystemAdapter(
+        extra_ignores = self.config.items("index.ignore")
+        if self._host is None:
+            return FileSystemAdapter(
+                self.segment, telemetry=self.telemetry, max_file_bytes=max_file_bytes, extra_ignores=extra_ignores
+            )
+        from .unsaved_files import UnsavedFiles
+
+        return UnsavedFiles(
             self.segment,
+            _SeenTexts(self),
             telemetry=self.telemetry,
             max_file_bytes=max_file_bytes,
-            extra_ignores=self.config.items("index.ignore"),
+            extra_ignores=extra_ignores,
         )
 
     @cached_property
@@ -149,8 +169,18 @@ class Services:
         return f"{__version__} {sizes} {self.config.items('index.ignore')}"
 
     @property
+    def unsaved_paths(self) -> tuple[str, ...]:
+        """The files, by path, that answers since the last refresh rest on an unsaved text of."""
+        return tuple(sorted(map(display_path, self._unsaved_index.files))) if self._unsaved_index is not None else ()
+
+    @property
     def store(self) -> IndexStore:
-        """The open index; a damaged one is named, removed and made anew (the refresh fills it)."""
+        """The open index; a damaged one is named, removed and made anew (the refresh fills it).
+
+        While there are unsaved texts it is the one that holds them.
+        """
+        if self._unsaved_store is not None:
+            return self._unsaved_store
         if self._store is None:
             mark = self.settings_mark
             store = IndexStore(self.index_path)
@@ -192,7 +222,11 @@ class Services:
     def rebuild_damaged(self, error: IndexDamagedError) -> None:
         """Say that the index is damaged and throw it away; the next refresh builds it whole."""
         self._tell_rebuild(error)
-        self.rebuild()
+        if self._unsaved_index is not None and self._host is not None:
+            self._leave_unsaved()
+            self._host.renew_unsaved()
+        else:
+            self.rebuild()
 
     def build_anew(
         self,
@@ -201,6 +235,7 @@ class Services:
         on_wait: Callable[[], None] = lambda: None,
     ) -> RefreshReport:
         """Throw the index away and build it whole; until that is done, other processes answer from the old one."""
+        self._leave_unsaved()
         try:
             store = self.store
             with store.writing(wait_s=LOCK_WAIT_S, on_wait=on_wait), store.transaction():
@@ -217,6 +252,7 @@ class Services:
 
     def rebuild(self) -> None:
         """Throw a damaged index away; the next refresh builds it whole."""
+        self._leave_unsaved()
         store = self._store or IndexStore(self.index_path)
         os.makedirs(self.state_folder, exist_ok=True)
         with store.writing(wait_s=LOCK_WAIT_S):
@@ -259,6 +295,14 @@ class Services:
     def _refresh(
         self, whole: bool, on_progress: Callable[[int, int], None], on_wait: Callable[[], None]
     ) -> RefreshReport:
+        look = None
+        for _ in range(_LOOKS_MAX if self._host is not None and not whole else 0):
+            look = self._host.look(self.settings_mark) if self._host is not None else None
+            if look is None or look.unsaved is None:
+                break
+            if self._answer_from(look.unsaved):
+                return RefreshReport(stale=look.unsaved.stale)  # whoever gave it has looked
+        self._leave_unsaved()
         refresh = RefreshIndex(
             self.files,
             self.store,
@@ -267,18 +311,41 @@ class Services:
             self.clock,
             tells_each_parse=self.telemetry.level == "full",
         )
-        if not whole and self._is_known_clean():
+        if look is not None and self._is_known_clean(look.mark):
             report = RefreshReport()  # what a look would come to
         else:
             report = refresh(whole=whole, on_progress=on_progress, on_wait=on_wait)
         self._sync_pack(report)
+        if self._host is not None and (whole or (look is not None and look.is_pending)):
+            unsaved = self._host.look(self.settings_mark).unsaved
+            if unsaved is not None:
+                self._answer_from(unsaved)
         return report
 
-    def _is_known_clean(self) -> bool:
-        """Tell whether the warm host vouches for the index as it is stored now."""
-        mark = host_clean(self.segment, self.settings_mark) if host_clean is not None else ""
+    def _is_known_clean(self, mark: str) -> bool:
+        """Tell whether a mark that the warm host gave vouches for the index as it is stored now."""
         # Asked first and compared after: an index that was written in between is of another generation.
         return mark != "" and self.store.meta("generation") == mark and self.store.meta("complete") == "1"
+
+    def _answer_from(self, unsaved: UnsavedIndex) -> bool:
+        """Answer from an index with unsaved texts from now on; tell whether it is still there."""
+        if self._unsaved_store is None or self._unsaved_store.path != unsaved.path:
+            self._leave_unsaved()
+            store = IndexStore(unsaved.path, makes=False)
+            try:
+                store.open()
+            except CtxError:
+                store.close()
+                return False
+            self._unsaved_store = store
+        self._unsaved_index = unsaved
+        return True
+
+    def _leave_unsaved(self) -> None:
+        """Answer from the segment's own index and files from now on."""
+        store, self._unsaved_store, self._unsaved_index = self._unsaved_store, None, None
+        if store is not None:
+            store.close()
 
     def _records_of(self, files: Sequence[tuple[bytes, int]]) -> Iterator[FileRecord]:
         from .parse_pool import ParsePool  # late: a search that finds nothing changed never gets here
@@ -322,14 +389,13 @@ class Services:
 
     def skeleton_of(self, path: str, source: bytes, language: str) -> SkeletonMap:
         """Return a file's skeleton through the cache, telling telemetry."""
-        return self._builder.parse(source, path, language)
+        store = self.store
+        if self._builder is None or self._builder[0] is not store:
+            from .ast_lsp import SkeletonMapBuilder
+            from .skeleton_store import IndexedSkeletons
 
-    @cached_property
-    def _builder(self) -> SkeletonMapBuilder:
-        from .ast_lsp import SkeletonMapBuilder
-        from .skeleton_store import IndexedSkeletons
-
-        return SkeletonMapBuilder(self.telemetry, cache=IndexedSkeletons(self.store))
+            self._builder = store, SkeletonMapBuilder(self.telemetry, cache=IndexedSkeletons(store))
+        return self._builder[1].parse(source, path, language)
 
     @cached_property
     def text_scanner(self) -> Re2Scanner | RipgrepScanner:
@@ -360,7 +426,7 @@ class Services:
 
     def _index_state(self) -> tuple[str, ...]:
         """Return what differs between any two states of the index; a rebuilt one counts from 1 again."""
-        return tuple(self.store.meta(key) for key in ("generation", "as_of", PACK_META))
+        return (self.store.path, *(self.store.meta(key) for key in ("generation", "as_of", PACK_META)))
 
     @cached_property
     def servers(self) -> AskedServers | None:
@@ -372,8 +438,9 @@ class Services:
             return None
         from .ast_lsp.asked_servers import AskedServers, LateServers
 
-        if host_servers is not None:
-            return AskedServers(host_servers(), self.telemetry, self.clock)
+        if self._host is not None:
+            servers = self._host.servers()
+            return AskedServers(servers, self.telemetry, self.clock) if servers is not None else None
         self._own_servers = LateServers(self._make_servers)
         return AskedServers(self._own_servers, self.telemetry, self.clock)
 
@@ -384,10 +451,14 @@ class Services:
 
     def prepare_server(self, path: str) -> None:
         """Start the server that a question about a file is going to need, so that it warms up beside other work."""
-        if self.servers is not None and self._own_servers is not None:
-            from .languages import language_of
+        if self.servers is None:
+            return
+        from .languages import language_of
 
+        if self._own_servers is not None:
             self._own_servers.prepare(language_of(path), path)
+        elif self._host is not None:
+            self._host.prepare(language_of(path), path)
 
     def resolve(self, *, asks_servers: bool = True) -> Resolve:
         """Return the use case behind `ctx resolve`."""
@@ -424,9 +495,9 @@ class Services:
             from .file_watcher import NotifyWatcher
 
             watcher = self._watcher = self._watcher or NotifyWatcher(self.root)
-        return WatchIndex(lambda: self._refresh_again(on_progress), lambda: self.store, watcher, self.clock)
+        return WatchIndex(lambda: self.refresh_again(on_progress), lambda: self.store, watcher, self.clock)
 
-    def _refresh_again(self, on_progress: Callable[[int, int], None]) -> RefreshReport:
+    def refresh_again(self, on_progress: Callable[[int, int], None] = lambda _done, _total: None) -> RefreshReport:
         """Refresh in a process that lives on; an index file that was deleted or replaced meanwhile is opened anew."""
         found = _identity(self.index_path)
         if found is None:
@@ -470,6 +541,22 @@ class Services:
         """Return an indexed file's text by its printed path, None when it cannot be read any more."""
         source = self.files.read_source(os_path_of(path))
         return source.text if isinstance(source, SourceText) else None
+
+
+class _SeenTexts:
+    """The unsaved texts that services answer from, as `UnsavedFiles` reads them."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+
+    @property
+    def files(self) -> Mapping[OsPath, tuple[int, int]]:
+        unsaved = self._services._unsaved_index
+        return unsaved.files if unsaved is not None else _NO_TEXTS
+
+    def data(self, os_path: OsPath) -> bytes | None:
+        host = self._services._host
+        return host.unsaved_data(os_path) if host is not None else None
 
 
 class _PerState(Generic[_Made]):

@@ -274,6 +274,12 @@ class Telemetry:
         """Bytes this process handed on so far, over all modes."""
         return sum(self.bytes_by_mode.values())
 
+    def summary(self) -> dict[str, Any]:
+        """Return what `last_run.json` would say of the run so far."""
+        counters = self.counters
+        with self._sink.lock:
+            return self._summary(counters)
+
     @property
     def segment_id(self) -> str:
         """8 hex digits that tell this segment from another of the same name."""
@@ -436,11 +442,16 @@ class Telemetry:
     def _replace_last_run(self, counters: dict[str, int]) -> None:
         import json
 
-        from ..domain.telemetry.summary import pack_state, summarise
         from .metrics_file import LAST_RUN_FILE
         from .regular_file import replace_file
 
-        summary = summarise(
+        summary = self._summary(counters)
+        replace_file(os.path.join(self.directory, LAST_RUN_FILE), json.dumps(summary, indent=2).encode() + b"\n")
+
+    def _summary(self, counters: dict[str, int]) -> dict[str, Any]:
+        from ..domain.telemetry.summary import pack_state, summarise
+
+        return summarise(
             run_id=self.run_id,
             ts=self.clock.now().isoformat(timespec="microseconds"),
             counters=counters,
@@ -449,7 +460,6 @@ class Telemetry:
             warnings=self._tally.top_warnings,
             pack=pack_state(*self._pack),
         )
-        replace_file(os.path.join(self.directory, LAST_RUN_FILE), json.dumps(summary, indent=2).encode() + b"\n")
 
     def _new_counts(self) -> dict[str, int]:
         flushed = self._flushed

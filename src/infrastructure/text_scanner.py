@@ -44,6 +44,10 @@ class Re2Scanner:
     def __init__(self, files: FileSystemAdapter) -> None:
         self._files = files
 
+    def is_as_on_disk(self, os_path: bytes) -> bool:
+        """Tell whether ripgrep would see what we read."""
+        return self._files.is_as_on_disk(os_path)
+
     def scan(
         self, pattern: TextPattern, files: Sequence[TextFile], left_s: Callable[[], float]
     ) -> Iterator[tuple[TextFile, LineMatch]]:
@@ -90,7 +94,7 @@ class RipgrepScanner:
     ) -> Sequence[TextFile]:
         if len(batch) < RIPGREP_FILES_MIN:
             return batch
-        named = [b"./" + file.os_path for file in batch if _is_as_on_disk(file)]
+        named = [b"./" + file.os_path for file in batch if self._is_as_on_disk(file)]
         command: list[str | bytes] = [self._program, "--no-config", "--no-ignore", "--hidden", "--text", "--no-mmap"]
         command += ["--no-messages", "--color=never", "--files-with-matches", "--null", "--regexp", pattern.wide, "--"]
         try:
@@ -111,7 +115,12 @@ class RipgrepScanner:
         if done.returncode not in (0, 1):  # a file that vanished, or a pattern it finds too large
             return batch
         found = {name.removeprefix(b"./") for name in done.stdout.split(b"\0")}
-        return [file for file in batch if file.os_path in found or not _is_as_on_disk(file)]
+        return [file for file in batch if file.os_path in found or not self._is_as_on_disk(file)]
+
+    def _is_as_on_disk(self, file: TextFile) -> bool:
+        """Tell whether the file's bytes are the text we search: not in another encoding, a notebook or unsaved."""
+        is_same_text = file.encoding == "utf-8" and not file.path.endswith(NOTEBOOK_SUFFIX)
+        return is_same_text and self._inner.is_as_on_disk(file.os_path)
 
 
 def scanner_of(files: FileSystemAdapter) -> Re2Scanner | RipgrepScanner:
@@ -177,11 +186,6 @@ def _line_match(utf8: bytes, line: int, span: tuple[int, int], match: tuple[int,
     after = utf8[min(stop, near_last) : near_last].decode("utf-8", "ignore")
     text, shown_start, shown_end = cut_around(before + within + after, len(before), len(before) + len(within))
     return LineMatch(line, column, text, shown_start, shown_end)
-
-
-def _is_as_on_disk(file: TextFile) -> bool:
-    """Tell whether the file's bytes are the text we search: of another encoding or a notebook they are not."""
-    return file.encoding == "utf-8" and not file.path.endswith(NOTEBOOK_SUFFIX)
 
 
 def _continuations(utf8: bytes) -> int:

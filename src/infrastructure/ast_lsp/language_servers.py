@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from ...domain.language_server import NO_SERVER, ServerReply
 from ...domain.source_files import SourceText, display_path, os_path_of
 from ..file_system import FileSystemAdapter
+from ..languages import language_of
 from ..null_telemetry import NullTelemetry
 from ..process_tree import tree_bytes
 from .lsp_client import LSPClient
@@ -94,6 +95,8 @@ class LanguageServerPool:
         self._announced_state = ""
         self._announced: dict[bytes, tuple[int, int]] = {}
         self._is_closed = False
+        self._unsaved: dict[str, str] = {}
+        self._unsaved_count = self._unsaved_version = 0
 
     def ask(self, question: ServerQuestion) -> PendingReply:
         """Ask the server of the file's language and folder; see `LanguageServers`."""
@@ -108,13 +111,27 @@ class LanguageServerPool:
         if kept is not None:
             return _Settled(replace(kept, is_cached=True, elapsed_ns=0, was_sent=False))
         self._announce(question.state)
-        return client.ask(question, on_reply=lambda asked, reply: self._keep(client, asked, reply))
+        version = self._unsaved_version
+        return client.ask(question, on_reply=lambda asked, reply: self._keep(client, asked, reply, version))
 
     def prepare(self, language: str, path: str) -> None:
         """Start the server that questions about a file would go to, if there is one; it warms up behind this."""
         client = self._client_of(language, path)
         if client is not None:
             client.start()
+
+    def set_unsaved(self, path: str, text: str | None) -> None:
+        """Have every server know this text in place of the file's, None: the file's again; also those started later."""
+        with self._lock:
+            if text is None:
+                self._unsaved.pop(path, None)
+            else:
+                self._unsaved[path] = text
+            # Without any text the servers know what they knew before the first one.
+            self._unsaved_count += 1
+            self._unsaved_version = self._unsaved_count if self._unsaved else 0
+            for client in self._clients.values():
+                client.set_unsaved(path, language_of(path), text)
 
     def status(self) -> list[dict[str, Any]]:
         """Return what each server does, for people and `--json`."""
@@ -191,6 +208,8 @@ class LanguageServerPool:
             client = self._clients.get(key)
             if client is None:
                 client = self._clients[key] = self._new_client(found)
+                for unsaved_path, text in self._unsaved.items():
+                    client.set_unsaved(unsaved_path, language_of(unsaved_path), text)
             self._clients.move_to_end(key)
             surplus = self._clients.popitem(last=False)[1] if len(self._clients) > CLIENTS_MAX else None
         if surplus is not None:
@@ -214,6 +233,9 @@ class LanguageServerPool:
         )
 
     def _text_of(self, path: str) -> str | None:
+        unsaved = self._unsaved.get(path)
+        if unsaved is not None:
+            return unsaved
         source = self._files.read_source(os_path_of(path))
         return source.text if isinstance(source, SourceText) else None
 
@@ -252,13 +274,15 @@ class LanguageServerPool:
         if not question.state or question.text is not None:
             return None
         with self._lock:
-            return self._replies.get(_about(client, question))
+            return self._replies.get((self._unsaved_version, *_about(client, question)))
 
-    def _keep(self, client: LSPClient, question: ServerQuestion, reply: ServerReply) -> None:
+    def _keep(self, client: LSPClient, question: ServerQuestion, reply: ServerReply, version: int) -> None:
         if not question.state or question.text is not None:
             return
         with self._lock:
-            self._replies[_about(client, question)] = reply
+            if version != self._unsaved_version:
+                return  # about which texts it is nobody knows
+            self._replies[(version, *_about(client, question))] = reply
             while len(self._replies) > REPLIES_KEPT:
                 self._replies.popitem(last=False)
 

@@ -166,6 +166,7 @@ class LSPClient:
         self._asks: list[_Ask] = []
         self._breaker = CircuitBreaker()
         self._registrations: dict[str, str] = {}
+        self._unsaved: dict[str, tuple[str, str]] = {}
 
     # ------------------------------------------------------------------ what callers do
 
@@ -236,6 +237,27 @@ class LSPClient:
             assert ask.reply is not None
             return ask.reply
 
+    def set_unsaved(self, path: str, language: str, text: str | None) -> None:
+        """Have the server know this text in place of the file's, None: the file's again; replayed when it starts.
+
+        A text of a language that the server has nothing to do with is not for it.
+        """
+        with self._changed:
+            if text is None:
+                if self._unsaved.pop(path, None) is None:
+                    return
+            elif language in self.server.backend.languages:
+                self._unsaved[path] = (language, text)
+            else:
+                return
+            life = self._life
+            if life is None or not self._is_initialized():
+                return
+            if text is not None:
+                self._know_text(life, self._uri(path), language, text)
+            elif (uri := self._uri(path)) in life.documents:
+                self._close_document(life, uri)
+
     def announce(self, changes: Iterable[tuple[str, str]]) -> None:
         """Tell the server which files were "created", "changed" or "deleted", by paths relative to the segment."""
         with self._changed:
@@ -245,7 +267,7 @@ class LSPClient:
             events = []
             for path, kind in changes:
                 uri = self._uri(path)
-                if kind == "deleted" and uri in life.documents:
+                if kind == "deleted" and uri in life.documents and path not in self._unsaved:
                     self._close_document(life, uri)
                 events.append({"uri": uri, "type": _CHANGE_KINDS[kind]})
             if events:
@@ -352,6 +374,8 @@ class LSPClient:
         self._notify(life, "initialized", {})
         settings = self.server.backend.settings(self.server.interpreter)
         self._notify(life, "workspace/didChangeConfiguration", {"settings": settings})
+        for path, (language, text) in self._unsaved.items():
+            self._know_text(life, self._uri(path), language, text)
         for ask in [ask for ask in self._asks if self._is_wanted(ask)]:
             self._put(ask)
         self._changed.notify_all()
@@ -566,14 +590,17 @@ class LSPClient:
     def _open_document(self, life: _Life, question: ServerQuestion, text: str) -> str:
         """Have the server know the text; return the document's URI."""
         uri = self._uri(question.path)
+        self._know_text(life, uri, question.language, text)
+        return uri
+
+    def _know_text(self, life: _Life, uri: str, language: str, text: str) -> None:
         document = life.documents.get(uri)
         if document is None:
             life.documents[uri] = _Document(1, text)
-            language_id = self.server.backend.language_id(question.language)
+            language_id = self.server.backend.language_id(language)
             item = {"uri": uri, "languageId": language_id, "version": 1, "text": text}
             self._notify(life, "textDocument/didOpen", {"textDocument": item})
-            while len(life.documents) > OPEN_DOCUMENTS_MAX:
-                self._close_document(life, next(iter(life.documents)))
+            self._close_surplus(life)
             self._pull_diagnostics(life, uri)
         else:
             life.documents.move_to_end(uri)
@@ -586,7 +613,13 @@ class LSPClient:
                     "textDocument/didChange",
                     {"textDocument": identifier, "contentChanges": [{"text": text}]},
                 )
-        return uri
+
+    def _close_surplus(self, life: _Life) -> None:
+        """Close the documents that were asked about longest ago; an unsaved text is only known while it is open."""
+        unsaved = {self._uri(path) for path in self._unsaved}
+        others = [uri for uri in life.documents if uri not in unsaved]
+        for uri in others[: max(0, len(others) - OPEN_DOCUMENTS_MAX)]:
+            self._close_document(life, uri)
 
     def _close_document(self, life: _Life, uri: str) -> None:
         del life.documents[uri]

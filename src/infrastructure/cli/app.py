@@ -290,9 +290,15 @@ def stats(segment: Segment = None, as_json: AsJson = False) -> None:
 
 
 @app.command()
-def doctor(segment: Segment = None, as_json: AsJson = False) -> None:
+def doctor(
+    editor: Annotated[
+        bool, typer.Option("--editor", help="Also: does `ctx lsp` answer, and which editors here know of it?")
+    ] = False,
+    segment: Segment = None,
+    as_json: AsJson = False,
+) -> None:
     """Check versions, grammars, disk, index and telemetry, and say what to do; exit code 1 when something is wrong."""
-    raise typer.Exit(commands.run_doctor(segment=segment, as_json=as_json))
+    raise typer.Exit(commands.run_doctor(segment=segment, as_json=as_json, editor=editor))
 
 
 @app.command("eval")
@@ -327,6 +333,25 @@ def evaluate(
     raise typer.Exit(run_eval(options, segment=segment, as_json=as_json))
 
 
+@app.command("lsp")
+def lsp(
+    _stdio: Annotated[
+        bool, typer.Option("--stdio", help="Speak on standard input and output; that is what it does anyway.")
+    ] = True,
+    log_level: Annotated[
+        str, typer.Option("--log-level", metavar="off|error|warning|info|debug", help="What goes to standard error.")
+    ] = "warning",
+) -> None:
+    """Serve an editor: outline, definition, uses, hover, symbols and ctx's commands, over unsaved text.
+
+    The language server protocol on standard input and output; the editor names the folders. Exit code 0 after
+    `shutdown` and `exit`, else 1.
+    """
+    from .lsp_command import run_lsp
+
+    raise typer.Exit(run_lsp(log_level))
+
+
 daemon = typer.Typer(
     help="The warm host: a process that has everything loaded and answers for `ctx` in a fraction of the time.",
     no_args_is_help=True,
@@ -338,6 +363,9 @@ app.add_typer(daemon, name="daemon")
 @daemon.command("start")
 def daemon_start(
     foreground: Annotated[bool, typer.Option("--foreground", help="Be the host, until it is ended.")] = False,
+    until_unused: Annotated[
+        bool, typer.Option("--until-unused", hidden=True, help="End when no editor or agent uses it any more.")
+    ] = False,
     segment: Segment = None,
     as_json: AsJson = False,
 ) -> None:
@@ -348,7 +376,9 @@ def daemon_start(
     """
     from . import daemon_command
 
-    raise typer.Exit(daemon_command.run_start(segment=segment, as_json=as_json, foreground=foreground))
+    raise typer.Exit(
+        daemon_command.run_start(segment=segment, as_json=as_json, foreground=foreground, until_unused=until_unused)
+    )
 
 
 @daemon.command("stop")
@@ -377,6 +407,43 @@ def daemon_logs(
     from . import daemon_command
 
     raise typer.Exit(daemon_command.run_logs(segment=segment, as_json=as_json, lines=lines))
+
+
+agent = typer.Typer(invoke_without_command=True, rich_markup_mode=None)
+app.add_typer(agent, name="mcp")
+
+
+@agent.callback()
+def mcp(context: typer.Context, segment: Segment = None) -> None:
+    """Serve an agent over standard input and output (Model Context Protocol) until its input ends.
+
+    Clients start this by themselves: `ctx mcp install` tells them to. Without --segment the client's roots, else the
+    current directory, say what to work on.
+    """
+    if context.invoked_subcommand is None:
+        from .mcp_command import run_mcp
+
+        raise typer.Exit(run_mcp(segment=segment))
+
+
+@agent.command("install")
+def mcp_install(
+    client: Annotated[str, typer.Option(metavar="NAME", help="claude-code, cursor, codex or vscode.")] = "",
+    write: Annotated[
+        bool, typer.Option("--write", help="Merge it into the client's file instead of printing.")
+    ] = False,
+    scope: Annotated[
+        str, typer.Option(metavar="user|project", help="For all projects of yours, or for all who work on this one.")
+    ] = "project",
+    name: Annotated[str, typer.Option(help="What the client calls the server.")] = "ctx",
+    segment: Segment = None,
+) -> None:
+    """Print what a client's configuration needs to start `ctx mcp`; with --write put it there."""
+    from .mcp_command import run_install
+
+    raise typer.Exit(
+        run_install(client, scope=scope, name=name, is_written=write, segment=segment)  # type: ignore[arg-type]  # checked there
+    )
 
 
 def _advice(arguments: list[str], message: str) -> str:

@@ -11,9 +11,11 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-COMMON: dict[str, tuple[str, type]] = {
+SEGMENT: dict[str, tuple[str, type]] = {
     "--segment": ("segment", str),
     "-s": ("segment", str),
+}
+COMMON: dict[str, tuple[str, type]] = SEGMENT | {
     "--json": ("as_json", bool),
 }
 

@@ -7,6 +7,8 @@ from time import perf_counter_ns
 from typing import TYPE_CHECKING, Any
 
 from ...domain.errors import CtxError, UsageError
+from ..answer_documents import get_document, search_document, text_search_document
+from ..answer_texts import get_notes, get_text, search_notes, search_text, text_search_notes, text_search_text
 from ..services import say
 from .runner import (
     EXIT_NOTHING,
@@ -16,21 +18,18 @@ from .runner import (
     progress,
     refreshed,
     run_command,
-    shortened,
     show,
     skipped_files,
     spelled,
-    stale_notes,
     token_figures,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from ...application.get import Item
     from ...application.refresh_index import RefreshReport
-    from ...application.search import Hit, SearchRequest
-    from ...application.text_search import TextHit, TextSearchRequest
+    from ...application.search import SearchRequest
+    from ...application.text_search import TextSearchRequest
     from ...application.watch_index import Update
     from ..services import Services
     from .paint import Painter
@@ -92,38 +91,23 @@ def run_search(
         nearness = services.nearness(request.focus)
         answer = search(request, services.store, services.telemetry, services.clock, nearness=nearness)
         index_files = services.store.file_count()
-        document = {
-            "schema": "ctx.search/1",
-            "query": query,
-            "segment": services.segment_name,
-            "hits": [_hit_document(hit) for hit in answer.hits],
-            "total_tokens": answer.total_tokens,
-            "took_ms": round((perf_counter_ns() - started_ns) / 1e6, 3),
-            "index": _index_document(services, report, index_files),
-            "resolved_by": "index",
-            "complete": not report.stale,
-            "truncated": answer.truncated,
-        }
-        if focus:
-            document["focus"] = [path for path, near in nearness.items() if near == 1.0]
-        notes = []
-        if not answer.hits:
-            document["reason"], document["nearest"] = answer.reason, list(answer.nearest)
-            notes.append(_nothing_note(query, answer.reason, answer.nearest))
-        elif answer.reason:
-            document["reason"] = answer.reason
-            notes.append(answer.reason)
-        if answer.hits and answer.truncated:
-            notes.append(_budget_note(answer.omitted, request.budget_tokens))
-        notes += stale_notes(report)
+        document = search_document(
+            services,
+            answer,
+            report,
+            query=query,
+            index_files=index_files,
+            took_ns=perf_counter_ns() - started_ns,
+            focus=[path for path, near in nearness.items() if near == 1.0] if focus else None,
+        )
         return Outcome(
             document,
-            lambda paint: "\n".join(_hit_text(hit, paint) for hit in answer.hits),
+            lambda paint: search_text(answer, paint),
             EXIT_OK if answer.hits else EXIT_NOTHING,
             args=_search_args(query, request) | ({"files": [spelled(one) for one in focus]} if focus else {}),
             result=_search_result([hit.id for hit in answer.hits], answer.total_tokens),
             extra={"disclosure_mode": "search", "index_files": index_files},
-            notes=notes,
+            notes=search_notes(answer, report, budget_tokens=request.budget_tokens),
         )
 
     return run_command("search", body, segment=segment, as_json=as_json, args=args)
@@ -183,48 +167,26 @@ def _run_text_search(
             clock=services.clock,
         )
         index_files = services.store.file_count()
-        document = {
-            "schema": "ctx.search/1",
-            "query": query,
-            "mode": mode,
-            "segment": services.segment_name,
-            "hits": [_text_hit_document(found) for found in answer.hits],
-            "total_matches": answer.total_matches,
-            "total_tokens": answer.total_tokens,
-            "took_ms": round((perf_counter_ns() - started_ns) / 1e6, 3),
-            "index": _index_document(services, report, index_files),
-            "resolved_by": "text",
-            "complete": not report.stale and not answer.is_late,
-            "truncated": answer.truncated,
-        }
-        notes = []
-        if not answer.hits:
-            document["reason"], document["nearest"] = answer.reason, list(answer.nearest)
-            notes.append(_nothing_note(query, answer.reason, answer.nearest))
-        elif answer.omitted:
-            notes.append(_budget_note(answer.omitted, request.budget_tokens))
-        if answer.is_cut:
-            notes.append(
-                f"ended after {answer.total_matches} matching lines; a narrower pattern or --path shows the rest"
-            )
-        if answer.hits and answer.is_late:
-            notes.append(f"ended after {request.deadline_s:g} s, there may be more; narrow it with --path or --lang")
-        notes += stale_notes(report)
+        document = text_search_document(
+            services,
+            answer,
+            report,
+            query=query,
+            mode=mode,
+            index_files=index_files,
+            took_ns=perf_counter_ns() - started_ns,
+        )
         return Outcome(
             document,
-            lambda paint: "\n".join(_text_hit_text(found, paint) for found in answer.hits),
+            lambda paint: text_search_text(answer, paint),
             EXIT_OK if answer.hits else EXIT_NOTHING,
             args=args | _search_args(query, request),
             result=_search_result([found.hit.id for found in answer.hits], answer.total_tokens),
             extra={"disclosure_mode": "search", "index_files": index_files, "engine": scanner.engine},
-            notes=notes,
+            notes=text_search_notes(answer, report, budget_tokens=request.budget_tokens, deadline_s=request.deadline_s),
         )
 
     return run_command("search", body, segment=segment, as_json=as_json, args=args)
-
-
-def _index_document(services: Services, report: RefreshReport, files: int) -> dict[str, Any]:
-    return {"files": files, "as_of": services.store.meta("as_of"), "stale": list(report.stale)}
 
 
 def _search_args(query: str, request: SearchRequest | TextSearchRequest) -> dict[str, Any]:
@@ -247,10 +209,6 @@ def _search_result(ids: Sequence[str], total_tokens: int) -> dict[str, Any]:
         "status": "ok" if ids else "nothing",
         **token_figures(total_tokens),
     }
-
-
-def _budget_note(omitted: int, budget_tokens: int) -> str:
-    return f"{omitted} more hits did not fit the budget of {budget_tokens} tokens (--budget)"
 
 
 def run_get(
@@ -278,25 +236,11 @@ def run_get(
         )
         refreshed(services)
         answer = services.get()(request)
-        document = {
-            "schema": "ctx.get/1",
-            "segment": services.segment_name,
-            "items": [_item_document(item) for item in answer.items],
-            "total_tokens": answer.total_tokens,
-            "budget": request.budget_tokens,
-            "truncated": answer.truncated,
-            "omitted": list(answer.omitted),
-            "resolved_by": "tree_sitter",
-            "complete": answer.complete,
-        }
-        notes = [f"{item.id}: {item.note}" for item in answer.items if item.note]
-        notes += [f"{item.id}: {item.more}" for item in answer.items if item.truncated]
-        if answer.omitted:
-            notes.append(f"left out for the budget of {request.budget_tokens} tokens: {', '.join(answer.omitted)}")
+        document = get_document(services, answer, request)
         modes = {item.mode for item in answer.items}
         return Outcome(
             document,
-            lambda paint: "\n".join(_item_text(item, paint) for item in answer.items),
+            lambda paint: get_text(answer, paint),
             args={**args, "budget_token_est": request.budget_tokens},
             result={
                 "hits": len(answer.items),
@@ -308,7 +252,7 @@ def run_get(
                 "disclosure_mode": modes.pop() if len(modes) == 1 else "mixed",
                 "whole_file_tokens": sum({item.path: item.file_tokens for item in answer.items}.values()),
             },
-            notes=notes,
+            notes=get_notes(answer, budget_tokens=request.budget_tokens),
         )
 
     return run_command("get", body, segment=segment, as_json=as_json, args=args)
@@ -386,13 +330,13 @@ def run_stats(*, segment: str | None = None, as_json: bool = False) -> int:
     return run_command("stats", body, segment=segment, as_json=as_json)
 
 
-def run_doctor(*, segment: str | None = None, as_json: bool = False) -> int:
-    """`ctx doctor`: what works here, what does not, what to do."""
+def run_doctor(*, segment: str | None = None, as_json: bool = False, editor: bool = False) -> int:
+    """`ctx doctor`: what works here, what does not, what to do; with `editor` for editors, too."""
 
     def body(services: Services) -> Outcome:
         from .reports import doctor_document, doctor_text
 
-        document = doctor_document(services)
+        document = doctor_document(services, with_editors=editor)
         return Outcome(
             document,
             lambda paint: doctor_text(document, paint),
@@ -497,82 +441,4 @@ def _validate(services: Services) -> Outcome:
         ),
         EXIT_NOTHING if problems else EXIT_OK,
         result={"status": "invalid" if problems else "ok", "problems": len(problems)},
-    )
-
-
-def _hit_head(hit: Hit, paint: Painter) -> str:
-    head, _, tail = hit.id.partition("#")
-    lines = f"L{hit.start_line}-{hit.end_line}"
-    return f"{paint('path', head)}#{paint('name', tail)} {lines} {paint('number', f'{hit.tokens}t')}"
-
-
-def _nothing_note(query: str, reason: str, nearest: tuple[str, ...]) -> str:
-    names = f"; nearest names: {', '.join(nearest)}" if nearest else ""
-    return f"no hits for {shortened(query)!r}: {reason}{names}"
-
-
-def _hit_document(hit: Hit) -> dict[str, Any]:
-    return {
-        "id": hit.id,
-        "path": hit.path,
-        "start_line": hit.start_line,
-        "end_line": hit.end_line,
-        "kind": hit.kind,
-        "name": hit.name,
-        "qualname": hit.qualname,
-        "lang": hit.lang,
-        "score": hit.score,
-        "tokens": hit.tokens,
-        "signature": hit.signature,
-        "snippet": hit.snippet,
-    }
-
-
-def _hit_text(hit: Hit, paint: Painter) -> str:
-    return _hit_head(hit, paint) + "".join(f"\n  {paint.safe(line.strip())}" for line in hit.snippet.split("\n"))
-
-
-def _text_hit_document(found: TextHit) -> dict[str, Any]:
-    return _hit_document(found.hit) | {
-        "matches": [{"line": m.line, "column": m.column, "text": m.text} for m in found.matches],
-        "more_matches": found.more_matches,
-    }
-
-
-def _text_hit_text(found: TextHit, paint: Painter) -> str:
-    lines = [_hit_head(found.hit, paint)]
-    for match in found.matches:
-        text = match.text
-        before, within, after = text[: match.start], text[match.start : match.end], text[match.end :]
-        shown = paint.safe(before.lstrip()) + (paint("bad", within) if within else "") + paint.safe(after)
-        lines.append(f"  {paint('quiet', f'{match.line}:')} {shown}")
-    if found.more_matches:
-        lines.append(f"  {paint('quiet', f'and {found.more_matches} more lines')}")
-    return "\n".join(lines)
-
-
-def _item_document(item: Item) -> dict[str, Any]:
-    return {
-        "target": item.target,
-        "id": item.id,
-        "path": item.path,
-        "start_line": item.start_line,
-        "end_line": item.end_line,
-        "kind": item.kind,
-        "qualname": item.qualname,
-        "lang": item.lang,
-        "mode": item.mode,
-        "text": item.text,
-        "tokens": item.tokens,
-        "truncated": item.truncated,
-        "more": item.more,
-        "file_tokens": item.file_tokens,
-        "note": item.note,
-    }
-
-
-def _item_text(item: Item, paint: Painter) -> str:
-    head = f"{paint('path', f'{item.path}:{item.start_line}-{item.end_line}')}"
-    return (
-        f"{paint('quiet', '==')} {head} {item.qualname} {paint('number', f'{item.tokens}t')}\n{paint.safe(item.text)}"
     )

@@ -34,9 +34,10 @@ _LOOK_EVERY_S = 0.02
 _LAST_LINES = 3
 
 
-def run_start(*, segment: str | None, as_json: bool, foreground: bool = False) -> int:
+def run_start(*, segment: str | None, as_json: bool, foreground: bool = False, until_unused: bool = False) -> int:
     """`ctx daemon start`: start the host and wait until it answers; fine when it runs already."""
-    return _run(lambda found: _start(found, foreground=foreground), segment, as_json=as_json)
+    start = lambda found: _start(found, foreground=foreground, until_unused=until_unused)  # noqa: E731
+    return _run(start, segment, as_json=as_json)
 
 
 def run_stop(*, segment: str | None, as_json: bool) -> int:
@@ -67,7 +68,7 @@ def _run(body: Callable[[str], Outcome], segment: str | None, *, as_json: bool) 
 # ---------------------------------------------------------------------- start
 
 
-def _start(segment: str, *, foreground: bool) -> Outcome:
+def _start(segment: str, *, foreground: bool, until_unused: bool) -> Outcome:
     from ..host.front import choose_place
 
     log = HostLog(Services(segment).state_folder, segment)
@@ -75,11 +76,13 @@ def _start(segment: str, *, foreground: bool) -> Outcome:
         known = _wait_for_answer(segment, log)
         if known is not None:
             if known.get("installation") == os.fsdecode(installation()):
+                if not until_unused and not known.get("is_kept"):
+                    known |= _keep(segment)
                 return _told(segment, "running", known, "the warm host runs already")
             say(f"the host that runs is of another ctx ({known.get('version')}); it is replaced")
             _end(known["front_pid"])
     if foreground:
-        return _serve(segment)
+        return _serve(segment, until_unused=until_unused)
     choose_place(segment)  # what is wrong with it is told here and not in a log
     known = _wait_for_answer(segment, log, spawn_host(segment))
     if known is None:
@@ -87,14 +90,36 @@ def _start(segment: str, *, foreground: bool) -> Outcome:
     return _told(segment, "started", known, "the warm host is started")
 
 
-def _serve(segment: str) -> Outcome:
+def _keep(segment: str) -> dict[str, Any]:
+    """Have a host that a face started live on without one; return what that changes in its status."""
+    place, _pid = running_host(segment)
+    if place is None:
+        return {}
+    link = BackendLink(place.backend)
+    try:
+        link.call("keep", {}, wait_s=STATUS_WAIT_S)
+    except LinkBrokenError as error:
+        raise CtxError(f"the warm host did not answer ({error}); run the command again") from error
+    finally:
+        link.close()
+    return {"is_kept": True}
+
+
+def _serve(segment: str, *, until_unused: bool) -> Outcome:
     from ..host.front import Front, choose_place
 
     services = Services(segment)
     log = HostLog(services.state_folder, segment)
     os.chdir("/")  # whoever started us may want to remove or unmount where that was
     try:
-        front = Front(segment, choose_place(segment), services.config, log, index_path=services.index_path)
+        front = Front(
+            segment,
+            choose_place(segment),
+            services.config,
+            log,
+            index_path=services.index_path,
+            until_unused=until_unused,
+        )
         why = front.serve()
     except HostRunsError:
         _place, pid = running_host(segment)
@@ -201,12 +226,18 @@ def _logs(segment: str, lines: int) -> Outcome:
 def _told(segment: str, state: str, known: dict[str, Any], sentence: str, *, exit_code: int = EXIT_OK) -> Outcome:
     figures = {key: value for key, value in known.items() if key not in {"id", "installation"}}
     document = {"schema": SCHEMA, "state": state, "segment": os.path.basename(segment), **figures}
+    document |= {"faces": [_dated(face) for face in figures["faces"]]} if "faces" in figures else {}
     for name in ("started_unix_ns", "idle_until_unix_ns"):
         if figures.get(name):
             shown = datetime.fromtimestamp(figures[name] / 1e9, UTC).isoformat(timespec="seconds")
             document[name.removesuffix("_unix_ns")] = shown
             del document[name]
     return Outcome(document, lambda paint: _text(sentence, document, paint), exit_code)
+
+
+def _dated(face: dict[str, Any]) -> dict[str, Any]:
+    since = datetime.fromtimestamp(face["since_unix_ns"] / 1e9, UTC).isoformat(timespec="seconds")
+    return {"face": face["face"], "pid": face["pid"], "since": since}
 
 
 def _text(sentence: str, document: dict[str, Any], paint: Painter) -> str:
@@ -218,13 +249,25 @@ def _text(sentence: str, document: dict[str, Any], paint: Painter) -> str:
         ("commands", f"{document['served']} served, {document['running']} running" if "served" in document else None),
         ("memory", _memory(document)),
         ("index", _index(document)),
-        ("ends", f"at {document['idle_until']} unless used" if "idle_until" in document else None),
+        ("ends", _end_of(document)),
     ]
     lines += [f"  {paint('quiet', name)} {value}" for name, value in rows if value]
+    for face in document.get("faces", ()):
+        lines.append(f"  {paint('quiet', 'face')} {paint('name', face['face'])} {face['pid']} since {face['since']}")
+    for path in document.get("unsaved", ()):
+        lines.append(f"  {paint('quiet', 'unsaved')} {paint('path', path)}")
     for server in document.get("servers", ()):
         root = server.get("root", ".")
         lines.append(f"  {paint('quiet', 'server')} {paint('name', server['server'])} {root}: {server['state']}")
     return "\n".join(lines)
+
+
+def _end_of(document: dict[str, Any]) -> str | None:
+    if "is_kept" in document and not document["is_kept"]:
+        return "when no editor or agent uses it any more"
+    if document.get("faces"):
+        return "not while an editor or agent uses it"
+    return f"at {document['idle_until']} unless used" if "idle_until" in document else None
 
 
 def _memory(document: dict[str, Any]) -> str | None:

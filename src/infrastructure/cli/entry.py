@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
-from .arguments import read
+from .arguments import SEGMENT, parse, read
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -27,6 +27,12 @@ def _fill_standard_streams() -> None:
 
 def _run(given: list[str]) -> int:  # noqa: PLR0911 - one line a command
     line = read(given)
+    if line is None and given[:1] == ["mcp"]:
+        found = parse(given[1:], SEGMENT, {"segment": None})
+        if found is not None and not found[1]:
+            from .mcp_command import run_mcp  # a client waits for the handshake, and typer alone takes 0.1 s
+
+            return run_mcp(**found[0])
     if line is None:
         from .app import run
 

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from ... import __version__
 from ...domain.errors import UsageError
-from .runner import EXIT_NOTHING, EXIT_OK, Outcome, printable, run_command, shortened
+from ..answer_texts import shortened
+from .runner import EXIT_NOTHING, EXIT_OK, Outcome, printable, run_command
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence

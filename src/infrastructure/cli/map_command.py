@@ -5,17 +5,16 @@ from __future__ import annotations
 import gc
 from contextlib import contextmanager
 from time import perf_counter_ns
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from ..answer_documents import map_document
+from ..answer_texts import map_notes, map_text
 from .runner import EXIT_NOTHING, EXIT_OK, Outcome, progress, refreshed, run_command, token_figures
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from ...application.repo_map import RepoMapAnswer
-    from ...domain.repo_map import DrawnFile
     from ..services import Services
-    from .paint import Painter
 
 PATHS_NAMED_MAX = 3
 
@@ -41,27 +40,10 @@ def run_map(
         report = refreshed(services)
         with progress("mapping") as tell, _without_collector():
             answer = services.repo_mapper()(request, on_progress=tell)
-        document: dict[str, Any] = {
-            "schema": "ctx.map/1",
-            "segment": services.segment_name,
-            "files": [_file_document(file) for file in answer.files],
-            "text": answer.text,
-            "total_tokens": answer.total_tokens,
-            "budget": request.budget_tokens,
-            "truncated": answer.truncated,
-            "files_total": answer.files_total,
-            "definitions_total": answer.definitions_total,
-            "focus": list(answer.focus),
-            "not_parsed": [{"path": path, "reason": reason} for path, reason in answer.not_parsed],
-            "took_ms": round((perf_counter_ns() - started_ns) / 1e6, 3),
-            "resolved_by": "index",
-            "complete": not (answer.not_parsed or answer.recovered or report.stale),
-        }
-        if answer.reason:
-            document["reason"] = answer.reason
+        document = map_document(services, answer, request, report, took_ns=perf_counter_ns() - started_ns)
         return Outcome(
             document,
-            lambda paint: _text(answer.text, paint),
+            lambda paint: map_text(answer, paint),
             EXIT_OK if answer.files else EXIT_NOTHING,
             args={**args, "budget_token_est": request.budget_tokens},
             result={
@@ -71,62 +53,10 @@ def run_map(
                 **token_figures(answer.total_tokens),
             },
             extra={"disclosure_mode": "map", "index_files": answer.files_total},
-            notes=_notes(answer, len(report.stale)),
+            notes=map_notes(answer, report),
         )
 
     return run_command("map", body, segment=segment, as_json=as_json, args=args)
-
-
-def _notes(answer: RepoMapAnswer, stale: int) -> list[str]:
-    if answer.reason:
-        return [f"no map: {answer.reason}"]
-    notes = []
-    if answer.not_parsed:
-        named = ", ".join(f"{path} ({reason})" for path, reason in answer.not_parsed[:PATHS_NAMED_MAX])
-        notes.append(f"{_counted(answer.not_parsed, 'file')} not in the map: {_cut(named, answer.not_parsed)}")
-    if answer.recovered:
-        named = ", ".join(answer.recovered[:PATHS_NAMED_MAX])
-        notes.append(
-            f"{_counted(answer.recovered, 'file')} in the map as far as syntax errors allow: "
-            f"{_cut(named, answer.recovered)}"
-        )
-    if stale:
-        notes.append(f"{stale} changed files are being indexed by another ctx; they are mapped as before")
-    return notes
-
-
-def _counted(items: Sequence[object], what: str) -> str:
-    return f"1 {what} is" if len(items) == 1 else f"{len(items)} {what}s are"
-
-
-def _cut(named: str, items: Sequence[object]) -> str:
-    return named if len(items) <= PATHS_NAMED_MAX else f"{named}, …"
-
-
-def _file_document(file: DrawnFile) -> dict[str, Any]:
-    return {
-        "path": file.path,
-        "rank": round(file.rank, 4),
-        "definitions": [
-            {
-                "name": d.name,
-                "qualname": d.qualname,
-                "kind": d.kind,
-                "signature": d.signature,
-                "start_line": d.start_line,
-                "end_line": d.end_line,
-                "score": round(d.score, 4),
-            }
-            for d in file.definitions
-        ],
-    }
-
-
-def _text(text: str, paint: Painter) -> str:
-    """Return the map with its paths painted; in a pipe it is the very text whose tokens were counted."""
-    return "\n".join(
-        paint.safe(line) if line.startswith(" ") else paint("path", line) for line in (text.split("\n") if text else ())
-    )
 
 
 @contextmanager

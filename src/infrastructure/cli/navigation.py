@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from time import perf_counter_ns
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from ..answer_documents import refs_document, resolve_document
+from ..answer_texts import limit_notes, refs_notes, refs_text, resolve_notes, resolve_text
 from .runner import (
     EXIT_NOTHING,
     EXIT_OK,
@@ -12,27 +14,13 @@ from .runner import (
     printable,
     refreshed,
     run_command,
-    shortened,
     spelled,
-    stale_notes,
     token_figures,
 )
 
 if TYPE_CHECKING:
-    from ...application.refresh_index import RefreshReport
     from ...application.refs import View
-    from ...domain.language_server import ServerPlace, ServerReply
-    from ...domain.symbol_answer import (
-        Callee,
-        Caller,
-        HoverAnswer,
-        Reference,
-        ReferencesAnswer,
-        SymbolAnswer,
-        SymbolCandidate,
-    )
     from ..services import Services
-    from .paint import Painter
 
 
 def run_resolve(
@@ -57,25 +45,10 @@ def run_resolve(
         report = refreshed(services)
         resolver = Selector(services.resolve(asks_servers=not no_lsp), services.telemetry, services.clock)
         answer = resolver.resolve_symbol(selector, limit=RESOLVE_LIMIT if limit is None else limit)
-        document = {
-            "schema": "ctx.resolve/1",
-            "query": answer.query,
-            "segment": services.segment_name,
-            "found": [candidate_document(candidate) for candidate in answer.found],
-            "total": answer.total,
-            "ambiguous": answer.ambiguous,
-            "resolved_by": answer.resolved_by,
-            "complete": answer.complete and not report.stale,
-            "as_of": answer.as_of,
-            "took_ms": round((perf_counter_ns() - started_ns) / 1e6, 3),
-            "reason": answer.reason,
-            "nearest": list(answer.nearest),
-            "outside": outside_documents(answer.outside),
-            "server": server_document(answer.server),
-        }
+        document = resolve_document(services, answer, report, took_ns=perf_counter_ns() - started_ns)
         return Outcome(
             document,
-            lambda paint: _resolve_text(answer, paint),
+            lambda paint: resolve_text(answer, paint),
             EXIT_OK if answer.found else EXIT_NOTHING,
             args=args,
             result={
@@ -84,7 +57,7 @@ def run_resolve(
                 "status": "ok" if answer.found else "nothing",
             },
             extra={"resolved_by": answer.resolved_by},
-            notes=[*resolve_notes(answer, report), *_limit_notes(answer)],
+            notes=[*resolve_notes(answer, report), *limit_notes(answer)],
         )
 
     return run_command("resolve", body, segment=segment, as_json=as_json, args=args)
@@ -126,30 +99,10 @@ def run_refs(
         report = refreshed(services)
         answer = services.refs(asks_servers=not no_lsp)(request)
         found = {"uses": answer.references, "callers": answer.callers, "callees": answer.callees}[view]
-        document = {
-            "schema": "ctx.refs/1",
-            "query": answer.query,
-            "segment": services.segment_name,
-            "view": view,
-            "targets": [candidate_document(target) for target in answer.targets],
-            **_found_documents(answer, view),
-            "total": answer.total,
-            "certain": answer.certain,
-            "omitted": answer.omitted,
-            "total_tokens": answer.total_tokens,
-            "files_searched": answer.files_searched,
-            "files_with_name": answer.files_with_name,
-            "resolved_by": answer.resolved_by,
-            "complete": answer.complete and not report.stale,
-            "as_of": answer.as_of,
-            "took_ms": round((perf_counter_ns() - started_ns) / 1e6, 3),
-            "reason": answer.reason,
-            "nearest": list(answer.nearest),
-            "server": server_document(answer.server),
-        }
+        document = refs_document(services, answer, view, report, took_ns=perf_counter_ns() - started_ns)
         return Outcome(
             document,
-            lambda paint: _refs_text(answer, view, paint),
+            lambda paint: refs_text(answer, view, paint),
             EXIT_OK if found else EXIT_NOTHING,
             args=args | {"budget_token_est": request.budget_tokens},
             result={
@@ -158,7 +111,7 @@ def run_refs(
                 **token_figures(answer.total_tokens),
             },
             extra={"resolved_by": answer.resolved_by, "files_searched": answer.files_searched},
-            notes=_refs_notes(answer, view, report),
+            notes=refs_notes(answer, view, report),
         )
 
     return run_command("refs", body, segment=segment, as_json=as_json, args=args)
@@ -179,150 +132,3 @@ def prepare_server(services: Services, selector: str, *, also_for_names: bool = 
         return  # the use case says what is wrong with it
     if isinstance(wanted, Position) or (also_for_names and isinstance(wanted, FileName)):
         services.prepare_server(wanted.path)
-
-
-def server_document(reply: ServerReply | None) -> dict[str, Any] | None:
-    """Return what came of asking a language server; None when none was asked."""
-    if reply is None:
-        return None
-    return {
-        "name": reply.server,
-        "status": reply.status,
-        "detail": reply.detail,
-        "elapsed_ms": round(reply.elapsed_ns / 1e6, 3),
-        "cached": reply.is_cached,
-    }
-
-
-def outside_documents(places: tuple[ServerPlace, ...]) -> list[dict[str, Any]]:
-    """Return places in files that are not indexed."""
-    return [{"path": place.path, "line": place.line, "column": place.column} for place in places]
-
-
-def outside_text(place: ServerPlace, paint: Painter) -> str:
-    """Return such a place for people."""
-    where = "not indexed" if place.is_inside else "outside the segment"
-    shown = f"{paint('path', place.path)}:{paint('number', f'{place.line}:{place.column}')}"
-    return f"{shown}  {paint('quiet', f'({where})')}"
-
-
-def _resolve_text(answer: SymbolAnswer, paint: Painter) -> str:
-    lines = [candidate_text(candidate, paint) for candidate in answer.found]
-    return "\n".join(lines + [outside_text(place, paint) for place in answer.outside])
-
-
-def _found_documents(answer: ReferencesAnswer, view: View) -> dict[str, list[dict[str, Any]]]:
-    """Return the one list a view is about, under its own key."""
-    if view == "callers":
-        return {"callers": [{**_plain(caller), "lines": list(caller.lines)} for caller in answer.callers]}
-    if view == "callees":
-        return {
-            "callees": [
-                {**_plain(callee), "found": [candidate_document(candidate) for candidate in callee.found]}
-                for callee in answer.callees
-            ]
-        }
-    return {"references": [_plain(reference) for reference in answer.references]}
-
-
-def _plain(value: Reference | Caller | Callee) -> dict[str, Any]:
-    return {name: getattr(value, name) for name in value.__slots__}
-
-
-def _refs_text(answer: ReferencesAnswer, view: View, paint: Painter) -> str:
-    if view == "callers":
-        return "\n".join(_caller_text(caller, paint) for caller in answer.callers)
-    if view == "callees":
-        return "\n".join(_callee_text(callee, paint) for callee in answer.callees)
-    return "\n".join(_reference_text(reference, paint) for reference in answer.references)
-
-
-def _reference_text(reference: Reference, paint: Painter) -> str:
-    place = f"{paint('path', reference.path)}:{paint('number', f'{reference.line}:{reference.column}')}"
-    mark = "" if reference.certain else paint("quiet", "?")
-    within = f" in {paint('name', reference.within)}" if reference.within else ""
-    return f"{place}  {paint('kind', reference.kind)}{mark}{within}: {paint.safe(reference.text)}"
-
-
-def _caller_text(caller: Caller, paint: Painter) -> str:
-    place = f"{paint('path', caller.path)}:{paint('number', caller.line)}"
-    mark = "" if caller.certain else paint("quiet", "?")
-    lines = ", ".join(str(line) for line in caller.lines)
-    return f"{place}  {paint('name', caller.qualname or '(module)')}{mark} L{lines}: {paint.safe(caller.text)}"
-
-
-def _callee_text(callee: Callee, paint: Painter) -> str:
-    calls = f"L{callee.line}" + (f" ({callee.calls} calls)" if callee.calls > 1 else "")
-    head = f"{paint('name', callee.name)} {calls}"
-    if not callee.found:
-        return f"{head}  {paint('quiet', 'outside the segment' if callee.complete else 'not known')}"
-    mark = "" if callee.complete else paint("quiet", "?")
-    return "\n".join([f"{head}{mark}", *(f"  {candidate_text(candidate, paint)}" for candidate in callee.found)])
-
-
-def _refs_notes(answer: ReferencesAnswer, view: View, report: RefreshReport) -> list[str]:
-    notes = []
-    asked = ascii(shortened(answer.query))
-    if not answer.targets:
-        nearest = f"; nearest names: {', '.join(answer.nearest)}" if answer.nearest else ""
-        notes.append(f"{asked} is not resolved: {answer.reason}{nearest}")
-        return notes + stale_notes(report)
-    if len(answer.targets) > 1:
-        notes.append(f"{asked} means {len(answer.targets)} definitions; `ctx resolve` lists them")
-    if view != "callees":
-        uncertain = f", {answer.total - answer.certain} uncertain (?)" if answer.total > answer.certain else ""
-        files = _counted(answer.files_searched, "file")
-        found = _counted(answer.total, "caller" if view == "callers" else "use")
-        notes.append(f"{found}{uncertain}; {files} looked at")
-    if answer.reason and not (answer.total > answer.certain and answer.reason.startswith("uses whose")):
-        notes.append(f"{asked}: {answer.reason}")
-    if answer.omitted:
-        notes.append(f"{answer.omitted} more are left out (--limit, --budget)")
-    return notes + stale_notes(report)
-
-
-def _counted(count: int, what: str) -> str:
-    return f"{count} {what}" if count == 1 else f"{count} {what}s"
-
-
-def resolve_notes(answer: SymbolAnswer | HoverAnswer, report: RefreshReport) -> list[str]:
-    """Return what is to be said of an answer about a definition besides what was found."""
-    notes = []
-    asked = ascii(shortened(answer.query))
-    if not answer.found:
-        nearest = f"; nearest names: {', '.join(answer.nearest)}" if answer.nearest else ""
-        notes.append(f"{asked} is not resolved: {answer.reason}{nearest}")
-    elif answer.reason:
-        notes.append(f"{asked}: {answer.reason}")
-    return notes + stale_notes(report)
-
-
-def _limit_notes(answer: SymbolAnswer) -> list[str]:
-    left_out = answer.total - len(answer.found) if answer.found else 0
-    return [f"{left_out} more candidates (--limit)"] if left_out else []
-
-
-def candidate_document(candidate: SymbolCandidate) -> dict[str, Any]:
-    """Return a candidate as every answer about symbols gives it."""
-    return {
-        "id": candidate.id,
-        "path": candidate.path,
-        "line": candidate.line,
-        "column": candidate.column,
-        "end_line": candidate.end_line,
-        "kind": candidate.kind,
-        "name": candidate.name,
-        "qualname": candidate.qualname,
-        "signature": candidate.signature,
-        "doc": candidate.doc,
-        "lang": candidate.lang,
-        "reason": candidate.reason,
-    }
-
-
-def candidate_text(candidate: SymbolCandidate, paint: Painter) -> str:
-    """Return a candidate for people, on one line."""
-    place = f"{paint('path', candidate.path)}:{paint('number', f'{candidate.line}:{candidate.column}')}"
-    signature = f" — {paint.safe(candidate.signature)}" if candidate.signature else ""
-    what = f"{paint('kind', candidate.kind)} {paint('name', candidate.qualname)}"
-    return f"{place}  {what}{signature} {paint('quiet', f'({candidate.reason})')}"

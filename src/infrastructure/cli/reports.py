@@ -110,8 +110,8 @@ def _server_line(server: str, row: dict[str, Any], paint: Painter) -> str:
     return f"  {paint('name', server):<34} {asked}; {ready}"
 
 
-def doctor_document(services: Services) -> dict[str, Any]:
-    """Return every check with what was found and, when it fails, what to do."""
+def doctor_document(services: Services, *, with_editors: bool = False) -> dict[str, Any]:
+    """Return every check with what was found and, when it fails, what to do; "editor" only when it was asked for."""
     files = [(language, path) for path, language, *_ in services.store.files()]
     host = host_status(services.segment)
     running = host["servers"] if host is not None else ()
@@ -129,6 +129,12 @@ def doctor_document(services: Services) -> dict[str, Any]:
         _host_check(host),
         *server_checks(servers, services.config),
     ]
+    editor = {}
+    if with_editors:
+        from .editor_report import editor_checks, editor_report
+
+        editor = {"editor": editor_report(os.environ)}
+        checks += editor_checks(editor["editor"])
     settings = {
         name: {
             "value": list(value) if isinstance(value, tuple) else value,
@@ -142,6 +148,7 @@ def doctor_document(services: Services) -> dict[str, Any]:
         "healthy": all(check["ok"] for check in checks),
         "checks": checks,
         "servers": servers,
+        **editor,
         "settings": settings,
     }
 

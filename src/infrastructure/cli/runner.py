@@ -31,7 +31,6 @@ EXIT_INTERRUPTED = 130
 
 PROGRESS_FILES_MIN = 200
 """A bar for less would be gone before anyone saw it."""
-QUERY_CHARS_SHOWN = 80
 MESSAGE_CHARS_MAX = 1200
 """An error repeats what was given; what is longer loses its middle, so that the place and the next step stay."""
 _ELLIPSIS = " … "
@@ -109,6 +108,7 @@ def run_command(
             repo_sha=repository_sha(services.segment) if telemetry.level != "off" else None,
             dirty=None,
             **known.extra,
+            **_unsaved_figure(services),
         )
         telemetry.command_end(command, "cli", exit_code, perf_counter_ns() - started_ns)
         telemetry.close()
@@ -119,7 +119,7 @@ def run_command(
 
 def _start_host(segment: str) -> None:
     """Have the next command find a warm host, unless this one ran in one or hosts are switched off."""
-    if services_module.host_clean is None and is_switched_on():
+    if services_module.default_host is None and is_switched_on():
         from ..host.launch import start_unless_running
 
         start_unless_running(segment)
@@ -236,6 +236,10 @@ def _leave_closed_pipe() -> None:
     os.close(null)
 
 
+def _unsaved_figure(services: Services) -> dict[str, int]:
+    return {"unsaved_files": len(services.unsaved_paths)} if services.unsaved_paths else {}
+
+
 def _cache_hit_rate(counters: dict[str, int]) -> float | None:
     hits = counters.get("ast_cache_hit_count", 0)
     total = hits + counters.get("ast_cache_miss_count", 0)
@@ -304,13 +308,6 @@ def token_figures(handed_on: int) -> dict[str, int]:
     return dict.fromkeys(("retrieved_tokens", "output_tokens", "total_tokens"), handed_on)
 
 
-def stale_notes(report: RefreshReport) -> list[str]:
-    """Return the note about files whose change is not in the answer, nothing when all are."""
-    if not report.stale:
-        return []
-    return [f"{len(report.stale)} changed files are being indexed by another ctx; they answer as before"]
-
-
 def printable(text: str) -> str:
     """Return an argument of the command line without the surrogates that stand for undecodable bytes."""
     return text if text.isascii() else text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
@@ -319,8 +316,3 @@ def printable(text: str) -> str:
 def spelled(path: str) -> str:
     """Return a path of the command line with bytes that are no UTF-8 written as ids and JSON write them."""
     return path if path.isascii() or path == printable(path) else display_path(os.fsencode(path))
-
-
-def shortened(query: str) -> str:
-    """Return a query as a note repeats it."""
-    return query if len(query) <= QUERY_CHARS_SHOWN else query[: QUERY_CHARS_SHOWN - 1] + "…"

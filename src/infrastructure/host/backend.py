@@ -15,17 +15,25 @@ import signal
 import socket
 import threading
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from ... import __version__
 from ...domain.errors import CtxError
-from .backend_link import LinkBrokenError, framed, frames_in
+from ...domain.source_files import display_path
+from ..warm_host import HostLook
+from .backend_link import STOPPED, UNASKED, LinkBrokenError, framed, frames_in
 from .handover import installation, peer_of
+from .host_access import look_document
+from .leases import Leases
 from .memory import proportional_bytes
+from .powers import powers_of
 from .remote_servers import question_of, reply_document
+from .unsaved_overlay import UnsavedOverlay, remove_left_overlays
+from .unsaved_texts import UnsavedTexts
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from ...domain.language_server import ServerQuestion
     from ...domain.ports import PendingReply
@@ -60,11 +68,16 @@ class Backend:
 
     def __init__(self, listener: socket.socket, segment: str, figures: SharedFigures, log: HostLog) -> None:
         """Start nothing yet."""
+        self.leases = Leases(figures)
+        self._powers = powers_of("self")
+        self._texts: UnsavedTexts | None = None
+        self._overlay: UnsavedOverlay | None = None
         self._listener = listener
         self._segment = segment
         self._figures = figures
         self._log = log
         self._lock = threading.Lock()
+        self._telling = threading.Lock()
         self._services: Services | None = None
         self._watch: SegmentWatch | None = None
         self._pool: LanguageServerPool | None = None
@@ -83,6 +96,16 @@ class Backend:
         with Services(self._segment) as services:
             self._services = services
             self._settings_mark = services.settings_mark
+            remove_left_overlays(self._segment)
+            self._texts = UnsavedTexts(self._segment, services.config.number("index.max_file_bytes"))
+            self._overlay = UnsavedOverlay(
+                self._segment,
+                self._texts,
+                config=services.config,
+                index_path=services.index_path,
+                clean_mark=lambda: self.clean_mark(self._settings_mark),
+                on_note=lambda text: self._log.write("backend", text),
+            )
             started_ns = time.perf_counter_ns()
             services.telemetry.command_start("daemon", "daemon")
             try:
@@ -142,9 +165,12 @@ class Backend:
         return services
 
     def _close(self) -> None:
+        if self._figures.get("is_ending"):
+            for holder in self.leases.holders():
+                holder.tell({"id": UNASKED, "event": STOPPED})
         with self._lock:
             pool, self._pool = self._pool, None
-        for part in (pool, self._watch):
+        for part in (pool, self._watch, self._overlay):
             if part is not None:
                 try:
                     part.close()
@@ -167,6 +193,8 @@ class Backend:
                     is_host=True,
                     listing=self._listing,
                 )
+                for os_path, text in self._texts.current.texts.items() if self._texts is not None else ():
+                    self._pool.set_unsaved(display_path(os_path), text.text)
             return self._pool
 
     def _listing(self) -> Iterable[FileStat]:
@@ -189,6 +217,84 @@ class Backend:
         if self._watch is None or settings_mark != self._settings_mark:
             return ""
         return self._watch.is_clean()
+
+    def look(self, settings_mark: str) -> HostLook:
+        """Return the index over the unsaved texts; it is of this backend's settings only."""
+        if self._overlay is None or settings_mark != self._settings_mark:
+            return HostLook()
+        found = self._overlay.look()
+        return found if found.unsaved is not None else replace(found, mark=self.clean_mark(settings_mark))
+
+    def has_unsaved(self, settings_mark: str) -> bool:
+        """Tell whether there are unsaved texts, which only an index of this backend's settings can hold."""
+        return self._texts is not None and settings_mark == self._settings_mark and bool(self._texts.current.texts)
+
+    def text_of(self, os_path: bytes) -> str | None:
+        """Return an unsaved text."""
+        text = self._texts.current.texts.get(os_path) if self._texts is not None else None
+        return text.text if text is not None else None
+
+    def renew_unsaved(self) -> None:
+        """Have the index over unsaved texts made anew."""
+        if self._overlay is not None:
+            self._overlay.renew()
+
+    def lease(self, holder: _Connection, request: dict[str, Any], peer_pid: int) -> str:
+        """Take a face in and return ""; or why it is not served."""
+        if request.get("installation") != os.fsdecode(installation()):
+            return "another ctx"
+        if request.get("settings") != self._settings_mark:
+            return "other settings"
+        try:
+            if powers_of(peer_pid) != self._powers:
+                return "other powers"
+        except OSError:
+            return "a process that cannot be seen"
+        self.leases.take(holder, str(request.get("face", "")), peer_pid)
+        return ""
+
+    def release(self, holder: _Connection) -> None:
+        """Let a face go with all its texts."""
+        self.leases.release(holder)
+        if self._texts is not None and self._overlay is not None:
+            dropped = self._texts.drop(holder)
+            for os_path in dropped:
+                self._tell_servers(os_path)
+            if dropped:
+                self._overlay.hurry()
+
+    def set_unsaved(self, holder: _Connection, path: str, text: str | None) -> None:
+        """Take in what a face has for a file.
+
+        Raises: CtxError for what is refused; see `UnsavedTexts.put`.
+        """
+        if self._texts is None or self._overlay is None or not self.leases.has(holder):
+            raise CtxError("only who has a lease may set unsaved texts")
+        before = self._texts.current
+        try:
+            self._texts.put(holder, path, text)
+        finally:
+            now = self._texts.current
+            for os_path in before.texts.keys() | now.texts.keys():
+                if before.texts.get(os_path) is not now.texts.get(os_path):
+                    self._tell_servers(os_path)
+            self._overlay.hurry()
+
+    def _tell_servers(self, os_path: bytes) -> None:
+        """Have the servers know what counts for a file now."""
+        with self._lock:
+            pool = self._pool
+        if pool is not None:
+            with self._telling:  # what is read last is told last
+                pool.set_unsaved(display_path(os_path), self.text_of(os_path))
+
+    def keep(self) -> None:
+        """Be a host that lives without a lease from now on."""
+        self._figures.set("is_kept", 1)
+
+    def prepare(self, language: str, path: str) -> None:
+        """Have a server started."""
+        self.servers().prepare(language, path)
 
     def ask(self, question: ServerQuestion) -> PendingReply:
         """Pass a question on."""
@@ -213,6 +319,9 @@ class Backend:
             "idle_until_unix_ns": figures.get("idle_until_unix_ns"),
             "uptime_s": round((time.monotonic_ns() - figures.get("started_ns")) / 1e9, 3),
             "questions": self._asked,
+            "is_kept": figures.get("is_kept") == 1,
+            "faces": self.leases.status(),
+            "unsaved": sorted(map(display_path, self._texts.current.texts)) if self._texts is not None else [],
             "host_memory_bytes": host_bytes,
             "servers_memory_bytes": sum(pool.memory_bytes().values()) if pool is not None else 0,
             "index": self._index_status(),
@@ -255,7 +364,7 @@ class Backend:
 
 
 class _Connection:
-    """One running command's connection: a thread reads, and one waits for servers once there is a question."""
+    """A running command's or a face's connection: one thread reads; one waits for servers once there is a question."""
 
     def __init__(self, backend: Backend, connection: socket.socket) -> None:
         self._backend = backend
@@ -263,6 +372,23 @@ class _Connection:
         self._sending = threading.Lock()
         self._pending: queue.SimpleQueue[tuple[int, PendingReply] | None] = queue.SimpleQueue()
         self._answerer: threading.Thread | None = None
+        self._verbs: dict[str, Callable[[dict[str, Any]], dict[str, Any] | None]] = {
+            "clean": self._clean,
+            "unsaved": self._unsaved,
+            "text": self._text,
+            "renew": self._renew,
+            "lease": self._lease,
+            "set_unsaved": self._set_unsaved,
+            "keep": self._keep,
+            "prepare": self._prepare,
+            "status": self._status,
+            "ask": self._ask,
+            "kept": self._kept,
+        }
+
+    def tell(self, content: dict[str, Any]) -> None:
+        """Say something that was not asked."""
+        self._send(content)
 
     def serve(self) -> None:
         buffer = bytearray()
@@ -275,6 +401,7 @@ class _Connection:
         except (OSError, LinkBrokenError):
             pass
         finally:
+            self._backend.release(self)
             if self._answerer is not None:
                 self._pending.put(_CLOSED)
                 self._answerer.join()
@@ -282,30 +409,66 @@ class _Connection:
 
     def _take(self, request: dict[str, Any]) -> None:
         number = request["id"]
-        match request.get("verb"):
-            case "clean":
-                self._send({"id": number, "mark": self._backend.clean_mark(str(request.get("settings", "")))})
-            case "status":
-                self._send({"id": number, **self._backend.status()})
-            case "ask":
-                try:
-                    pending = self._backend.ask(question_of(request))
-                except (KeyError, TypeError, CtxError) as error:
-                    self._send({"id": number, "error": str(error)})
-                    return
-                if self._answerer is None:
-                    self._answerer = threading.Thread(target=self._answer, daemon=True)
-                    self._answerer.start()
-                self._pending.put((number, pending))
-            case "kept":
-                try:
-                    kept = self._backend.servers().kept(question_of(request))
-                except (KeyError, TypeError, CtxError) as error:
-                    self._send({"id": number, "error": str(error)})
-                    return
-                self._send({"id": number, "reply": reply_document(kept) if kept is not None else None})
-            case other:
-                self._send({"id": number, "error": f"no such verb: {other}"})
+        verb = str(request.get("verb"))
+        answer = self._verbs.get(verb)
+        try:
+            said = answer(request) if answer is not None else {"error": f"no such verb: {verb}"}
+        except (LookupError, TypeError, ValueError, CtxError) as error:
+            said = {"error": str(error)}
+        if said is not None:
+            self._send({"id": number, **said})
+
+    def _clean(self, request: dict[str, Any]) -> dict[str, Any]:
+        settings = str(request.get("settings", ""))
+        if self._backend.has_unsaved(settings):
+            return {"has_unsaved": True}
+        return {"mark": self._backend.clean_mark(settings)}
+
+    def _unsaved(self, request: dict[str, Any]) -> dict[str, Any]:
+        return look_document(self._backend.look(str(request.get("settings", ""))))
+
+    def _text(self, request: dict[str, Any]) -> dict[str, Any]:
+        return {"text": self._backend.text_of(bytes.fromhex(request["path"]))}
+
+    def _renew(self, _request: dict[str, Any]) -> dict[str, Any]:
+        self._backend.renew_unsaved()
+        return {}
+
+    def _lease(self, request: dict[str, Any]) -> dict[str, Any]:
+        refused = self._backend.lease(self, request, peer_of(self._socket)[0])
+        # A face may have nothing to say for days; what it asks comes on other connections.
+        self._socket.settimeout(SILENT_CLIENT_S if refused else None)
+        return {"refused": refused}
+
+    def _set_unsaved(self, request: dict[str, Any]) -> dict[str, Any]:
+        text = request["text"]
+        try:
+            self._backend.set_unsaved(self, str(request["path"]), None if text is None else str(text))
+        except CtxError as error:
+            return {"refused": str(error)}
+        return {}
+
+    def _keep(self, _request: dict[str, Any]) -> dict[str, Any]:
+        self._backend.keep()
+        return {}
+
+    def _prepare(self, request: dict[str, Any]) -> dict[str, Any]:
+        self._backend.prepare(str(request["language"]), str(request["path"]))
+        return {}
+
+    def _status(self, _request: dict[str, Any]) -> dict[str, Any]:
+        return self._backend.status()
+
+    def _ask(self, request: dict[str, Any]) -> None:
+        pending = self._backend.ask(question_of(request))
+        if self._answerer is None:
+            self._answerer = threading.Thread(target=self._answer, daemon=True)
+            self._answerer.start()
+        self._pending.put((request["id"], pending))
+
+    def _kept(self, request: dict[str, Any]) -> dict[str, Any]:
+        kept = self._backend.servers().kept(question_of(request))
+        return {"reply": reply_document(kept) if kept is not None else None}
 
     def _answer(self) -> None:
         while (item := self._pending.get()) is not _CLOSED:

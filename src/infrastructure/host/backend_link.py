@@ -19,7 +19,12 @@ from .handover import peer_of
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+_GONE = getattr(select, "POLLRDHUP", 0) | select.POLLHUP | select.POLLERR
 LENGTH = struct.Struct("<I")
+UNASKED = 0
+"""The number of what nobody asked for: `{"id": 0, "event": …}`."""
+STOPPED = "stopped"
+"""The event that says that the host ends on purpose."""
 FRAME_BYTES_MAX = 64 * 1024 * 1024
 """An unsaved buffer is the largest thing that is ever sent."""
 
@@ -102,6 +107,28 @@ class BackendLink:
         Raises: LinkBrokenError.
         """
         return self.answer(self.send(verb, content, wait_s=wait_s), wait_s=wait_s)
+
+    def fileno(self) -> int:
+        """Return the connection's descriptor, -1 without one."""
+        return self._socket.fileno() if self._socket is not None else -1
+
+    def has_ended(self) -> bool:
+        """Tell whether the other side is gone, without taking anything of what it said."""
+        connection = self._socket
+        try:
+            poll = select.poll()
+            poll.register(connection.fileno() if connection is not None else -1, _GONE)
+            return bool(poll.poll(0))
+        except ValueError:  # closed, by us or by another thread at this moment
+            return True
+
+    def was_told(self, event: str) -> bool:
+        """Tell whether the other side said that of its own accord, before its end."""
+        try:
+            while True:
+                self._receive(0.001)
+        except LinkBrokenError:
+            return bool(self._answers.get(UNASKED, {}).get("event") == event)
 
     def close(self) -> None:
         """Let go of the connection; safe to call twice."""

@@ -23,7 +23,6 @@ import time
 from typing import TYPE_CHECKING, NoReturn, cast
 
 from .. import services
-from .backend_link import BackendLink, LinkBrokenError
 from .handover import (
     ACCEPTED,
     EXIT,
@@ -38,7 +37,8 @@ from .handover import (
     peer_of,
     unpacked_descriptors,
 )
-from .remote_servers import RemoteServers
+from .host_access import HostAccess
+from .powers import powers_of
 
 if TYPE_CHECKING:
     from typing import TextIO
@@ -47,8 +47,6 @@ HANDOVER_WAIT_S = 3.0
 """A client sends everything at once; one that says nothing for so long is none."""
 LOST_GRACE_S = 5.0
 """What a command whose client is gone gets for cleaning up."""
-CLEAN_WAIT_S = 0.25
-"""Looking at everything takes less on most trees."""
 TAKEN = b"T"
 """A copy has a connection, and the front needs another one that waits."""
 RUNS = b"R"
@@ -56,8 +54,6 @@ RUNS = b"R"
 NOTICE_BYTES = 5
 _STREAM_NAMES = ("stdin", "stdout", "stderr")
 _DESCRIPTORS_MAX = 4
-_POWERS = ("Uid", "Gid", "Groups", "CapEff", "CapBnd", "NoNewPrivs", "Seccomp")
-_NAMESPACES = ("ns/mnt", "ns/user", "root")
 _LIMITS = tuple(sorted({getattr(resource, name) for name in dir(resource) if name.startswith("RLIMIT_")}))
 
 
@@ -77,16 +73,6 @@ class HostFacts:
         self.backend_path = backend_path
         self.installation = installation
         self.powers = powers_of("self")
-
-
-def powers_of(pid: int | str) -> tuple[str, ...]:
-    """Return what a process may do and see beyond its user: capabilities, groups, filters, its view of the files.
-
-    Raises: OSError when that may not be known.
-    """
-    with open(f"/proc/{pid}/status", encoding="utf-8", errors="replace") as file:
-        lines = [line.rstrip() for line in file if line.startswith(_POWERS)]
-    return (*lines, *(os.readlink(f"/proc/{pid}/{name}") for name in _NAMESPACES))
 
 
 def tell_front(descriptor: int, what: bytes) -> None:
@@ -245,18 +231,11 @@ def _stream(number: int, encoding: str, errors: str) -> TextIO:
 
 def _use_backend(facts: HostFacts) -> None:
     """Have the command ask the host's backend before it looks or starts servers itself."""
-    link = BackendLink(facts.backend_path)
 
-    def clean(segment: str, settings_mark: str) -> str:
-        if segment != facts.segment:
-            return ""
-        try:
-            return str(link.call("clean", {"settings": settings_mark}, wait_s=CLEAN_WAIT_S).get("mark", ""))
-        except LinkBrokenError:
-            return ""
+    def host_of(segment: str) -> HostAccess | None:
+        return HostAccess(facts.backend_path, facts.deadline_ms) if segment == facts.segment else None
 
-    services.host_clean = clean
-    services.host_servers = lambda: RemoteServers(facts.backend_path, facts.deadline_ms)
+    services.default_host = host_of
 
 
 def _listen_to(connection: socket.socket) -> None:

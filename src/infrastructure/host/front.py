@@ -23,6 +23,7 @@ from .backend import run_backend
 from .child import NOTICE_BYTES, RUNS, HostFacts, serve_one
 from .handover import installation
 from .host_lock import HostLock
+from .launch import STARTER_VARIABLE
 from .places import HostPlace, can_host, is_private, places, runtime_folders
 from .preload import preload
 from .shared_figures import SharedFigures
@@ -43,6 +44,10 @@ BACKEND_STARTS_MAX = 5
 BACKEND_STARTS_WITHIN_S = 60.0
 LOOK_EVERY_S = 1.0
 """How often the front looks whether its segment and its socket are still there."""
+UNUSED_S = 1.0
+"""A host that was started for its faces ends this long after the last one: an editor that is restarted finds it."""
+FIRST_LEASE_WAIT_S = 15.0
+"""How long such a host waits for the first one, and for those that a backend which ended had."""
 FINISH_WAIT_S = 10.0
 """What running commands, and then the backend, get for ending after the host was told to stop."""
 
@@ -72,8 +77,17 @@ def choose_place(segment: str) -> HostPlace:
 class Front:
     """One segment's host; `serve` returns when it has ended with everything it started."""
 
-    def __init__(self, segment: str, place: HostPlace, config: Config, log: HostLog, *, index_path: str) -> None:
-        """Start nothing yet."""
+    def __init__(
+        self,
+        segment: str,
+        place: HostPlace,
+        config: Config,
+        log: HostLog,
+        *,
+        index_path: str,
+        until_unused: bool = False,
+    ) -> None:
+        """Start nothing yet; `until_unused` is for a host that a face starts: it ends with its last lease."""
         self._index_path = index_path
         self._segment = segment
         self._place = place
@@ -82,6 +96,9 @@ class Front:
         self._deadline_ms = config.number("lsp.deadline_ms")
         self._encoding = config.text("tokens.encoding")
         self._figures = SharedFigures()
+        self._figures.set("is_kept", 0 if until_unused else 1)
+        self._leased_until_s = 0.0
+        self._starter_pid = int(os.environ.pop(STARTER_VARIABLE, "") or os.getppid())
         self._spares: set[int] = set()
         self._running: set[int] = set()
         self._backend_pid = 0
@@ -216,10 +233,20 @@ class Front:
         now_s = time.monotonic()
         if self._running:
             self._wanted_s = now_s
+        if self._figures.get("leases"):
+            self._wanted_s = now_s
+            self._leased_until_s = now_s + UNUSED_S
+        elif self._running:
+            self._leased_until_s = max(self._leased_until_s, now_s + UNUSED_S)
+        elif os.getppid() != self._starter_pid:
+            # Who started this host is gone and takes no lease any more; another face may still be about to.
+            self._leased_until_s = min(self._leased_until_s, now_s + UNUSED_S)
         left_s = self._wanted_s + self._idle_s - now_s
         self._figures.set("idle_until_unix_ns", time.time_ns() + int(left_s * 1e9))
         if left_s <= 0:
             self._stop_reason = f"not used for {self._idle_s / 60:g} minutes"
+        elif not self._figures.get("is_kept") and now_s > self._leased_until_s:
+            self._stop_reason = "nobody uses it any more"
         elif _mark(self._segment) != self._segment_mark:
             self._stop_reason = "the segment is gone or another directory"
         elif _mark(self._place.socket) != self._socket_mark:
@@ -265,6 +292,7 @@ class Front:
             self._stop_reason = f"the backend ended {BACKEND_STARTS_MAX} times within a minute"
             return
         self._backend_starts.append(now_s)
+        self._leased_until_s = now_s + FIRST_LEASE_WAIT_S
         self._backend_pid = self._forked(self._be_backend)
         self._figures.set("backend_starts", self._figures.get("backend_starts") + 1)
 
@@ -272,6 +300,7 @@ class Front:
         """Take no more commands, let the running ones finish, end everything."""
         self._log.write("front", f"ends: {self._stop_reason}")
         self._stop_reason = self._stop_reason or "an error"
+        self._figures.set("is_ending", 1)
         self._front.close()
         for path in (self._place.socket, self._place.backend):
             with contextlib.suppress(OSError):

@@ -8,6 +8,9 @@ import sys
 from .host_lock import holder_of
 from .places import HostPlace, can_host, is_private, places
 
+STARTER_VARIABLE = "CTX_HOST_STARTER"
+"""Has the process id of who starts a host: by the time the host looks who its parent is, that one may be gone."""
+
 
 def running_host(segment: str) -> tuple[HostPlace | None, int]:
     """Return where the segment's host is and its process id; (None, 0) when none runs."""
@@ -18,8 +21,10 @@ def running_host(segment: str) -> tuple[HostPlace | None, int]:
     return None, 0
 
 
-def spawn_host(segment: str) -> int:
+def spawn_host(segment: str, *, until_unused: bool = False) -> int:
     """Start a host in a session of its own and return its process id; whether it can serve is seen later.
+
+    `until_unused` is for a host that lives as long as a face or a command uses it.
 
     It keeps nothing of this process but its environment. Raises: OSError when no process can be made.
     """
@@ -33,7 +38,10 @@ def spawn_host(segment: str) -> int:
     # -P: nothing is imported from the folder that is worked on. posix_spawn: `subprocess` takes 13 ms to import.
     command = [sys.executable, "-P", "-m", __name__.partition(".")[0]]
     command += ["daemon", "start", "--foreground", "--segment", segment]
-    return os.posix_spawn(sys.executable, command, os.environ, file_actions=actions, setsid=True)
+    if until_unused:
+        command.append("--until-unused")
+    environment = {**os.environ, STARTER_VARIABLE: str(os.getpid())}
+    return os.posix_spawn(sys.executable, command, environment, file_actions=actions, setsid=True)
 
 
 def start_unless_running(segment: str) -> None:

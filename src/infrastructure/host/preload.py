@@ -30,6 +30,8 @@ _NEEDED = (
     "domain.statistics",
     "domain.telemetry.latency",
     "domain.telemetry.summary",
+    "infrastructure.answer_documents",
+    "infrastructure.answer_texts",
     "infrastructure.ast_lsp",
     "infrastructure.ast_lsp.asked_servers",
     "infrastructure.ast_lsp.language_servers",

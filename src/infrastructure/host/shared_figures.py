@@ -1,7 +1,7 @@
 """Figures that the front, its backend and whoever asks for them share: a few numbers in memory all of them see.
 
-Only the front writes. A reader may see a figure a moment before its neighbour; each of them is whole, because it is an
-aligned word.
+Each figure has one writer: the front, and of `leases` and `is_kept` the backend. A reader may see a figure a moment
+before its neighbour; each of them is whole, because it is an aligned word.
 """
 
 from __future__ import annotations
@@ -18,8 +18,13 @@ _NAMES = (
     "spares",
     "idle_until_unix_ns",
     "backend_starts",
+    "leases",
+    "is_kept",
+    "is_ending",
 )
-"""`started_ns` is a reading of the monotonic clock, which all processes of a system share; dates end in `_unix_ns`."""
+"""`started_ns` is a reading of the monotonic clock, which all processes of a system share; dates end in `_unix_ns`.
+`is_kept` is 1 for a host that lives without a lease, `is_ending` for one that ends as it was told to.
+"""
 _WORD = struct.Struct("@q")
 
 

@@ -7,7 +7,7 @@ import os
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import pytest
-from tests.fakes import ScriptedReplies
+from tests.fakes import ScriptedReplies, ServersOnly
 
 from ctx.application.resolve import ResolveRequest
 from ctx.domain.errors import CtxError
@@ -111,7 +111,7 @@ def test_a_question_about_a_place_makes_servers_that_are_ended(asking: Services)
 def test_the_hosts_servers_are_asked_in_place_of_own_ones(asking: Services, monkeypatch: pytest.MonkeyPatch) -> None:
     """They are not ours to start or to end."""
     theirs = ScriptedReplies(definition=ServerReply("basedpyright", "answered", (), is_cached=True))
-    monkeypatch.setattr(services, "host_servers", lambda: theirs)
+    monkeypatch.setattr(asking, "_host", ServersOnly(theirs))
     asking.prepare_server("app.py")
     answer = asking.resolve()(ResolveRequest("app.py:3:1"))
     assert answer.server is not None

@@ -239,6 +239,49 @@ def test_what_changed_is_announced_before_the_next_question(segment: Segment) ->
     }
 
 
+def test_answers_are_about_the_texts_that_there_were(segment: Segment) -> None:
+    """A kept answer is good again when the texts are those it was given about; questions go out with the text."""
+    segment.install("ty")
+    pool = segment.pool()
+    assert not pool.ask(question()).result().is_cached
+    pool.set_unsaved("b.py", "def other(): ...\ndef thing(): ...\n")
+    reply = pool.ask(question()).result()
+    assert not reply.is_cached
+    assert pool.ask(question()).result().is_cached
+    pool.set_unsaved("a.py", "from b import thing\n\nthing()\n")
+    pool.ask(question(line=3)).result()
+    opened = [one["params"]["textDocument"] for one in segment.connections[0].of("textDocument/didOpen")]
+    assert ["def other(): ...\ndef thing(): ...\n"] == [one["text"] for one in opened if one["uri"].endswith("b.py")]
+    pool.set_unsaved("a.py", None)
+    pool.set_unsaved("b.py", None)
+    assert pool.ask(question()).result().is_cached
+    pool.close()
+
+
+def test_an_answer_that_texts_overtook_is_not_kept(segment: Segment) -> None:
+    """Nobody knows which of them it is about."""
+    segment.install("ty")
+    pool = segment.pool()
+    reply = pool.ask(question()).result()
+    client = next(iter(pool._clients.values()))
+    pool._replies.clear()
+    pool.set_unsaved("b.py", "def overtaking(): ...\n")
+    pool._keep(client, question(), reply, 0)
+    assert {} == pool._replies
+    pool.close()
+
+
+def test_a_server_that_starts_later_learns_of_unsaved_texts(segment: Segment) -> None:
+    """Whoever is started by the next question knows them, too."""
+    segment.install("ty")
+    pool = segment.pool()
+    pool.set_unsaved("b.py", "def thing(): return 1\n")
+    pool.ask(question()).result()
+    opened = [one["params"]["textDocument"]["text"] for one in segment.connections[0].of("textDocument/didOpen")]
+    assert "def thing(): return 1\n" in opened
+    pool.close()
+
+
 def test_status_memory_and_restart_are_by_server(segment: Segment) -> None:
     """One that was ended is started by the next question; a key of nobody is no error."""
     segment.install("ty")

@@ -493,6 +493,30 @@ def test_documents_follow_the_text_that_is_asked_about() -> None:
     assert ["file:///seg/a.py"] == closed
 
 
+def test_unsaved_texts_stay_open_at_the_server() -> None:
+    """Told at its start, changed, closed; never closed for others' sake, and not of languages it does not read."""
+    bench = Bench()
+    bench.client.set_unsaved("a.py", "python", "first")
+    bench.client.set_unsaved("x.go", "go", "package x")
+    bench.make_ready()
+    bench.client.set_unsaved("a.py", "python", "second")
+    for n in range(OPEN_DOCUMENTS_MAX + 1):
+        bench.files[f"f{n}.py"] = "thing()\n"
+        bench.ask(path=f"f{n}.py", line=1)
+    opened = [message["params"]["textDocument"] for message in bench.server.of("textDocument/didOpen")]
+    assert [("file:///seg/a.py", "first")] == [(one["uri"], one["text"]) for one in opened[:1]]
+    assert ["file:///seg/x.go"] != [one["uri"] for one in opened if one["uri"].endswith(".go")]
+    changes = [message["params"]["contentChanges"] for message in bench.server.of("textDocument/didChange")]
+    assert [[{"text": "second"}]] == changes
+    closed = [message["params"]["textDocument"]["uri"] for message in bench.server.of("textDocument/didClose")]
+    assert ["file:///seg/f0.py"] == closed
+    bench.client.announce([("a.py", "deleted")])
+    bench.client.set_unsaved("a.py", "python", None)
+    bench.client.set_unsaved("a.py", "python", None)
+    closed = [message["params"]["textDocument"]["uri"] for message in bench.server.of("textDocument/didClose")]
+    assert ["file:///seg/f0.py", "file:///seg/a.py"] == closed
+
+
 def test_changed_files_are_announced() -> None:
     """One message; a deleted one that was open is closed; a server that is not initialized reads them afterwards."""
     bench = Bench()

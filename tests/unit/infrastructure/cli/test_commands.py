@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from ctx.application.refresh_index import RefreshReport
 from ctx.infrastructure.cli.commands import (
     run_build,
     run_doctor,
@@ -18,7 +17,7 @@ from ctx.infrastructure.cli.commands import (
     run_sync,
     run_validate,
 )
-from ctx.infrastructure.cli.runner import printable, shortened, spelled, stale_notes
+from ctx.infrastructure.cli.runner import printable, spelled
 from ctx.infrastructure.telemetry import Telemetry
 
 if TYPE_CHECKING:
@@ -179,12 +178,3 @@ def test_arguments_are_made_printable() -> None:
     bad = b"gr\xff".decode("utf-8", "surrogateescape")
     assert ("größe", "größe") == (printable("größe"), spelled("größe"))
     assert ("gr\ufffd", r"gr\xff") == (printable(bad), spelled(bad))
-    assert ("q" * 80, "q" * 79 + "…") == (shortened("q" * 80), shortened("q" * 81))
-
-
-def test_changes_another_process_takes_in_are_said() -> None:
-    """How many, and that the answer does not know of them."""
-    assert [] == stale_notes(RefreshReport())
-    assert ["2 changed files are being indexed by another ctx; they answer as before"] == stale_notes(
-        RefreshReport(stale=("a", "b"))
-    )

@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from tests.fakes import ScriptedReplies
+from tests.fakes import ScriptedReplies, ServersOnly
 
 from ctx.domain.language_server import ServerPlace, ServerReply
 from ctx.infrastructure import services
@@ -143,7 +143,7 @@ def served(shop: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, ServerReply
     """Return the replies, by method, of the servers that the commands are going to ask; to be filled by the test."""
     replies: dict[str, ServerReply] = {}
     monkeypatch.setenv("CTX_LSP_ENABLED", "1")
-    monkeypatch.setattr(services, "host_servers", lambda: ScriptedReplies(**replies))
+    monkeypatch.setattr(services, "default_host", lambda _segment: ServersOnly(ScriptedReplies(**replies)))
     return replies
 
 

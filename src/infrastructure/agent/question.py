@@ -1,0 +1,88 @@
+"""One call's question and answer, and what all answers share: how they are written in their two forms."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from time import perf_counter_ns
+from typing import TYPE_CHECKING, Any
+
+from ...application.refresh_index import RefreshReport
+from .words import for_agents
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ..services import Services
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One answer in its two forms, and what telemetry is told of it."""
+
+    document: dict[str, Any]
+    text: str
+    args: dict[str, Any] = field(default_factory=dict)
+    result: dict[str, Any] = field(default_factory=dict)
+    extra: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """One call: the tool's checked arguments, and what the answer has to know besides.
+
+    `report` is what the last look at the files found; `missing` says what the index does not hold yet, "" when it
+    holds everything. `others` is who else works on the segment, for who asks that. `tell` is told how far a long
+    answer is.
+    """
+
+    tool: str
+    arguments: dict[str, Any]
+    report: RefreshReport = field(default_factory=RefreshReport)
+    missing: str = ""
+    others: dict[str, Any] = field(default_factory=dict)
+    tell: Callable[[int, int], None] = lambda _done, _total: None
+    started_ns: int = field(default_factory=perf_counter_ns)
+
+    @property
+    def took_ns(self) -> int:
+        """Nanoseconds since the question was asked."""
+        return perf_counter_ns() - self.started_ns
+
+    @property
+    def max_tokens(self) -> int:
+        """What the answer may cost."""
+        tokens: int = self.arguments["max_tokens"]
+        return tokens
+
+
+def asked(question: Question) -> dict[str, Any]:
+    """Return what a cursor belongs to."""
+    return {"tool": question.tool, **question.arguments}
+
+
+def index_state(services: Services) -> str:
+    """Return what differs between two states of the index."""
+    return f"{services.store.meta('generation')} {services.store.meta('as_of')}"
+
+
+def with_missing(document: dict[str, Any], notes: list[str], question: Question) -> list[str]:
+    """Say in both forms what the index does not hold yet."""
+    if not question.missing:
+        return notes
+    document["complete"] = False
+    document["reason"] = question.missing  # whatever else there would be to say may be wrong in a moment
+    return [question.missing]
+
+
+def text_of(parts: list[str], notes: list[str], cursor: str | None) -> str:
+    """Return an answer's text: its parts, notes in an agent's words, and where the next page is."""
+    lines = [*parts, *(f"note: {for_agents(note)}" for note in notes)]
+    if cursor:
+        lines.append(f"more: cursor {cursor}")
+    return "\n".join(lines)
+
+
+def json_of(document: Any) -> str:
+    """Return an object as it travels."""
+    return json.dumps(document, ensure_ascii=False, separators=(",", ":"))

@@ -1,0 +1,115 @@
+"""A page of an answer that is a list: as many rows as fit in both of its forms, and where the next page begins."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from ..answer_texts import stale_notes
+from .paging import MOVED, Place, cursor_of, fitting, read_cursor
+from .question import Answer, Question, asked, index_state, json_of, text_of, with_missing
+
+if TYPE_CHECKING:
+    from ..services import Services
+
+
+@dataclass(frozen=True, slots=True)
+class RowPage:
+    """The part of a list that one answer hands on."""
+
+    question: Question
+    services: Services
+    place: Place
+    limit: int
+    has_moved: bool
+    state: str
+    rows_max: int
+
+    @classmethod
+    def of(cls, question: Question, services: Services, limit: int, rows_max: int) -> RowPage:
+        """Return the page that the question's cursor and limit ask for; the use case finds `rows_max` at most."""
+        state = index_state(services)
+        place, has_moved = read_cursor(question.arguments["cursor"], asked(question), state)
+        return cls(question, services, place, question.arguments["limit"] or limit, has_moved, state, rows_max)
+
+    @property
+    def rows_wanted(self) -> int:
+        """How many rows the use case has to find: those of the pages before, too."""
+        return min(self.place.rows + self.limit, self.rows_max)
+
+    def answer(
+        self,
+        document: dict[str, Any],
+        key: str,
+        texts: list[str],
+        notes: list[str],
+        *,
+        has_more: bool,
+        args: dict[str, Any],
+        extra: dict[str, Any],
+        costs: list[int] | None = None,
+    ) -> Answer:
+        """Return as many of the page's rows as fit; `costs` are their texts' tokens, where the answer sums them."""
+        question, count = self.question, self.services.counter.count
+        max_tokens = question.max_tokens
+        rows = document[key][self.place.rows :]
+        texts, costs = texts[self.place.rows :], costs[self.place.rows :] if costs is not None else None
+        if not rows and not self.place.is_start:
+            notes = ["no more", *stale_notes(question.report)]
+        if self.has_moved:
+            notes = [MOVED, *notes]
+        notes = with_missing(document, notes, question)
+        take = len(rows)
+        # Parts are counted first, because the whole is close to their sum; then the whole, because it is not equal.
+        frame = json_of({**document, key: [], "next_cursor": self._cursor(10**6), "moved": MOVED})
+        take = min(
+            fitting([json_of(row) for row in rows], max_tokens - count(frame), count),
+            fitting(texts, max_tokens - count(text_of([], notes, self._cursor(10**6))), count),
+        )
+        while True:
+            page = self._document(document, key, rows, take, costs, has_more=has_more)
+            hints = [] if take or not rows else [f"max_tokens {max_tokens} is too small for one row; give more"]
+            text = text_of(texts[:take], notes + hints, page.get("next_cursor"))
+            if take == 0 or max(count(json_of(page)), count(text)) <= max_tokens:
+                break
+            take -= 1
+        ids = [row["id"] for row in rows[:take] if "id" in row][:10]
+        handed_on = page.get("total_tokens", 0)
+        return Answer(
+            page,
+            text,
+            args | {"budget_token_est": max_tokens},
+            {
+                "hits": take,
+                **({"returned_ids": ids} if ids else {}),
+                "status": "ok" if take else "nothing",
+                **dict.fromkeys(("retrieved_tokens", "output_tokens", "total_tokens"), handed_on),
+            },
+            extra,
+        )
+
+    def _document(
+        self,
+        document: dict[str, Any],
+        key: str,
+        rows: list[dict[str, Any]],
+        take: int,
+        costs: list[int] | None,
+        *,
+        has_more: bool,
+    ) -> dict[str, Any]:
+        page = {**document, key: rows[:take]}
+        was_cut = take < len(rows)
+        if costs is not None and (was_cut or not self.place.is_start):
+            page["total_tokens"] = sum(costs[:take])
+        if "omitted" in page:
+            page["omitted"] = max(0, page["total"] - self.place.rows - take)
+        page["truncated"] = was_cut or page.get("truncated", False)
+        if take and (was_cut or has_more):
+            page["next_cursor"] = self._cursor(self.place.rows + take)
+        if self.has_moved:
+            page["moved"] = MOVED
+        return page
+
+    def _cursor(self, rows: int) -> str:
+        return cursor_of(Place(min(rows, 999_999)), asked(self.question), self.state)

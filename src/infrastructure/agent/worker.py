@@ -1,0 +1,348 @@
+"""One segment at work: a thread that keeps its index fresh and answers calls one after the other.
+
+An index and its connection belong to one thread, and an agent must not wait for a long build: what is asked meanwhile
+is answered by a second thread from what is committed, and says that there is more to come. Both write to the one
+telemetry of the process.
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+import queue
+import threading
+from concurrent.futures import Future
+from dataclasses import dataclass, field, replace
+from time import perf_counter_ns
+from typing import TYPE_CHECKING, Any
+
+from ...domain.errors import CtxError, IndexDamagedError
+from ..segment import repository_sha
+from .session import FACE, session_of
+from .words import for_agents
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ...application.refresh_index import RefreshReport
+    from ..services import Services
+    from ..telemetry import Telemetry
+    from .question import Answer, Question
+    from .session import AgentSession
+
+FLUSH_S = 30.0
+MESSAGE_CHARS_MAX = 1200
+UPDATING = "changes are being taken in; this is from what was there before, ask again for the rest"
+
+
+class CallError(Exception):
+    """What a call that cannot be answered says, in one line."""
+
+
+class StoppedError(Exception):
+    """The server ends; raised out of a build to leave it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One question under way; `future` becomes its answer, or a `CallError`."""
+
+    question: Question
+    future: Future[Answer] = field(default_factory=Future)
+    received_ns: int = field(default_factory=perf_counter_ns)
+
+
+@dataclass(frozen=True, slots=True)
+class Phase:
+    """What the worker does: "starting", "indexing" (with how far it is) or "ready"."""
+
+    name: str
+    done: int = 0
+    total: int = 0
+
+    @property
+    def missing(self) -> str:
+        """What answers lack meanwhile."""
+        if self.name == "ready":
+            return ""
+        so_far = f" ({self.done} of {self.total} files)" if self.total else ""
+        return f"the index is being built{so_far}; this is from what is there, ask again for the rest"
+
+
+class SegmentWorker:
+    """The segment's threads, started by `start` and ended by `stop`."""
+
+    def __init__(self, segment: str, make_session: Callable[[str], AgentSession] = session_of) -> None:
+        """Remember the segment; nothing is read yet."""
+        self.segment = segment
+        self.phase = Phase("starting")
+        self._make_session = make_session
+        self._calls: queue.SimpleQueue[Call | None] = queue.SimpleQueue()
+        self._meanwhile: queue.SimpleQueue[Call | None] | None = None
+        self._meanwhile_thread: threading.Thread | None = None
+        self._listeners: list[Callable[[Phase], None]] = []
+        self._lock = threading.Lock()
+        self._is_stopping = False
+        self._is_open = threading.Event()
+        self._failure: CtxError | None = None
+        self._session: AgentSession | None = None
+        self._telemetry: Telemetry | None = None
+        self._started_ns = 0
+        self._has_ended = False
+        self._thread = threading.Thread(target=self._work, name=f"ctx-{os.path.basename(segment)}", daemon=True)
+
+    # ------------------------------------------------------------------ for the server's thread
+
+    def start(self) -> None:
+        """Begin to open and index, once."""
+        with self._lock:
+            if self._started_ns or self._is_stopping:
+                return
+            self._started_ns = perf_counter_ns()
+        self._thread.start()
+
+    def submit(self, question: Question) -> Call:
+        """Have a question answered after the calls before it, from an index that is up to date."""
+        self.start()
+        call = Call(question)
+        self._calls.put(call)
+        return call
+
+    def submit_meanwhile(self, call: Call) -> Call | None:
+        """Have a call answered from what is committed; returns the new call in its place.
+
+        None when its answer is under way already, or there is nothing to answer from.
+        """
+        if not self._is_open.is_set() or self._session is None or not call.future.cancel():
+            return None
+        missing = self.phase.missing or UPDATING
+        again = Call(replace(call.question, missing=missing), received_ns=call.received_ns)
+        with self._lock:
+            if self._meanwhile is None:
+                self._meanwhile = queue.SimpleQueue()
+                self._meanwhile_thread = threading.Thread(target=self._answer_meanwhile, daemon=True)
+                self._meanwhile_thread.start()
+            self._meanwhile.put(again)
+        return again
+
+    def listen(self, listener: Callable[[Phase], None]) -> Callable[[], None]:
+        """Have every phase told, from another thread; returns what ends it."""
+        with self._lock:
+            self._listeners.append(listener)
+
+        def end() -> None:
+            with self._lock:
+                if listener in self._listeners:
+                    self._listeners.remove(listener)
+
+        return end
+
+    def ask_to_stop(self) -> None:
+        """Leave whatever goes on as soon as it can be left; returns at once."""
+        with self._lock:
+            self._is_stopping = True
+            if self._meanwhile is not None:
+                self._meanwhile.put(None)
+        self._calls.put(None)
+
+    def stop(self, wait_s: float) -> None:
+        """End the threads; what does not end in time is left to the process's end, and its record is written."""
+        self.ask_to_stop()
+        if self._started_ns:
+            self._thread.join(wait_s)
+            if self._meanwhile_thread is not None:
+                self._meanwhile_thread.join(0.2)
+            self._end()
+
+    # ------------------------------------------------------------------ in the worker's thread
+
+    def _work(self) -> None:
+        session = self._make_session(self.segment)
+        try:
+            session.open()
+        except CtxError as error:
+            self._failure = error
+            self._is_open.set()
+            self._refuse_all(error)
+            return
+        services = session.services
+        self._session, self._telemetry = session, services.telemetry
+        services.telemetry.command_start(FACE, FACE)
+        try:
+            self._warm_up(services)
+            while self._take_one(services):
+                pass
+        except StoppedError:
+            pass
+        finally:
+            session.close()
+            self._end()
+
+    def _warm_up(self, services: Services) -> None:
+        try:
+            services.store  # noqa: B018 - opening it is what others wait for
+            self._is_open.set()
+            self._refresh(services)
+        except StoppedError:
+            raise
+        except Exception as error:  # noqa: BLE001 - the rim: every call will try again, and say what is wrong
+            services.warn(f"the index could not be built: {type(error).__name__}")
+            self._is_open.set()
+        self._become(Phase("ready"))
+        with _unbothered():
+            services.counter.count("")
+            from . import answers  # noqa: F401 - loaded before it is asked for
+
+    def _take_one(self, services: Services) -> bool:
+        """Answer the next call; tell whether to go on."""
+        try:
+            call = self._calls.get(timeout=FLUSH_S)
+        except queue.Empty:
+            services.telemetry.flush(is_last=False)
+            return not self._is_stopping
+        if call is None or self._is_stopping:
+            return False
+        if call.future.cancelled():
+            return True
+        report = None
+        try:
+            report = self._refresh(services)
+        except StoppedError:
+            return False
+        except Exception as error:  # noqa: BLE001 - the rim: it is told, and the next call may fare better
+            if call.future.set_running_or_notify_cancel():
+                self._finish(call, services, None, error)
+            return True
+        finally:
+            self._become(Phase("ready"))
+        if report is not None:
+            call = replace(call, question=replace(call.question, report=report))
+        self._answer(call, services)
+        return True
+
+    def _refresh(self, services: Services) -> RefreshReport:
+        def on_progress(done: int, total: int) -> None:
+            if self._is_stopping:
+                raise StoppedError
+            self._become(Phase("indexing", done, total))
+
+        if self.phase.name == "starting":
+            self._become(Phase("indexing"))
+        return services.refresh(on_progress=on_progress)
+
+    def _answer(self, call: Call, services: Services) -> None:
+        if not call.future.set_running_or_notify_cancel():
+            return
+        from . import answers
+
+        question = call.question
+        if question.tool == "ctx_status" and self._session is not None:
+            question = replace(question, others=self._session.status())
+        read_before = services.telemetry.bytes_read
+        try:
+            try:
+                found = answers.answer(question, services)
+            except IndexDamagedError as error:
+                services.rebuild_damaged(error)
+                services.refresh()
+                found = answers.answer(question, services)
+        except Exception as error:  # noqa: BLE001 - the rim: a call must not end the server, and it is told
+            self._finish(call, services, None, error, read_before)
+            return
+        self._finish(call, services, found, None, read_before)
+
+    def _finish(
+        self,
+        call: Call,
+        services: Services,
+        found: Answer | None,
+        error: Exception | None,
+        read_before: int | None = None,
+    ) -> None:
+        telemetry = services.telemetry
+        duration_ns = perf_counter_ns() - call.received_ns
+        warnings, services.warnings[:] = list(services.warnings), []
+        command = call.question.tool.removeprefix("ctx_")
+        telemetry.event(
+            f"ctx.{command}",
+            found.args if found is not None else _told(call.question),
+            found.result if found is not None else {"status": type(error).__name__},
+            duration_ns // 1_000_000,
+            warnings=warnings,
+            duration_ns=duration_ns,
+            face=FACE,
+            bytes_read=telemetry.bytes_read - read_before if read_before is not None else 0,
+            repo_sha=repository_sha(self.segment) if telemetry.level != "off" else None,
+            dirty=None,
+            **(found.extra if found is not None else {}),
+        )
+        if found is not None:
+            call.future.set_result(found)
+        else:
+            call.future.set_exception(CallError(_message(call.question, error)))
+
+    def _become(self, phase: Phase) -> None:
+        if phase == self.phase:
+            return
+        self.phase = phase
+        with self._lock:
+            listeners = list(self._listeners)
+        for listener in listeners:
+            listener(phase)
+
+    def _refuse_all(self, error: CtxError) -> None:
+        """Answer every call with why the segment cannot be worked on."""
+        while (call := self._calls.get()) is not None:
+            if call.future.set_running_or_notify_cancel():
+                call.future.set_exception(CallError(_message(call.question, error)))
+
+    def _end(self) -> None:
+        """Write the end of the run, once, from whichever thread comes first."""
+        with self._lock:
+            telemetry = self._telemetry
+            if self._has_ended or telemetry is None:
+                return
+            self._has_ended = True
+        telemetry.command_end(FACE, FACE, 0, perf_counter_ns() - self._started_ns)
+        telemetry.close()
+
+    # ------------------------------------------------------------------ in the second thread
+
+    def _answer_meanwhile(self) -> None:
+        calls, session = self._meanwhile, self._session
+        if calls is None or session is None:
+            return
+        services = session.services
+        while (call := calls.get()) is not None:
+            self._answer(call, services)
+
+
+def _told(question: Question) -> dict[str, Any]:
+    """Return what telemetry is told of a question that could not be answered."""
+    given = question.arguments
+    told = {"query": given.get("query"), "symbol_query": given.get("symbol"), "limit": given.get("limit")}
+    told["ids"] = [*([given["id"]] if given.get("id") else ()), *(given.get("ids") or ())] or None
+    return {name: value for name, value in told.items() if value is not None}
+
+
+def _message(question: Question, error: Exception | None) -> str:
+    if isinstance(error, CtxError):
+        message = for_agents(str(error))
+        if question.missing:
+            message = f"{message.removesuffix('; ctx_status says why')} ({question.missing})"
+    else:  # its text may name what is nobody's business: a path outside, somebody's words
+        message = f"internal error in {question.tool}: {type(error).__name__}; `ctx doctor` in a shell may say more"
+    if len(message) > MESSAGE_CHARS_MAX:
+        half = MESSAGE_CHARS_MAX // 2
+        message = f"{message[: half - 3]} … {message[-half:]}"
+    return message
+
+
+class _unbothered:  # noqa: N801 - reads as the statement it is
+    """Leave the garbage collector out of a block that makes much and drops nothing."""
+
+    def __enter__(self) -> None:
+        gc.disable()
+
+    def __exit__(self, *_exc: object) -> None:
+        gc.enable()

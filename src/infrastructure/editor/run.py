@@ -1,0 +1,117 @@
+"""The process of `ctx lsp`: from its descriptors to its exit code."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import logging
+import os
+import sys
+from typing import TYPE_CHECKING, NoReturn
+
+from .lifetime import watch_signals
+from .stdio import UNREAD_BYTES_MAX, BrokenFrameError, Frames, Reader, Writer, take_standard_streams
+
+if TYPE_CHECKING:
+    from .server import EditorServer
+
+LAST_WORDS_S = 0.5
+"""As long as what was answered last is given to be read."""
+LOG_LEVELS = ("off", "error", "warning", "info", "debug")
+log = logging.getLogger("ctx.lsp")
+
+
+def run_editor_server(log_level: str = "warning") -> NoReturn:
+    """Serve the client on standard input and output until it is done or gone; ends the process."""
+    incoming, outgoing = take_standard_streams()
+    _set_up_logging(log_level)
+    gc.disable()  # thousands of classes are about to be made, and none of them is garbage
+    exit_code = 1
+    try:
+        exit_code = asyncio.run(_serve(incoming, outgoing))
+    except BaseException as error:
+        log.error("ended: %s: %s", type(error).__name__, error)
+        log.debug("where:", exc_info=error)
+    finally:
+        sys.stderr.flush()
+        # Threads that wait for a server or a pipe must not keep the process.
+        os._exit(exit_code)
+
+
+async def _serve(incoming: int, outgoing: int) -> int:
+    loop = asyncio.get_running_loop()
+    ended: asyncio.Future[tuple[int, bool]] = loop.create_future()
+
+    def end(exit_code: int, *, is_hasty: bool = True) -> None:
+        if not ended.done():
+            ended.set_result((exit_code, is_hasty))
+
+    writer = Writer(outgoing, loop, lambda: end(_code(server)))
+    writer.start()
+    server = _make_server(loop, end)
+    protocol = server.protocol
+    protocol.out = writer
+    protocol.on_exit = lambda code: end(code, is_hasty=False)
+    frames = Frames()
+
+    def take(data: bytes) -> None:
+        if not data:
+            end(_code(server))
+            return
+        try:
+            for body in frames.feed(data):
+                if not ended.done():
+                    protocol.take(body)
+        except BrokenFrameError as error:
+            log.error("%s; the connection cannot go on", error)
+            end(1)
+        if writer.unread_bytes > UNREAD_BYTES_MAX:
+            reader.pause()
+            writer.when_read(go_on)
+        elif server.is_overrun:
+            reader.pause()
+            protocol.on_settled = go_on
+
+    def go_on() -> None:
+        if writer.unread_bytes <= UNREAD_BYTES_MAX // 2 and not server.is_overrun:
+            protocol.on_settled = _nothing
+            reader.resume()
+
+    reader = Reader(incoming, loop, take)
+    watch_signals(loop, lambda: end(_code(server)))
+    reader.start()
+    exit_code, is_hasty = await ended
+    server.end(exit_code, is_hasty=is_hasty)
+    writer.close(wait_s=LAST_WORDS_S)
+    return exit_code
+
+
+def _make_server(loop: asyncio.AbstractEventLoop, end: object) -> EditorServer:
+    from .server import EditorServer
+
+    server = EditorServer(loop, on_end=end)  # type: ignore[arg-type]  # the haste is the default's
+    gc.collect()
+    gc.freeze()
+    gc.enable()
+    return server
+
+
+def _code(server: EditorServer) -> int:
+    """Return the exit code of an end that nobody announced: the protocol's, as if `exit` had come."""
+    return 0 if server.protocol.is_shut_down else 1
+
+
+def _nothing() -> None:
+    pass
+
+
+def _set_up_logging(level: str) -> None:
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(logging.Formatter("ctx lsp: %(levelname)s: %(message)s"))
+    root = logging.getLogger()
+    root.addHandler(handler)
+    number = logging.CRITICAL + 1 if level == "off" else getattr(logging, level.upper())
+    root.setLevel(number)
+    # pygls writes tracebacks and whole messages; they are for who asks for everything.
+    logging.getLogger("pygls").setLevel(number if level == "debug" else logging.CRITICAL + 1)
+    logging.getLogger("asyncio").setLevel(max(number, logging.ERROR))

@@ -1,0 +1,70 @@
+"""A small segment, and sessions on it that do what a test wants."""
+
+from __future__ import annotations
+
+import os
+import threading
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from ctx.infrastructure.host.session import HostSession
+from ctx.infrastructure.services import Services
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from ctx.application.refresh_index import RefreshReport
+
+FILES = {
+    "shop/cart.py": (
+        "class Cart:\n    def add(self, n):\n        return self\n\n\ndef price(cart):\n    return len(cart)\n"
+    ),
+    "shop/jobs.py": "from shop.cart import Cart, price\n\n\ndef work(thing):\n    Cart().add(2)\n    price(thing)\n",
+}
+
+
+@pytest.fixture
+def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Two files of a user without settings, no index yet."""
+    for name in [name for name in os.environ if name.startswith("CTX_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    for name in ("CONFIG", "STATE", "CACHE"):
+        monkeypatch.setenv(f"XDG_{name}_HOME", str(tmp_path / "home" / name))
+    monkeypatch.setenv("CTX_LSP_ENABLED", "0")
+    monkeypatch.setenv("CTX_DAEMON", "off")
+    for path, text in FILES.items():
+        file = tmp_path / "segment" / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text)
+    return tmp_path / "segment"
+
+
+class HeldServices(Services):
+    """Services whose refresh tells three of ten files and goes on when it may."""
+
+    may_go_on: threading.Event
+
+    def refresh(self, **options: Any) -> RefreshReport:
+        """Wait, then refresh."""
+        options["on_progress"](3, 10)
+        self.may_go_on.wait()
+        return super().refresh(**options)
+
+
+class HeldSession(HostSession):
+    """A session whose index takes as long as the test wants."""
+
+    def __init__(self, segment: str) -> None:
+        super().__init__(segment, face="mcp")
+        self.may_go_on = threading.Event()
+
+    @property
+    def services(self) -> Services:
+        """Services that are held."""
+        found = super().services
+        found.__class__ = HeldServices
+        assert isinstance(found, HeldServices)
+        found.may_go_on = self.may_go_on
+        return found

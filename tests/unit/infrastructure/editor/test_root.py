@@ -1,0 +1,234 @@
+"""Tests of ctx.infrastructure.editor.root: threads, the wait for the index, events; the session is this test's own."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from ctx.domain.errors import CtxError
+from ctx.infrastructure.editor.documents import Documents
+from ctx.infrastructure.editor.protocol import AnsweredError
+from ctx.infrastructure.editor.root import Answer, Asked, NotIndexedError, Root
+from ctx.infrastructure.services import Services
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+
+class OwnSession:
+    """A session of real services, one a thread, without a host; it opens when the test lets it."""
+
+    def __init__(self, segment: Path, gate: threading.Event, failure: str = "") -> None:
+        self.joined = ""
+        self.unsaved: list[tuple[str, str | None]] = []
+        self.servers: list[dict[str, Any]] = []
+        self.closed = 0
+        self._segment = segment
+        self._gate = gate
+        self._failure = failure
+        self._made: dict[int, Services] = {}
+
+    @property
+    def services(self) -> Services:
+        number = threading.get_ident()
+        if number not in self._made:
+            self._made[number] = Services(str(self._segment))
+            self._made[number].telemetry = next(iter(self._made.values())).telemetry
+        return self._made[number]
+
+    def open(self) -> None:
+        self._gate.wait()
+        if self._failure:
+            raise CtxError(self._failure)
+
+    def set_unsaved(self, path: str, text: str | None) -> None:
+        if path.startswith(".env"):
+            raise CtxError("a secrets file")
+        self.unsaved.append((path, text))
+
+    def prepare(self, path: str) -> None:
+        self.servers = [{"server": "scripted", "state": "warming up"}]
+
+    def status(self) -> dict[str, Any]:
+        return {"host": False, "servers": self.servers}
+
+    def close(self) -> None:
+        self.closed += 1
+        for services in self._made.values():
+            services.__exit__()
+
+
+class Notes:
+    """What a root tells."""
+
+    def __init__(self) -> None:
+        self.notes: list[str] = []
+        self.states: list[str] = []
+
+
+@pytest.fixture
+def segment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A small segment without language servers."""
+    monkeypatch.setenv("CTX_LSP_ENABLED", "0")
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    folder = tmp_path / "segment"
+    folder.mkdir()
+    (folder / "a.py").write_text("def a():\n    return 1\n")
+    return folder
+
+
+def run(
+    segment: Path,
+    visit: Callable[[Root, OwnSession, Notes], Any],
+    *,
+    gate: threading.Event | None = None,
+    failure: str = "",
+) -> Any:
+    """Visit a root that was started, and close it."""
+    is_open = gate or threading.Event()
+    if gate is None:
+        is_open.set()
+    session = OwnSession(segment, is_open, failure)
+    notes = Notes()
+
+    async def whole() -> Any:
+        root = Root(
+            str(segment),
+            str(segment).encode(),
+            segment.as_uri(),
+            asyncio.get_running_loop(),
+            lambda: session,
+            on_progress=lambda _root, _done, _total: None,
+            on_change=lambda root: notes.states.append(root.state),
+            on_note=lambda _root, text: notes.notes.append(text),
+        )
+        root.start()
+        try:
+            return await visit(root, session, notes)
+        finally:
+            is_open.set()
+            root.close(0)
+
+    found = asyncio.run(whole())
+    assert 1 == session.closed or failure
+    return found
+
+
+def definitions(services: Services) -> Answer:
+    """Return the names that the index has."""
+    return Answer([stored.row.name for stored in services.store.definitions()], {"hits": 1})
+
+
+def test_quick_and_slow_questions_wait_for_the_first_index(segment: Path) -> None:
+    """On a small tree an answer from the index is worth a moment."""
+
+    async def visit(root: Root, _session: OwnSession, notes: Notes) -> Any:
+        found = [await root.ask(Asked("ctx.test"), definitions, is_slow=is_slow) for is_slow in (False, True)]
+        return found, root.state, root.index_files, notes.notes
+
+    assert ([["a"], ["a"]], "ready", 1, []) == run(segment, visit)
+
+
+def test_question_is_answered_from_its_text_when_there_is_no_index(segment: Path) -> None:
+    """What cannot be opened is said once, and is no failure for who can do without."""
+
+    async def visit(root: Root, _session: OwnSession, notes: Notes) -> Any:
+        answer = await root.ask(Asked("ctx.test"), definitions, otherwise=Answer)
+        with pytest.raises(NotIndexedError):
+            await root.ask(Asked("ctx.test"), definitions)
+        return answer, root.state, notes.notes
+
+    assert ("the disk is gone", "fallback", ["the disk is gone"]) == run(segment, visit, failure="the disk is gone")
+
+
+def test_events_before_the_telemetry_is_there_are_kept(segment: Path) -> None:
+    """An outline may be answered before the segment is open; its event follows the start of the run."""
+    gate = threading.Event()
+
+    async def visit(root: Root, session: OwnSession, _notes: Notes) -> Any:
+        root.tell(Asked("ctx.lsp.documentSymbol", {"file": "a.py"}), Answer([], {"hits": 0}))
+        state = root.state
+        gate.set()
+        await root.ask(Asked("ctx.test"), definitions, is_slow=True)
+        counters = session.services.telemetry.counters
+        return state, counters["ctx_lsp_documentSymbol_count"], counters["ctx_test_count"]
+
+    assert ("indexing", 1, 1) == run(segment, visit, gate=gate)
+
+
+def test_question_about_an_older_text_is_dropped(segment: Path) -> None:
+    """Its place is of a text that is not there any more."""
+    documents = Documents()
+    document = documents.open((segment / "a.py").as_uri(), "python", 1, "")
+
+    async def visit(root: Root, _session: OwnSession, _notes: Notes) -> int:
+        is_busy = threading.Event()
+        before = root.ask(Asked("ctx.test"), lambda _services: Answer(is_busy.wait()))
+        future = root.ask(Asked("ctx.test"), definitions, document=document)
+        documents.change(document.uri, 2, [])
+        is_busy.set()
+        await before
+        with pytest.raises(AnsweredError) as caught:
+            await future
+        return caught.value.code
+
+    assert -32801 == run(segment, visit)
+
+
+def test_unsaved_text_is_there_before_what_is_asked_after_it(segment: Path) -> None:
+    """In their order, and what the segment refuses is said to the person."""
+
+    async def visit(root: Root, session: OwnSession, notes: Notes) -> Any:
+        root.set_unsaved("a.py", "x")
+        root.set_unsaved(".env", "KEY=1")
+        root.set_unsaved("a.py", None)
+        seen = await root.ask(Asked("ctx.test"), lambda _services: Answer(list(session.unsaved)))
+        await asyncio.sleep(0)
+        return seen, notes.notes
+
+    assert ([("a.py", "x"), ("a.py", None)], ["a secrets file"]) == run(segment, visit)
+
+
+def test_server_that_warms_up_is_the_state(segment: Path) -> None:
+    """From an opened document to the server's own word that it is ready."""
+
+    async def visit(root: Root, session: OwnSession, _notes: Notes) -> Any:
+        await root.ask(Asked("ctx.test"), definitions)
+        root.opened("a.py", "", is_small=True)
+        await root.ask(Asked("ctx.test"), lambda _services: Answer(None), urgency=9)
+        warming = root.state, root.warming
+        session.servers = [{"server": "scripted", "state": "ready"}]
+        root.ask_status()
+        await root.ask(Asked("ctx.test"), lambda _services: Answer(None), urgency=9)
+        ready = root.state
+        await root.ask(Asked("ctx.test"), lambda _services: Answer(None, server="crashed"))
+        return warming, ready, root.state
+
+    assert (("warming", "scripted"), "ready", "fallback") == run(segment, visit)
+
+
+def test_change_on_disk_shows_when_it_is_told(segment: Path) -> None:
+    """After the editor's word the next answer looks at the files."""
+
+    async def visit(root: Root, _session: OwnSession, _notes: Notes) -> Any:
+        await root.ask(Asked("ctx.test"), definitions)
+        (segment / "b.py").write_text("def b():\n    return 1\n")
+        root.mark_changed()
+        return await root.ask(Asked("ctx.test"), definitions)
+
+    assert ["a", "b"] == run(segment, visit)
+
+
+def test_paths_are_the_segments(segment: Path, tmp_path: Path) -> None:
+    """As the editor spells the folder or as the system does; outside is none."""
+
+    async def visit(root: Root, _session: OwnSession, _notes: Notes) -> Any:
+        root.folder = b"/as/the/editor/says"
+        paths = (b"/as/the/editor/says/x/a.py", str(segment / "a.py").encode(), str(tmp_path / "c.py").encode())
+        return [root.path_of(path) for path in paths]
+
+    assert ["x/a.py", "a.py", ""] == run(segment, visit)

@@ -1,0 +1,42 @@
+"""What a backend knows of a segment, over its socket and back."""
+
+from __future__ import annotations
+
+import pytest
+
+from ctx.domain.language_server import ServerQuestion
+from ctx.infrastructure.host.backend_link import LinkBrokenError
+from ctx.infrastructure.host.host_access import HostAccess, look_document, look_of
+from ctx.infrastructure.warm_host import HostLook, UnsavedIndex
+
+
+@pytest.mark.parametrize(
+    "look",
+    [
+        HostLook(),
+        HostLook("7"),
+        HostLook(is_pending=True),
+        HostLook(unsaved=UnsavedIndex("/run/index.db", {b"a.py": (3, -1), b"caf\xe9.py": (0, -2)}, ("b.py",))),
+    ],
+)
+def test_a_look_comes_back(look: HostLook) -> None:
+    """Also with names that are no Unicode."""
+    assert look == look_of(look_document(look))
+
+
+@pytest.mark.parametrize("said", [{"unsaved": {}}, {"unsaved": {"index": "x", "files": [["zz", 1, 2]], "stale": []}}])
+def test_what_is_no_look_is_a_broken_link(said: dict[str, object]) -> None:
+    """The command then looks itself."""
+    with pytest.raises(LinkBrokenError):
+        look_of(said)
+
+
+def test_nobody_there_knows_nothing() -> None:
+    """And is not waited for."""
+    access = HostAccess("/nowhere/backend", 500)
+    assert HostLook() == access.look("settings")
+    assert access.unsaved_data(b"a.py") is None
+    access.renew_unsaved()
+    access.prepare("python", "a.py")
+    assert "crashed" == access.servers().ask(ServerQuestion("hover", "a.py", 1, 1, "python")).result().status
+    access.close()

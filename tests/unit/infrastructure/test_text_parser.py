@@ -1,0 +1,58 @@
+"""Parsing what is typed in a process that stays, and what its loss costs."""
+
+from __future__ import annotations
+
+import os
+import signal
+from typing import TYPE_CHECKING
+
+import pytest
+
+from ctx.infrastructure.config import load_config
+from ctx.infrastructure.text_parser import ParserLostError, TextParser
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+@pytest.fixture
+def parser(tmp_path: Path) -> Iterator[TextParser]:
+    """A parser of an empty segment."""
+    made = TextParser(str(tmp_path), load_config(str(tmp_path), os.environ))
+    yield made
+    made.close()
+
+
+def test_records_are_of_the_texts(parser: TextParser) -> None:
+    """One process makes them one after the other; the file is not looked at."""
+    first = parser.record_of(b"a.py", b"def one(): ...\n", -1)
+    process = parser._process
+    second = parser.record_of(b"sub/b.py", b"def two(): ...\n" * 5_000, -2)
+    assert process is parser._process
+    assert [("a.py", "one", 15, -1), ("sub/b.py", "two", 75_000, -2)] == [
+        (record.path, record.definitions[0].name, record.size_bytes, record.mtime_ns) for record in (first, second)
+    ]
+
+
+def test_a_lost_process_costs_one_text(parser: TextParser) -> None:
+    """The next text gets another one."""
+    parser.record_of(b"a.py", b"x = 1\n", -1)
+    assert parser._process is not None
+    lost = parser._process.pid
+    os.kill(lost, signal.SIGKILL)
+    with pytest.raises(ParserLostError):
+        parser.record_of(b"a.py", b"x = 2\n", -2)
+    assert "ok" == parser.record_of(b"a.py", b"x = 3\n", -3).status
+    assert lost != parser._process.pid
+
+
+def test_one_that_hangs_is_ended(parser: TextParser, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After its limit."""
+    parser.record_of(b"a.py", b"x = 1\n", -1)
+    assert parser._process is not None
+    os.kill(parser._process.pid, signal.SIGSTOP)
+    monkeypatch.setattr(parser, "_limit_s", 0.05)
+    with pytest.raises(ParserLostError):
+        parser.record_of(b"a.py", b"x = 2\n", -2)
+    assert parser._process is None
