@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from .text_positions import column_at, from_server, to_server, units_before
+from .text_positions import TextLines, column_at, to_server, units_before
 
 if TYPE_CHECKING:
     from .text_positions import PositionEncoding
@@ -87,7 +87,7 @@ class DocumentText:
     def place_of(self, line: int, unit: int, encoding: PositionEncoding) -> tuple[int, int]:
         """Return ctx's (line, column), from 1, of a position."""
         if self._has_lone_returns:
-            return from_server(self.text, line, unit, encoding)
+            return TextLines(self.text).from_server(line, unit, encoding)
         at, offset = self._place(line, unit, encoding)
         return at + 1, offset + 1
 

@@ -8,6 +8,8 @@ units of the negotiated encoding (LSP 3.17, `PositionEncodingKind`). This is the
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
+from itertools import accumulate
 from typing import Literal
 
 PositionEncoding = Literal["utf-8", "utf-16", "utf-32"]
@@ -61,12 +63,17 @@ def to_server(text: str, line: int, column: int, encoding: PositionEncoding) -> 
 class TextLines:
     """A text that many places are looked up in: its lines are found once."""
 
-    __slots__ = ("_has_lone_returns", "_lines", "_text")
+    __slots__ = ("_lines", "_own_starts", "_starts", "_text")
 
     def __init__(self, text: str) -> None:
         self._text = text
         self._lines = text.split("\n")
-        self._has_lone_returns = _has_lone_returns(text)
+        # Where lines begin for the server and for us: only a text with lone returns has two opinions on that.
+        self._starts: list[int] = []
+        self._own_starts: list[int] = []
+        if _has_lone_returns(text):
+            self._starts = [0, *(match.end() for match in _LINE_END.finditer(text))]
+            self._own_starts = [0, *accumulate(len(line) + 1 for line in self._lines[:-1])]
 
     def line(self, line: int) -> str:
         """Return a 1-based line as ctx counts them, without its end; "" for one outside the text."""
@@ -74,17 +81,15 @@ class TextLines:
 
     def from_server(self, line: int, character: int, encoding: PositionEncoding) -> tuple[int, int]:
         """Return the (line, column) of a server's place, moved back into the text where it lies outside."""
-        if not self._has_lone_returns:
+        if not self._starts:
             own_line = min(max(line, 0), len(self._lines) - 1) + 1
             return own_line, column_at(self.line(own_line), character, encoding)
-        text = self._text
-        starts = [0, *(match.end() for match in _LINE_END.finditer(text))]
-        start = starts[min(max(line, 0), len(starts) - 1)]
-        match = _LINE_END.search(text, start)
-        own = text[start : match.start() if match else len(text)]
-        offset = start + column_at(own, character, encoding) - 1
-        line_start = text.rfind("\n", 0, offset) + 1
-        return text.count("\n", 0, offset) + 1, offset - line_start + 1
+        start = self._starts[min(max(line, 0), len(self._starts) - 1)]
+        match = _LINE_END.search(self._text, start)
+        theirs = self._text[start : match.start() if match else len(self._text)]
+        offset = start + column_at(theirs, character, encoding) - 1
+        own_line = bisect_right(self._own_starts, offset)
+        return own_line, offset - self._own_starts[own_line - 1] + 1
 
 
 def _start_of_line(text: str, line: int) -> int:
