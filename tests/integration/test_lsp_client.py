@@ -27,7 +27,8 @@ from ctx.domain.source_files import SourceText, os_path_of
 from ctx.domain.symbol_answer import TREE_SITTER
 from ctx.infrastructure.ast_lsp.asked_servers import AskedServers
 from ctx.infrastructure.ast_lsp.lsp_answers import PLACES_MAX
-from ctx.infrastructure.ast_lsp.lsp_client import LATE_LIMIT_S, OPEN_DOCUMENTS_MAX, LSPClient
+from ctx.infrastructure.ast_lsp.lsp_client import LATE_LIMIT_S, LSPClient
+from ctx.infrastructure.ast_lsp.lsp_documents import OPEN_DOCUMENTS_MAX
 from ctx.infrastructure.ast_lsp.server_discovery import FoundServer
 from ctx.infrastructure.clock import SystemClock
 from ctx.infrastructure.event_log import read_events

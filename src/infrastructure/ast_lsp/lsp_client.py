@@ -13,8 +13,8 @@ from __future__ import annotations
 
 import os
 import threading
-from collections import OrderedDict
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from ...domain.circuit_breaker import CircuitBreaker
@@ -30,7 +30,9 @@ from ...domain.language_server import (
 from ...domain.source_files import display_path, os_path_of
 from ...domain.text_positions import DEFAULT_ENCODING, to_server
 from .lsp_answers import PlaceReader, client_capabilities, hover_text, setting_of
+from .lsp_documents import OpenDocuments
 from .lsp_process import start_server
+from .lsp_record import LifeRecord
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -57,9 +59,6 @@ PROGRESS_LIMIT_S = 120.0
 """A server that tells of work and never of its end is believed all the same after this."""
 STOP_PATIENCE_S = 1.0
 """For each step of the way out: the answer to `shutdown`, the exit."""
-OPEN_DOCUMENTS_MAX = 32
-DIAGNOSES_TOLD_MAX = 2000
-"""Events of one life of a server."""
 
 _METHODS = {
     "definition": "textDocument/definition",
@@ -97,30 +96,20 @@ class _Ask:
 
 
 @dataclass(slots=True)
-class _Document:
-    """What the server was told of a file."""
-
-    version: int
-    text: str
-
-
-@dataclass(slots=True)
 class _Life:
     """One process of the server, from its start to its end."""
 
     connection: Connection
-    started_ns: int
+    record: LifeRecord
+    documents: OpenDocuments
     encoding: PositionEncoding = DEFAULT_ENCODING
     capabilities: dict[str, Any] = field(default_factory=dict)
     pid: int | None = None
     requests: dict[int, _Ask | str] = field(default_factory=dict)
-    documents: OrderedDict[str, _Document] = field(default_factory=OrderedDict)
     is_ending: bool = False
     pulled: bool = False
     ready_at_ns: int | None = None
     has_diagnosed: bool = False
-    diagnosed: dict[str, tuple[int, str]] = field(default_factory=dict)
-    diagnoses_told: int = 0
     progress: dict[str, int] = field(default_factory=dict)
 
 
@@ -254,9 +243,9 @@ class LSPClient:
             if life is None or not self._is_initialized():
                 return
             if text is not None:
-                self._know_text(life, self._uri(path), language, text)
+                self._know_text(life, path, language, text)
             elif (uri := self._uri(path)) in life.documents:
-                self._close_document(life, uri)
+                life.documents.close(uri)
 
     def announce(self, changes: Iterable[tuple[str, str]]) -> None:
         """Tell the server which files were "created", "changed" or "deleted", by paths relative to the segment."""
@@ -268,10 +257,10 @@ class LSPClient:
             for path, kind in changes:
                 uri = self._uri(path)
                 if kind == "deleted" and uri in life.documents and path not in self._unsaved:
-                    self._close_document(life, uri)
+                    life.documents.close(uri)
                 events.append({"uri": uri, "type": _CHANGE_KINDS[kind]})
             if events:
-                self._notify(life, "workspace/didChangeWatchedFiles", {"changes": events})
+                _notify(life.connection, "workspace/didChangeWatchedFiles", {"changes": events})
 
     def stop(self, *, politely: bool = True) -> None:
         """End the server and all it started, and wait for that; what is asked meanwhile gets no answer."""
@@ -289,7 +278,7 @@ class LSPClient:
                     left_s = (end_ns - self._clock.perf_counter_ns()) / 1e9
                     if left_s <= 0 or not self._changed.wait(left_s):
                         break
-                self._notify(life, "exit", None)
+                _notify(life.connection, "exit", None)
         if politely:
             life.connection.close_input()
             if life.connection.join(STOP_PATIENCE_S):
@@ -300,17 +289,17 @@ class LSPClient:
     # ------------------------------------------------------------------ the start
 
     def _spawn(self) -> None:
-        now_ns = self._clock.perf_counter_ns()
         self._starts += 1
-        self._state = Warming(now_ns)
+        record = LifeRecord(self.name, self._telemetry, self._clock, is_first=self._starts == 1)
+        self._state = Warming(record.started_ns)
         try:
             connection = self._open_connection(
                 self.server.command, self.server.root, self._environment, _Events(self, self._starts)
             )
         except OSError as error:
-            self._fail_start(now_ns, error.strerror or type(error).__name__)
+            self._fail_start(record, error.strerror or type(error).__name__)
             return
-        self._life = _Life(connection, now_ns)
+        self._life = life = _Life(connection, record, OpenDocuments(partial(_notify, connection)))
         root = uri_of_path(os.fsencode(self.server.root))
         parameters = {
             "processId": os.getpid(),
@@ -323,30 +312,17 @@ class LSPClient:
         options = dict(self.server.backend.initialization_options)
         if options:
             parameters["initializationOptions"] = options
-        self._request(self._life, "initialize", parameters, "initialize")
+        self._request(life, "initialize", parameters, "initialize")
         connection.wake()
 
     def _folder(self) -> dict[str, str]:
         root = os.fsencode(self.server.root)
         return {"uri": uri_of_path(root), "name": display_path(os.path.basename(root)) or "root"}
 
-    def _fail_start(self, started_ns: int, reason: str) -> None:
-        now_ns = self._clock.perf_counter_ns()
+    def _fail_start(self, record: LifeRecord, reason: str) -> None:
         self._state = Failed(f"could not be started: {reason}")
-        self._breaker.record_failure(now_ns, self._state.reason)
-        self._tell_spawn(started_ns, None, status="error")
-
-    def _tell_spawn(self, started_ns: int, pid: int | None, *, status: str) -> None:
-        duration_ns = self._clock.perf_counter_ns() - started_ns
-        self._telemetry.event(
-            "lsp.spawn",
-            {"server": self.name},
-            {"status": status},
-            duration_ns // 1_000_000,
-            duration_ns=duration_ns,
-            subprocess_pid=pid,
-            cold_start=self._starts == 1,
-        )
+        self._breaker.record_failure(self._clock.perf_counter_ns(), self._state.reason)
+        record.spawned(None, status="error")
 
     def on_started(self, start: int, pid: int) -> None:
         """Called by the connection of the `start`-th process, as the other `on_…`."""
@@ -354,12 +330,12 @@ class LSPClient:
             life = self._of(start)
             if life is not None:
                 life.pid = pid
-                self._tell_spawn(life.started_ns, pid, status="ok")
+                life.record.spawned(pid, status="ok")
 
     def _initialized(self, life: _Life, message: dict[str, Any]) -> None:
         result = message.get("result")
         is_right = "error" not in message and isinstance(result, dict)
-        self._tell_initialize(life, "ok" if is_right else "error", capabilities=is_right)
+        life.record.initialized("ok" if is_right else "error", capabilities=is_right)
         if not isinstance(result, dict) or not is_right:
             said = message.get("error")
             detail = said.get("message", "") if isinstance(said, dict) else "no object"
@@ -370,27 +346,15 @@ class LSPClient:
         said = life.capabilities.get("positionEncoding")
         if said in ("utf-8", "utf-16", "utf-32"):  # no set: what a server says may be a list
             life.encoding = said
-        self._state = Warming(life.started_ns, is_initialized=True)
-        self._notify(life, "initialized", {})
+        self._state = Warming(life.record.started_ns, is_initialized=True)
+        _notify(life.connection, "initialized", {})
         settings = self.server.backend.settings(self.server.interpreter)
-        self._notify(life, "workspace/didChangeConfiguration", {"settings": settings})
+        _notify(life.connection, "workspace/didChangeConfiguration", {"settings": settings})
         for path, (language, text) in self._unsaved.items():
-            self._know_text(life, self._uri(path), language, text)
+            self._know_text(life, path, language, text)
         for ask in [ask for ask in self._asks if self._is_wanted(ask)]:
             self._put(ask)
         self._changed.notify_all()
-
-    def _tell_initialize(self, life: _Life, status: str, *, capabilities: bool) -> None:
-        duration_ns = self._clock.perf_counter_ns() - life.started_ns
-        self._telemetry.event(
-            "lsp.initialize",
-            {"server": self.name},
-            {"status": status},
-            duration_ns // 1_000_000,
-            duration_ns=duration_ns,
-            workspace_initialized=status == "ok",
-            capabilities_received=capabilities,
-        )
 
     def _abort(self, life: _Life, reason: str) -> None:
         """Give a life up that is no use; its end does the rest."""
@@ -400,13 +364,9 @@ class LSPClient:
     def _become_ready(self, life: _Life, via: ReadyVia, path: str = "", *, answered: _Ask | None = None) -> None:
         if isinstance(self._state, Ready) or not self._is_initialized() or life.is_ending:
             return
-        duration_ns = self._clock.perf_counter_ns() - life.started_ns
-        self._state = Ready(via, duration_ns / 1e6)
+        self._state = Ready(via, life.record.since_start_ns() / 1e6)
         life.ready_at_ns = self._clock.perf_counter_ns()
-        arguments = {"server": self.name, "file": path} if path else {"server": self.name}
-        self._telemetry.event(
-            "lsp.ready", arguments, {"ready_via": via}, duration_ns // 1_000_000, duration_ns=duration_ns
-        )
+        life.record.ready(via, path)
         # Whatever it said before counts as said by one that did not know yet.
         if answered in self._asks:
             self._asks.remove(answered)
@@ -425,7 +385,7 @@ class LSPClient:
         if ask.rides:
             ask.was_sent = True
             return
-        uri = self._open_document(life, ask.question, ask.text)
+        uri = self._know_text(life, ask.question.path, ask.question.language, ask.text)
         line, character = to_server(ask.text, ask.question.line, ask.question.column, life.encoding)
         parameters: dict[str, Any] = {
             "textDocument": {"uri": uri},
@@ -577,7 +537,7 @@ class LSPClient:
         life = self._life
         if life is not None and ask.request_id is not None:
             # What is on the wire stays known: an answer that crosses this is still one.
-            self._notify(life, "$/cancelRequest", {"id": ask.request_id})
+            _notify(life.connection, "$/cancelRequest", {"id": ask.request_id})
 
     def _is_wanted(self, ask: _Ask) -> bool:
         return ask.reply is None or (self._keeps_late and ask.on_reply is not None)
@@ -587,43 +547,13 @@ class LSPClient:
     def _uri(self, path: str) -> str:
         return uri_of_path(os.path.join(self._segment, os_path_of(path)))
 
-    def _open_document(self, life: _Life, question: ServerQuestion, text: str) -> str:
+    def _know_text(self, life: _Life, path: str, language: str, text: str) -> str:
         """Have the server know the text; return the document's URI."""
-        uri = self._uri(question.path)
-        self._know_text(life, uri, question.language, text)
-        return uri
-
-    def _know_text(self, life: _Life, uri: str, language: str, text: str) -> None:
-        document = life.documents.get(uri)
-        if document is None:
-            life.documents[uri] = _Document(1, text)
-            language_id = self.server.backend.language_id(language)
-            item = {"uri": uri, "languageId": language_id, "version": 1, "text": text}
-            self._notify(life, "textDocument/didOpen", {"textDocument": item})
-            self._close_surplus(life)
+        uri = self._uri(path)
+        unsaved = {self._uri(one) for one in self._unsaved}
+        if life.documents.know(uri, self.server.backend.language_id(language), text, unsaved):
             self._pull_diagnostics(life, uri)
-        else:
-            life.documents.move_to_end(uri)
-            if document.text != text:
-                document.version += 1
-                document.text = text
-                identifier = {"uri": uri, "version": document.version}
-                self._notify(
-                    life,
-                    "textDocument/didChange",
-                    {"textDocument": identifier, "contentChanges": [{"text": text}]},
-                )
-
-    def _close_surplus(self, life: _Life) -> None:
-        """Close the documents that were asked about longest ago; an unsaved text is only known while it is open."""
-        unsaved = {self._uri(path) for path in self._unsaved}
-        others = [uri for uri in life.documents if uri not in unsaved]
-        for uri in others[: max(0, len(others) - OPEN_DOCUMENTS_MAX)]:
-            self._close_document(life, uri)
-
-    def _close_document(self, life: _Life, uri: str) -> None:
-        del life.documents[uri]
-        self._notify(life, "textDocument/didClose", {"textDocument": {"uri": uri}})
+        return uri
 
     def _pull_diagnostics(self, life: _Life, uri: str) -> None:
         is_offered = (
@@ -640,9 +570,6 @@ class LSPClient:
         life.requests[self._last_id] = what
         life.connection.send({"jsonrpc": "2.0", "id": self._last_id, "method": method, "params": parameters})
         return self._last_id
-
-    def _notify(self, life: _Life, method: str, parameters: Any) -> None:
-        life.connection.send({"jsonrpc": "2.0", "method": method, "params": parameters})
 
     def on_message(self, start: int, message: dict[str, Any]) -> None:
         """Take a message of the server."""
@@ -699,7 +626,7 @@ class LSPClient:
             answer["error"] = {"code": _METHOD_NOT_FOUND, "message": f"ctx has no {method}"}
         life.connection.send(answer)
         if method == "client/registerCapability":
-            for uri in list(life.documents)[-1:]:
+            for uri in list(life.documents.texts())[-1:]:
                 self._pull_diagnostics(life, uri)
 
     def _noted(self, life: _Life, method: str, parameters: Any) -> None:
@@ -718,7 +645,7 @@ class LSPClient:
             self._ask_again("references")
 
     def _diagnosed(self, life: _Life, uri: Any, found: Any) -> None:
-        self._tell_diagnostics(life, uri, found)
+        life.record.diagnosed(self._shown(uri), found)
         self._become_ready(life, "diagnostics", self._shown(uri))
         if not life.has_diagnosed:
             life.has_diagnosed = True
@@ -730,25 +657,6 @@ class LSPClient:
             if ask.request_id is None and self._is_wanted(ask) and method in {"", ask.question.method}:
                 self._put(ask)
 
-    def _tell_diagnostics(self, life: _Life, uri: Any, found: Any) -> None:
-        import hashlib
-
-        rows = found if isinstance(found, list) else []
-        texts = "\n".join(str(row.get("message", "")) for row in rows if isinstance(row, dict))
-        digest = hashlib.sha256(texts.encode("utf-8", "replace")).hexdigest()[:12]
-        path = self._shown(uri)
-        if life.diagnosed.get(path) == (len(rows), digest) or life.diagnoses_told >= DIAGNOSES_TOLD_MAX:
-            return  # servers say the same again and again; a record of that would push out all others
-        life.diagnosed[path] = len(rows), digest
-        life.diagnoses_told += 1
-        self._telemetry.event(
-            "lsp.diagnostics",
-            {"server": self.name, "file": path},
-            {"diag_count": len(rows)},
-            0,
-            snippet_hash=f"sha256:{digest}",
-        )
-
     def on_tick(self, start: int) -> float | None:
         """Do what is due; return the seconds until the next thing is."""
         with self._changed:
@@ -758,9 +666,9 @@ class LSPClient:
             now_ns = self._clock.perf_counter_ns()
             due: list[int] = []
             if not self._is_initialized() and not isinstance(self._state, Failed):
-                due.append(life.started_ns + self._initialize_limit_ns)
+                due.append(life.record.started_ns + self._initialize_limit_ns)
                 if now_ns >= due[0]:
-                    self._tell_initialize(life, "timeout", capabilities=False)
+                    life.record.initialized("timeout", capabilities=False)
                     self._abort(life, f"did not answer initialize in {self._initialize_limit_ns / 1e9:g} s")
                     return None
             for ask in list(self._asks):
@@ -800,34 +708,19 @@ class LSPClient:
             self._life = None
             self._registrations.clear()
             if life.pid is None and crashed:
-                self._fail_start(life.started_ns, end.failed_to_start or end.describe())
+                self._fail_start(life.record, end.failed_to_start or end.describe())
             else:
                 if crashed and not was_initialized and not was_aborted:
-                    self._tell_initialize(life, "crashed", capabilities=False)
+                    life.record.initialized("crashed", capabilities=False)
                 reason = self._state.reason if isinstance(self._state, Failed) else end.describe()
                 self._state = Failed(reason) if crashed else Stopped()
                 if crashed:
                     self._breaker.record_failure(self._clock.perf_counter_ns(), reason)
-                self._tell_exit(life, end, crashed=crashed and not was_aborted)
+                life.record.ended(end, requested=life.is_ending, crashed=crashed and not was_aborted)
             for ask in list(self._asks):
                 ask.request_id = None
                 self._settle(ask, "crashed", detail=f"{self.name} {self._state.describe()}")
             self._changed.notify_all()
-
-    def _tell_exit(self, life: _Life, end: ProcessEnd, *, crashed: bool) -> None:
-        duration_ns = self._clock.perf_counter_ns() - life.started_ns
-        self._telemetry.event(
-            "lsp.exit",
-            {"server": self.name},
-            {
-                "exit_code": end.exit_code,
-                "signal": end.signal,
-                "requested": life.is_ending,
-                "crashed": crashed,
-                "leftovers_killed": end.leftovers_killed,
-            },
-            duration_ns // 1_000_000,
-        )
 
     # ------------------------------------------------------------------ small things
 
@@ -847,13 +740,17 @@ class LSPClient:
 
     def _places(self, life: _Life, result: Any, texts: Mapping[str, str]) -> list[tuple[ServerPlace, str]]:
         """Return what an answer points to with the text of the line there; `texts` are known ones, by path."""
-        opened = {self._reader.placed(uri)[0]: document.text for uri, document in life.documents.items()}
+        opened = {self._reader.placed(uri)[0]: text for uri, text in life.documents.texts().items()}
         # Without the lock: files are read, thousands of them for some answers, and others have deadlines meanwhile.
         self._changed.release()
         try:
             return self._reader.places(result, life.encoding, {**opened, **texts})
         finally:
             self._changed.acquire()
+
+
+def _notify(connection: Connection, method: str, parameters: Any) -> None:
+    connection.send({"jsonrpc": "2.0", "method": method, "params": parameters})
 
 
 def _is_same(one: _Ask, other: _Ask) -> bool:

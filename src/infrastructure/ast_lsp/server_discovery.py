@@ -80,13 +80,6 @@ class _Environment(NamedTuple):
     root: str = ""
 
 
-def find_server(
-    language: str, path: str, *, segment: str, config: Config, is_host: bool, environ: Mapping[str, str]
-) -> FoundServer | None:
-    """Return the server for a file (relative to the segment, as ctx prints paths), None when there is none."""
-    return ServerDiscovery(segment, config, environ).server_for(language, path, is_host=is_host)
-
-
 def all_servers(
     segment: str, config: Config, environ: Mapping[str, str], files: Iterable[tuple[str, str]]
 ) -> list[ServerChoice]:

@@ -10,14 +10,10 @@ from tests.fakes import ManualClock, RecordingTelemetry
 from ctx.domain.circuit_breaker import OPEN_FIRST_S, TIMEOUTS_MAX
 from ctx.domain.language_server import Cold, Failed, Ready, ServerPlace, ServerQuestion, ServerReply, Stopped, Warming
 from ctx.domain.server_backends import Backend
-from ctx.infrastructure.ast_lsp.lsp_client import (
-    DIAGNOSES_TOLD_MAX,
-    LATE_LIMIT_S,
-    OPEN_DOCUMENTS_MAX,
-    SETTLED_AFTER_S,
-    LSPClient,
-)
+from ctx.infrastructure.ast_lsp.lsp_client import LATE_LIMIT_S, SETTLED_AFTER_S, LSPClient
+from ctx.infrastructure.ast_lsp.lsp_documents import OPEN_DOCUMENTS_MAX
 from ctx.infrastructure.ast_lsp.lsp_process import ProcessEnd
+from ctx.infrastructure.ast_lsp.lsp_record import DIAGNOSES_TOLD_MAX
 from ctx.infrastructure.ast_lsp.server_discovery import FoundServer
 
 if TYPE_CHECKING:

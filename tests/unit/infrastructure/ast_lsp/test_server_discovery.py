@@ -16,8 +16,8 @@ from ctx.domain.server_backends import backend_named
 from ctx.infrastructure.ast_lsp.server_discovery import (
     FoundServer,
     ServerChoice,
+    ServerDiscovery,
     all_servers,
-    find_server,
     setting_notes,
     shown_path,
 )
@@ -79,9 +79,8 @@ class Machine:
 
     def find(self, path: str = "main.py", language: str = "python", *, is_host: bool = False) -> FoundServer | None:
         """Look for the server of a file."""
-        return find_server(
-            language, path, segment=str(self.segment), config=self.config, is_host=is_host, environ=self.environ
-        )
+        discovery = ServerDiscovery(str(self.segment), self.config, self.environ)
+        return discovery.server_for(language, path, is_host=is_host)
 
     def found(self, path: str = "main.py", language: str = "python", *, is_host: bool = False) -> FoundServer:
         """Look for the server of a file, which must be there."""
@@ -596,7 +595,7 @@ def test_names_that_are_no_text(machine: Machine) -> None:
 @pytest.mark.parametrize(
     ("path", "expected"),
     [
-        ("/work/shop/a/b", "a/b"),
+        ("/srv/shop/a/b", "a/b"),
         ("/home/ann/x", "~/x"),
         ("/home/anna/x", "/home/anna/x"),
         ("/usr/bin/ty", "/usr/bin/ty"),
@@ -604,7 +603,7 @@ def test_names_that_are_no_text(machine: Machine) -> None:
 )
 def test_paths_for_people(path: str, expected: str) -> None:
     """Relative in the segment, with a tilde in the home."""
-    assert expected == shown_path(path, "/work/shop", {"HOME": "/home/ann"})
+    assert expected == shown_path(path, "/srv/shop", {"HOME": "/home/ann"})
 
 
 def _from(machine: Machine) -> tuple[tuple[str, ...], str]:
