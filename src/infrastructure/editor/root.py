@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 from ...domain.errors import CtxError, IndexDamagedError
 from ...domain.language_server import ServerQuestion
 from ...domain.source_files import display_path
+from ..segment import repository_sha
 from .protocol import CONTENT_MODIFIED, AnsweredError
 from .worker import Worker
 
@@ -124,6 +125,7 @@ class Root:
         self._looked_ns = 0
         self._look_ns = 0
         self._is_look_waiting = False
+        self._repo_sha: str | None = None
         self._warmed_up: set[str] = set()
         self._is_closed = False
         self._is_end_told = False
@@ -207,6 +209,10 @@ class Root:
                 services.refresh()
                 answer = work(services)
             answer.extra.setdefault("bytes_read", services.telemetry.bytes_read - before)
+            if not asked.cmd.startswith("ctx.lsp."):
+                answer.extra |= {"repo_sha": self._repo_sha, "dirty": None}
+            if services.unsaved_paths:
+                answer.extra["unsaved_files"] = len(services.unsaved_paths)
             self._say_warnings(services)
             return answer
         except CtxError as error:
@@ -310,6 +316,7 @@ class Root:
         self._note_look(begun_ns)
 
     def _note_look(self, begun_ns: int) -> None:
+        self._repo_sha = repository_sha(self.segment)
         self._looked_ns = time.perf_counter_ns()
         self._look_ns = self._looked_ns - begun_ns
 
