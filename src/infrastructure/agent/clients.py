@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import secrets
 import stat
 import sys
 import tomllib
@@ -17,6 +18,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from ...domain.errors import CtxError, UsageError
+from ..regular_file import open_regular
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -97,6 +99,10 @@ def plan(
     before = _read(path)
     merge = _merged_toml if client.is_toml else _merged_json
     text = merge(before or "", client.key, name, entry, path)
+    if not _is_utf8(text):
+        raise CtxError(
+            f"{path}: holds, or would hold, half of a character (\\ud800 to \\udfff), which is no UTF-8; mend it"
+        )
     shown = _toml_table(client.key, name, entry) if client.is_toml else _dumped({client.key: {name: entry}})
     return Installation(client, path, shown, text, is_there=text == before)
 
@@ -108,20 +114,25 @@ def write(installation: Installation) -> None:
     """
     path = os.path.realpath(installation.path)
     temporary = f"{path}.{os.getpid()}.tmp"
+    raw = installation.text.encode()
+    is_made = False
     try:
         os.makedirs(os.path.dirname(path), exist_ok=True)
         mode = stat.S_IMODE(os.stat(path).st_mode) if os.path.exists(path) else 0o600
         fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, mode)
-        with open(fd, "w", encoding="utf-8", newline="") as file:
-            file.write(installation.text)
+        is_made = True
+        with open(fd, "wb") as file:
+            file.write(raw)
             file.flush()
             os.fsync(fd)
         os.chmod(temporary, mode)
         os.replace(temporary, path)
+        is_made = False
     except OSError as error:
-        if os.path.exists(temporary):
-            os.unlink(temporary)
         raise CtxError(f"{installation.path}: cannot be written ({error.strerror}); check its permissions") from None
+    finally:
+        if is_made:
+            os.unlink(temporary)
 
 
 def _path_of(client: Client, scope: Scope, project: str, environment: Mapping[str, str]) -> str:
@@ -142,7 +153,7 @@ def _path_of(client: Client, scope: Scope, project: str, environment: Mapping[st
 def _read(path: str) -> str | None:
     """Return a file's text, None when there is none."""
     try:
-        with open(path, "rb") as file:
+        with open(open_regular(os.path.realpath(path), os.O_RDONLY), "rb") as file:
             raw = file.read(_CONFIG_BYTES_MAX + 1)
         if len(raw) > _CONFIG_BYTES_MAX:
             raise CtxError(f"{path}: larger than {_CONFIG_BYTES_MAX} bytes, which no configuration is")
@@ -150,9 +161,17 @@ def _read(path: str) -> str | None:
     except FileNotFoundError:
         return None
     except OSError as error:
-        raise CtxError(f"{path}: cannot be read ({error.strerror}); check its permissions") from None
+        raise CtxError(f"{path}: cannot be read ({error.strerror}); check what it is") from None
     except UnicodeDecodeError as error:
         raise CtxError(f"{path}: byte {error.start} is no UTF-8; mend the file first, it is left as it is") from None
+
+
+def _is_utf8(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 # ---------------------------------------------------------------------- JSON
@@ -161,9 +180,17 @@ def _read(path: str) -> str | None:
 def _merged_json(before: str, key: str, name: str, entry: dict[str, Any], path: str) -> str:
     if not before.strip():
         return _dumped({key: {name: entry}})
+    # A number is kept as it is written: 1e-7, 1.10 and 1e400 would come out otherwise, or not at all.
+    mark = secrets.token_hex(16)
+
+    def kept(number: str) -> str:
+        return mark + number
+
     try:
-        document = json.loads(before)
-    except ValueError as error:
+        document = json.loads(
+            before, object_pairs_hook=_without_doubles, parse_constant=_refuse, parse_float=kept, parse_int=kept
+        )
+    except (ValueError, RecursionError) as error:
         raise CtxError(
             f"{path}: no plain JSON ({error}); it is left as it is: mend it, or add by hand what is printed without "
             "--write"
@@ -176,7 +203,23 @@ def _merged_json(before: str, key: str, name: str, entry: dict[str, Any], path: 
         return before
     document[key] = {**servers, name: merged}
     indent = re.search(r"\n([ \t]+)\S", before)
-    return _dumped(document, indent[1] if indent else "  ")
+    return re.sub(rf'"{mark}([^"]*)"', r"\1", _dumped(document, indent[1] if indent else "  "))
+
+
+def _without_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Return an object; one that has a key twice would lose a value.
+
+    Raises: ValueError that names the key.
+    """
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        keys = [key for key, _value in pairs]
+        raise ValueError(f"the key {next(key for key in keys if keys.count(key) > 1)[:60]!a} is there twice")
+    return found
+
+
+def _refuse(constant: str) -> None:
+    raise ValueError(f"{constant} is no number of JSON")
 
 
 def _dumped(document: dict[str, Any], indent: str = "  ") -> str:
@@ -197,8 +240,8 @@ def _merged_toml(before: str, key: str, name: str, entry: dict[str, Any], path: 
         return before
     text = _with_table(before, key, name, entry)
     try:
-        is_as_meant = tomllib.loads(text) == {**document, key: {**servers, name: merged}}
-    except tomllib.TOMLDecodeError:
+        is_as_meant = _toml(text, path) == {**document, key: {**servers, name: merged}}
+    except CtxError:
         is_as_meant = False
     if not is_as_meant:
         raise CtxError(
@@ -209,9 +252,10 @@ def _merged_toml(before: str, key: str, name: str, entry: dict[str, Any], path: 
 
 
 def _toml(text: str, path: str) -> dict[str, Any]:
+    """Return a file's content with its floats as they are written: nan is not equal to itself."""
     try:
-        return tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+        return tomllib.loads(text, parse_float=str)
+    except (ValueError, RecursionError) as error:
         raise CtxError(f"{path}: no TOML ({error}); it is left as it is, mend it first") from None
 
 

@@ -123,6 +123,13 @@ def test_toml_table_that_is_there_is_updated_in_place(tmp_path: Path) -> None:
         ("claude-code", b'{"mcpServers": []}', "must be an object of objects"),
         ("claude-code", b'{"mcpServers": {"ctx": 1}}', "must be an object of objects"),
         ("claude-code", b"\xff\xfe", "is no UTF-8"),
+        ("claude-code", b'{"a": 1, "a": 2}', "no plain JSON .the key 'a' is there twice"),
+        ("claude-code", b'{"mcpServers": {"o": {}}, "mcpServers": {"p": {}}}', "'mcpServers' is there twice"),
+        ("claude-code", b'{"x": NaN}', "NaN is no number of JSON"),
+        ("claude-code", b'{"x": [-Infinity]}', "-Infinity is no number of JSON"),
+        ("claude-code", b'{"z": "\\ud800"}', "half of a character"),
+        ("claude-code", b"[" * 200_000, "no plain JSON"),
+        ("codex", b"a = " + b"[" * 20_000, "no TOML"),
         ("codex", b"[mcp_servers", "no TOML"),
         ("codex", b"mcp_servers = 1\n", "must be a table of tables"),
         ("codex", b'mcp_servers = { ctx = { command = "old" } }\n', "cannot be changed safely"),
@@ -138,6 +145,60 @@ def test_file_that_cannot_be_merged_is_left_as_it_is(tmp_path: Path, client: str
         planned(tmp_path, client)
     assert str(error.value).startswith(str(path))
     assert content == path.read_bytes()
+
+
+@pytest.mark.parametrize("number", ["1e400", "1e-7", "1.10", "-0", "12345678901234567890.123456789", "9" * 5000])
+def test_json_numbers_stay_as_they_are_written(tmp_path: Path, number: str) -> None:
+    """Digit by digit, whatever a float could hold of them."""
+    path = tmp_path / "project/.mcp.json"
+    path.parent.mkdir()
+    path.write_text(f'{{\n  "n": {number},\n  "s": "{number}"\n}}')
+    write(planned(tmp_path, "claude-code"))
+    assert path.read_text().startswith(f'{{\n  "n": {number},\n  "s": "{number}",\n  "mcpServers": {{')
+
+
+def test_toml_with_nan_is_merged(tmp_path: Path) -> None:
+    """It is no equal of itself, and the file is still as it was but for our table."""
+    path = tmp_path / "project/.codex/config.toml"
+    path.parent.mkdir(parents=True)
+    path.write_text("a = nan\nd = 1979-05-27T07:32:00Z\n")
+    write(planned(tmp_path, "codex"))
+    assert path.read_text().startswith("a = nan\nd = 1979-05-27T07:32:00Z\n\n[mcp_servers.ctx]\n")
+
+
+@pytest.mark.parametrize("is_linked", [False, True])
+def test_pipe_is_refused_at_once(tmp_path: Path, is_linked: bool) -> None:
+    """Nobody writes into it: a reader would wait for ever."""
+    path = tmp_path / "project/.mcp.json"
+    path.parent.mkdir()
+    if is_linked:
+        path.symlink_to(tmp_path / "pipe")
+    os.mkfifo(tmp_path / "pipe" if is_linked else path)
+    with pytest.raises(CtxError, match=r"cannot be read \(not a regular file\)"):
+        planned(tmp_path, "claude-code")
+
+
+def test_command_that_is_no_text_is_refused(tmp_path: Path) -> None:
+    """A name of the file system may be no UTF-8, and a client's file is; nothing is left behind."""
+    with pytest.raises(CtxError, match="half of a character"):
+        planned(tmp_path, "codex", command="/opt/\udcff/ctx")
+    assert [] == os.listdir(tmp_path)
+
+
+def test_failed_write_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither a temporary file nor a changed one, whatever goes wrong."""
+    path = tmp_path / "project/.mcp.json"
+    path.parent.mkdir()
+    path.write_text("{}")
+    installation = planned(tmp_path, "claude-code")
+
+    def fail(*_paths: str) -> None:
+        raise RuntimeError("struck by lightning")
+
+    monkeypatch.setattr(os, "replace", fail)
+    with pytest.raises(RuntimeError, match="lightning"):
+        write(installation)
+    assert ([".mcp.json"], "{}") == (os.listdir(path.parent), path.read_text())
 
 
 def test_link_and_permissions_stay(tmp_path: Path) -> None:
