@@ -106,6 +106,7 @@ class _Found:
 
     uses: list[Reference] = field(default_factory=list)
     searched: set[str] = field(default_factory=set)
+    aliased: set[tuple[str, int, int]] = field(default_factory=set)
     files_with_name: int = 0
     files_unparsed: int = 0
     is_whole: bool = True
@@ -165,7 +166,7 @@ class FindReferences:
         asked = self._ask(meanings, finder)
         found = self._search(meanings, resolution.word, finder, end_ns, asked)
         replies = [pending.result() for pending in asked]
-        is_by_server = _are_answers(replies)
+        is_by_server = _are_answers(replies, meanings)
         if is_by_server:
             elsewhere = self._take(replies, meanings, found, finder, end_ns)
             complete = found.is_whole and resolution.complete and all(use.certain for use in found.uses)
@@ -255,10 +256,12 @@ class FindReferences:
         own = {(use.path, use.line, use.column): use for use in found.uses}
         unseen = unseen_by_server(found.uses, places, languages, finder.modules.language_of)
         if _may_escape(meanings, finder):
-            listed = set(places)
-            unseen += [use for place, use in own.items() if not use.certain and place not in listed]
+            unseen += [use for at, use in own.items() if not use.certain and at not in places]
         else:
             found.is_whole = True
+        # A server takes `import x as y` for the end of x: what y does is ours to know.
+        listed = set(places)
+        unseen += [use for at, use in own.items() if use.certain and at in found.aliased and at not in listed]
         found.uses = unseen
         for place in places:
             known = own.get(place)
@@ -322,9 +325,11 @@ class FindReferences:
                 found.is_whole = False
                 break
             is_answered = is_answered or (
-                bool(asked) and all(one.is_there() for one in asked) and _are_answers([one.result() for one in asked])
+                bool(asked)
+                and all(one.is_there() for one in asked)
+                and _are_answers([one.result() for one in asked], targets)
             )
-            if is_answered and finder.modules.language_of(path) in languages:
+            if is_answered and finder.modules.language_of(path) in languages and not _aliases(path, word, finder):
                 continue  # the server has looked there
             source = self.source(path)
             if source is None or whole.search(source) is None:
@@ -335,11 +340,13 @@ class FindReferences:
                 found.files_unparsed += self._is_failed(path)
                 continue
             found.searched.add(path)
-            names = dict.fromkeys((word, *(t.alias for t in finder.imports(path) if t.name == word and t.alias)))
+            names = dict.fromkeys((word, *_aliases(path, word, finder)))
             for use in (use for name in names for use in tree.uses_of(name)):
                 certain = self._leads(tree, path, use, wanted, finder)
                 if certain is not None:
                     found.uses.append(self._reference(tree, path, use, finder, certain=certain))
+                    if use.name != word:
+                        found.aliased.add((path, use.line, use.column))
         return found
 
     def _is_failed(self, path: str) -> bool:
@@ -527,9 +534,20 @@ class FindReferences:
         ]
 
 
-def _are_answers(replies: list[ServerReply]) -> bool:
-    """Tell whether servers answered everything, each with a place at least."""
-    return bool(replies) and all(reply.is_answer and reply.places for reply in replies)
+def _are_answers(replies: Sequence[ServerReply], targets: Sequence[Meaning]) -> bool:
+    """Tell whether servers answered everything, and each answer names the definition it was asked at.
+
+    One that does not has understood something else.
+    """
+    return len(replies) == len(targets) > 0 and all(
+        reply.is_answer and any((one.path, one.line) == (target.path, target.row.name_line) for one in reply.places)
+        for reply, target in zip(replies, targets, strict=True)
+    )
+
+
+def _aliases(path: str, word: str, finder: DefinitionFinder) -> list[str]:
+    """Return the other names that a file imports a name under."""
+    return [taken.alias for taken in finder.imports(path) if taken.name == word and taken.alias not in {"", word}]
 
 
 def _may_escape(targets: Sequence[Meaning], finder: DefinitionFinder) -> bool:

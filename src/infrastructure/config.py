@@ -11,11 +11,13 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from ..domain.errors import UsageError
+from .regular_file import open_regular
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 CONFIG_FILE = "config.toml"
+CONFIG_BYTES_MAX = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,12 +146,15 @@ def _files(segment: str, environ: Mapping[str, str]) -> list[tuple[str, str, boo
 
 def _read(path: str, shown: str) -> dict[str, Any]:
     try:
-        with open(path, "rb") as file:
-            raw = file.read()
+        # A link of a person's own is followed; a device or a pipe at its end would never end.
+        with open(open_regular(os.path.realpath(path), os.O_RDONLY), "rb") as file:
+            raw = file.read(CONFIG_BYTES_MAX + 1)
     except (FileNotFoundError, NotADirectoryError):
         return {}
     except OSError as error:
         raise UsageError(f"{shown}: cannot be read ({error.strerror}); mend or remove it") from None
+    if len(raw) > CONFIG_BYTES_MAX:
+        raise UsageError(f"{shown}: larger than {CONFIG_BYTES_MAX} bytes; mend or remove it")
     import tomllib
 
     try:

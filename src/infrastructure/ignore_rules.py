@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import os
 import re
+import stat
 from typing import TYPE_CHECKING
 
-from ..domain.errors import UsageError
+from ..domain.errors import CtxError, UsageError
 from ..domain.source_files import IGNORE_FILE_NAMES, JUNK_DIRECTORIES, NEVER_WALKED, VENV_NAMES
 
 if TYPE_CHECKING:
@@ -43,6 +44,9 @@ def walk_entries(
     """
     import ignore  # ~6 ms with pathlib, only paid when the tree is walked
 
+    for name in IGNORE_FILE_NAMES:
+        _refuse_endless(os.path.join(root, name), os.fsdecode(name))
+
     start = _spelled_for_the_binding(root, root_fd)
     entries = _builder(start, levels_to_git, _overrides(start, root_fd, extra_ignores, left_out)).build()
     prefix_chars = len(start.rstrip("/")) + 1
@@ -59,6 +63,19 @@ def walk_entries(
         else:
             latest = str(entry.path())[prefix_chars:].encode("utf-8", "surrogateescape")
             yield latest, ""
+
+
+def _refuse_endless(path: bytes, name: str) -> None:
+    """Refuse a rule file that is a device or a pipe, or leads to one: the walker would read it without end.
+
+    Raises: CtxError.
+    """
+    try:
+        mode = os.stat(path).st_mode
+    except OSError:
+        return
+    if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+        raise CtxError(f"{name}: not a file that can be read to its end; remove it")
 
 
 def levels_to_repository(root: bytes) -> int | None:
@@ -133,10 +150,10 @@ def rules_mark(root: bytes, os_path: bytes, levels_to_git: int | None) -> tuple[
     mark = []
     for found, where in _rule_sources(root, os_path, levels_to_git):
         try:
-            stat = os.stat(found)
+            known = os.stat(found)
         except OSError:
             continue
-        mark.append((where, stat.st_size, stat.st_mtime_ns))
+        mark.append((where, known.st_size, known.st_mtime_ns))
     return tuple(mark)
 
 

@@ -638,6 +638,10 @@ class IndexStore:
     def _connect(self) -> None:
         if self._db is not None:
             return
+        for ending in ("", "-wal", "-shm"):
+            # Each time it is opened: a repository can bring a link while a process lives on, and SQLite follows it.
+            if os.path.islink(self.path + ending):
+                raise IndexDamagedError(f"{self.path}{ending}: a link in place of the index; it is not written through")
         try:
             if self._makes:
                 os.makedirs(os.path.dirname(self.path), exist_ok=True)

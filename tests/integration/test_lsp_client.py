@@ -26,7 +26,7 @@ from ctx.domain.server_backends import Backend
 from ctx.domain.source_files import SourceText, os_path_of
 from ctx.domain.symbol_answer import TREE_SITTER
 from ctx.infrastructure.ast_lsp.asked_servers import AskedServers
-from ctx.infrastructure.ast_lsp.lsp_answers import PLACES_MAX
+from ctx.infrastructure.ast_lsp.lsp_answers import HOVER_CHARS_MAX, PLACES_MAX
 from ctx.infrastructure.ast_lsp.lsp_client import LATE_LIMIT_S, LSPClient
 from ctx.infrastructure.ast_lsp.lsp_documents import OPEN_DOCUMENTS_MAX
 from ctx.infrastructure.ast_lsp.server_discovery import FoundServer
@@ -282,9 +282,6 @@ def test_nothing_is_an_answer_of_a_ready_server(bench: Callable[..., Bench], not
 @pytest.mark.parametrize(
     "nonsense",
     [
-        7,
-        "text",
-        True,
         [None, 7, "x", []],
         {},
         {"uri": 7, "range": {}},
@@ -299,6 +296,15 @@ def test_result_that_is_none_points_nowhere(bench: Callable[..., Bench], nonsens
     world = bench(Scenario({DEFINITION: [[act.resolve()], [act.answer(nonsense)], [act.resolve()]]}))
     world.warm()
     assert ("answered", ()) == ((reply := world.reply(*OTHER_USE)).status, reply.places)
+    assert (OTHER,) == world.reply(*OTHER_USE).places
+
+
+@pytest.mark.parametrize("nonsense", [7, "text", True])
+def test_result_of_no_form_is_an_error(bench: Callable[..., Bench], nonsense: Any) -> None:
+    """It does not even say that there is none; the server goes on to be asked."""
+    world = bench(Scenario({DEFINITION: [[act.resolve()], [act.answer(nonsense)], [act.resolve()]]}))
+    world.warm()
+    assert "error" == world.reply(*OTHER_USE).status
     assert (OTHER,) == world.reply(*OTHER_USE).places
 
 
@@ -881,7 +887,8 @@ def test_answer_of_fifty_megabytes_is_taken(bench: Callable[..., Bench]) -> None
 
     world = bench(life)
     world.warm()
-    assert size_bytes <= len(world.reply(*TARGET_USE, method="hover").hover)
+    hover = world.reply(*TARGET_USE, method="hover").hover
+    assert (HOVER_CHARS_MAX, "…") == (len(hover), hover[-1])
     assert (TARGET,) == world.reply(*TARGET_USE, method="references").places
     assert (TARGET,) == world.reply(*TARGET_USE).places
 

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 PLACES_MAX = 10_000
 OUTSIDE_CHARS_MAX = 16 << 20
+HOVER_CHARS_MAX = 8000
+"""Of a glance; what a server says beyond is for nobody."""
 
 
 class PlaceReader:
@@ -130,7 +132,7 @@ def _location(row: Any) -> tuple[str, int, int] | None:
     if not isinstance(uri, str) or not isinstance(start, dict):
         return None
     line, character = start.get("line"), start.get("character")
-    if not isinstance(line, int) or not isinstance(character, int) or line < 0 or character < 0:
+    if type(line) is not int or type(character) is not int or line < 0 or character < 0:  # true is no number
         return None
     return uri, line, character
 
@@ -140,4 +142,5 @@ def hover_text(result: Any) -> str:
     contents = result.get("contents") if isinstance(result, dict) else None
     parts = contents if isinstance(contents, list) else [contents]
     texts = [part if isinstance(part, str) else part.get("value", "") for part in parts if isinstance(part, str | dict)]
-    return "\n\n".join(text for text in texts if isinstance(text, str) and text.strip())
+    text = "\n\n".join(text for text in texts if isinstance(text, str) and text.strip())
+    return text if len(text) <= HOVER_CHARS_MAX else text[: HOVER_CHARS_MAX - 1] + "…"

@@ -411,7 +411,12 @@ class LSPClient:
                 detail = str(error.get("message", ""))[:200]
                 self._settle(ask, "error", detail=f"{self.name} answered with an error: {detail}")
             return
-        reply = self._reply_of(life, ask, message.get("result"))
+        result = message.get("result")
+        if error is not None or not isinstance(result, list | dict | None):
+            ask.request_id = None
+            self._settle(ask, "error", detail=f"{self.name} answered with what is no answer")
+            return
+        reply = self._reply_of(life, ask, result)
         ask.request_id = None
         if ask.question.method == "definition" and self._is_right(ask, reply):
             self._become_ready(life, "definition", ask.question.path, answered=ask)

@@ -292,10 +292,13 @@ def _run(connection: socket.socket) -> int:
         exit_code = stop.code if isinstance(stop.code, int) else int(stop.code is not None)
     except BaseException:  # noqa: BLE001 - what an interpreter does with it at its end
         sys.excepthook(*cast("tuple[type[BaseException], BaseException, None]", sys.exc_info()))
+    # What could not be said on standard error is no reason to fail: `say` has let it pass.
+    with contextlib.suppress(OSError, ValueError):
+        if sys.stderr is not None:
+            sys.stderr.flush()
     try:
-        for stream in (sys.stdout, sys.stderr):
-            if stream is not None:
-                stream.flush()
+        if sys.stdout is not None:
+            sys.stdout.flush()
     except (OSError, ValueError):
         exit_code = 120  # the interpreter's code for that
     return exit_code

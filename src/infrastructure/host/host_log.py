@@ -6,6 +6,7 @@ import os
 from datetime import UTC, datetime
 
 from ...domain.telemetry.redaction import PathRedactor
+from ..regular_file import open_regular
 
 LOG_FILE = "daemon.log"
 LOG_BYTES_MAX = 1024 * 1024
@@ -27,10 +28,9 @@ class HostLog:
         """Append one line; one that cannot be written is lost, the host works on."""
         said = self._redactor.text(" ".join(text.split()))[:_LINE_CHARS_MAX]
         line = f"{datetime.now(UTC).isoformat(timespec='milliseconds')} {who} {os.getpid()} {said}\n"
-        # A repository can ship a link of that name.
-        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC
+        # A repository can ship a link of that name, an archive a pipe.
         try:
-            log = os.open(self.path, flags, 0o600)
+            log = open_regular(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
             try:
                 os.write(log, line.encode("utf-8", "backslashreplace"))
                 is_full = os.fstat(log).st_size > self._bytes_max
@@ -46,7 +46,7 @@ class HostLog:
         found: list[str] = []
         for path in (self.path, self.path + ".1"):
             try:
-                with open(path, encoding="utf-8", errors="replace") as file:
+                with open(open_regular(path, os.O_RDONLY), encoding="utf-8", errors="replace") as file:
                     found = file.read().splitlines() + found
             except OSError:
                 continue

@@ -324,7 +324,8 @@ def uses(answer: ReferencesAnswer) -> list[str]:
     return [f"{r.path}:{r.line}:{r.column} {r.kind}{'' if r.certain else '?'} {r.within}" for r in answer.references]
 
 
-USES = (inside("shop/cart.py", 13, 10), inside("shop/jobs.py", 5, 11))
+ITSELF = inside("shop/cart.py", 7, 9)
+USES = (ITSELF, inside("shop/cart.py", 13, 10), inside("shop/jobs.py", 5, 11))
 
 
 def test_uses_are_those_the_server_knows(segment: NavigableSegment) -> None:
@@ -347,7 +348,7 @@ def test_uses_are_those_the_server_knows(segment: NavigableSegment) -> None:
 
 def test_members_of_what_no_server_can_know_stay_uncertain(segment: NavigableSegment) -> None:
     """Types are not declared there: of a parameter without one the server says nothing, and that is no denial."""
-    segment.servers = ScriptedReplies(references=answered(USES[0]))
+    segment.servers = ScriptedReplies(references=answered(*USES[:2]))
     answer = segment.refs("Cart.add")
     assert [
         "shop/cart.py:7:9 definition Cart",
@@ -370,7 +371,9 @@ def test_uses_of_a_function_are_those_the_server_knows_alone(segment: NavigableS
 
 def test_a_use_that_no_search_finds_is_listed(segment: NavigableSegment) -> None:
     """A place without a name of the grammar's is of kind other."""
-    segment.servers = ScriptedReplies(references=answered(inside("shop/jobs.py", 1, 23), inside("shop/jobs.py", 2, 1)))
+    segment.servers = ScriptedReplies(
+        references=answered(ITSELF, inside("shop/jobs.py", 1, 23), inside("shop/jobs.py", 2, 1))
+    )
     assert [
         "shop/cart.py:7:9 definition Cart",
         "shop/jobs.py:1:23 import ",
@@ -381,7 +384,7 @@ def test_a_use_that_no_search_finds_is_listed(segment: NavigableSegment) -> None
 def test_uses_that_nobody_could_look_at_in_time_are_listed_and_said(segment: NavigableSegment) -> None:
     """The list is the server's all the same; it is not complete, because what kind of use each is is not known."""
     late = [inside("shop/jobs.py", line, 1) for line in (2, 3)]
-    segment.servers = ScriptedReplies(references=answered(*late))
+    segment.servers = ScriptedReplies(references=answered(ITSELF, *late))
     find = segment.finder()
     read_tree = find.resolve.read_tree
 
@@ -432,6 +435,32 @@ def test_of_an_ambiguous_name_no_server_is_asked(segment: NavigableSegment) -> N
     segment.refs("Kind")
     segment.refs("shop.cart")
     assert [] == servers.questions
+
+
+def test_a_server_that_does_not_name_the_definition_has_not_understood(segment: NavigableSegment) -> None:
+    """What it names elsewhere takes nothing away from what the search found."""
+    segment.servers = ScriptedReplies(references=answered(inside("shop/jobs.py", 2, 1), STUB))
+    answer = segment.refs("Cart.add")
+    assert ("tree_sitter", False) == (answer.resolved_by, answer.complete)
+    assert "shop/jobs.py:5:11 call? work" == uses(answer)[-1]
+    assert answer.reason.endswith("ty knows no use of it")
+
+
+def test_uses_under_another_name_are_kept(segment: NavigableSegment) -> None:
+    """Servers take `import x as y` for the end of x; the file is looked at also when they have answered."""
+    segment.put("shop/other.py", "from .cart import price as cost\n\n\ndef sell():\n    return cost(1)\n")
+    segment.refresh()
+    segment.servers = ScriptedReplies(
+        references=answered(inside("shop/cart.py", 12, 5), inside("shop/other.py", 1, 19))
+    )
+    answer = segment.refs("price")
+    assert [
+        "shop/cart.py:12:5 definition ",
+        "shop/other.py:1:19 import ",
+        "shop/other.py:5:12 call sell",
+    ] == [use for use in uses(answer) if "1:28" not in use]
+    assert ("lsp:ty", True) == (answer.resolved_by, answer.complete)
+    assert ["sell"] == [caller.qualname for caller in segment.refs("price", view="callers").callers]
 
 
 def test_files_the_server_knows_are_not_searched_once_it_has_answered(segment: NavigableSegment) -> None:

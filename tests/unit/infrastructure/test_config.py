@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 import pytest
 
 from ctx.domain.errors import UsageError
-from ctx.infrastructure.config import SETTINGS, Config, load_config
+from ctx.infrastructure.config import CONFIG_BYTES_MAX, SETTINGS, Config, load_config
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -159,3 +160,24 @@ def test_an_unknown_key_is_a_warning(places: Places, text: str, warning: str) ->
     config = places.load()
     assert (warning,) == config.warnings
     assert 10 == config.number("search.limit")
+
+
+@pytest.mark.parametrize("kind", ["device", "pipe", "large"])
+def test_a_file_without_end_is_refused(places: Places, kind: str) -> None:
+    """A repository can ship a link to a device; it would be read until the memory is full."""
+    path = places.root / "seg/_ctx/config.toml"
+    if kind == "device":
+        path.symlink_to("/dev/zero")
+    elif kind == "pipe":
+        os.mkfifo(path)
+    else:
+        path.write_bytes(b"#" * (CONFIG_BYTES_MAX + 1))
+    with pytest.raises(UsageError, match=r"_ctx/config\.toml: (cannot be read|larger than)"):
+        places.load()
+
+
+def test_a_link_to_a_file_is_followed(places: Places) -> None:
+    """As people keep their own."""
+    (places.root / "elsewhere.toml").write_text("[search]\nlimit = 3\n")
+    (places.root / "home/ctx/config.toml").symlink_to(places.root / "elsewhere.toml")
+    assert 3 == places.load().number("search.limit")

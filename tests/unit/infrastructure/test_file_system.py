@@ -1023,3 +1023,19 @@ def test_no_descriptor_stays_open(segment: Segment) -> None:
     for path in (b"d/a.py", b"b.bin", b"pipe", b"d/missing", b"missing/x", b"d"):
         files.read_source(path)
     assert before == len(os.listdir("/proc/self/fd" if os.path.isdir("/proc/self/fd") else "/dev/fd"))
+
+
+@pytest.mark.parametrize("name", [".gitignore", ".ignore", ".ctxignore"])
+def test_a_rule_file_without_end_is_refused(segment: Segment, name: str) -> None:
+    """A link to a device or a pipe; one to a file is read as git reads it, a folder of that name is none."""
+    (segment.root / name).symlink_to("/dev/zero")
+    with pytest.raises(CtxError, match=rf"\{name}: not a file that can be read to its end; remove it"):
+        segment.walk()
+    (segment.root / name).unlink()
+    os.mkfifo(segment.root / name)
+    with pytest.raises(CtxError, match="not a file that can be read"):
+        segment.walk()
+    (segment.root / name).unlink()
+    (segment.root / name).mkdir()
+    segment.put("a.py")
+    assert "a.py" in segment.walked()

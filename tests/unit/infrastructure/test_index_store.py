@@ -651,3 +651,20 @@ def test_a_peek_follows_the_path_not_the_file(path: str, tmp_path: Path) -> None
     with open(path, "wb") as file:
         file.write(b"no database at all" * 100)
     assert None is peek.mark()
+
+
+@pytest.mark.parametrize("ending", ["", "-wal", "-shm"])
+def test_nothing_is_written_through_a_link(tmp_path: Path, ending: str) -> None:
+    """A repository can bring one while a process lives on; it is damage, and removing that leaves its target alone."""
+    target = tmp_path / "precious.db"
+    with contextlib.closing(sqlite3.connect(target)) as db, db:
+        db.execute("CREATE TABLE precious (x)")
+    store = IndexStore(str(tmp_path / "index.db"))
+    (tmp_path / f"index.db{ending}").symlink_to(target)
+    with pytest.raises(IndexDamagedError, match=f"index.db{ending}: a link in place of the index"):
+        store.open()
+    store.remove()
+    with store:
+        store.set_meta("a", "b")
+    with contextlib.closing(sqlite3.connect(target)) as db:
+        assert [("precious",)] == db.execute("SELECT name FROM sqlite_master").fetchall()

@@ -10,6 +10,7 @@ from tests.fakes import ManualClock, RecordingTelemetry
 from ctx.domain.circuit_breaker import OPEN_FIRST_S, TIMEOUTS_MAX
 from ctx.domain.language_server import Cold, Failed, Ready, ServerPlace, ServerQuestion, ServerReply, Stopped, Warming
 from ctx.domain.server_backends import Backend
+from ctx.infrastructure.ast_lsp.lsp_answers import HOVER_CHARS_MAX
 from ctx.infrastructure.ast_lsp.lsp_client import LATE_LIMIT_S, SETTLED_AFTER_S, LSPClient
 from ctx.infrastructure.ast_lsp.lsp_documents import OPEN_DOCUMENTS_MAX
 from ctx.infrastructure.ast_lsp.lsp_process import ProcessEnd
@@ -416,6 +417,7 @@ def test_references_of_a_server_without_diagnostics_are_believed_after_a_while()
         ({"contents": None}, ""),
         (None, ""),
         ([], ""),
+        ({"contents": "x" * (HOVER_CHARS_MAX + 1)}, "x" * (HOVER_CHARS_MAX - 1) + "…"),
     ],
 )
 def test_a_hover_is_read_in_every_form(result: Any, text: str) -> None:
@@ -443,8 +445,8 @@ def test_a_hover_is_read_in_every_form(result: Any, text: str) -> None:
         ({"uri": "file:///seg/b.py", "range": {"start": {"line": 999, "character": 9}}}, [("b.py", 6, 1, True)]),
         ({"uri": 3, "range": {}}, []),
         ({"uri": "file:///seg/b.py", "range": {"start": {"line": -1, "character": 0}}}, []),
+        ({"uri": "file:///seg/b.py", "range": {"start": {"line": True, "character": 0}}}, []),
         ([None, 7, "x", {}], []),
-        ("text", []),
     ],
 )
 def test_places_are_read_in_every_form(result: Any, places: list[tuple[str, int, int, bool]]) -> None:
@@ -600,6 +602,17 @@ def test_errors_of_the_protocol_are_taken_as_they_are_meant() -> None:
     request = bench.server.of("textDocument/definition")[-1]
     bench.say({"id": request["id"], "error": {"code": -32603, "message": "boom"}})
     assert ("error", "scripted answered with an error: boom") == (failing.result().status, failing.result().detail)
+    assert isinstance(bench.client.state, Ready)
+
+
+@pytest.mark.parametrize("message", [{"result": 5}, {"result": True}, {"result": "text"}, {"error": "boom"}])
+def test_an_answer_that_is_none_is_an_error(message: dict[str, Any]) -> None:
+    """It says nothing about whether there is a definition; the server lives on."""
+    bench = Bench()
+    bench.make_ready()
+    pending = bench.ask()
+    bench.say({"id": bench.server.of("textDocument/definition")[-1]["id"], **message})
+    assert ("error", "scripted answered with what is no answer") == (pending.result().status, pending.result().detail)
     assert isinstance(bench.client.state, Ready)
 
 

@@ -204,7 +204,8 @@ def test_uses_of_a_server_are_marked_as_such(
     shop: Path, served: dict[str, ServerReply], capsys: pytest.CaptureFixture[str]
 ) -> None:
     """No question mark is left."""
-    served["references"] = answered(ServerPlace("shop/jobs.py", 5, 11, is_inside=True))
+    places = (ServerPlace("shop/cart.py", 2, 9, is_inside=True), ServerPlace("shop/jobs.py", 5, 11, is_inside=True))
+    served["references"] = answered(*places)
     assert 0 == run_refs("shop.cart.Cart.add", segment=str(shop))
     assert (
         "shop/cart.py:2:9  definition in Cart: def add(self, n):\nshop/jobs.py:5:11  call in work: thing.add(1)\n",

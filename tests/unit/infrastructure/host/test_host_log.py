@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 from ctx.infrastructure.host.host_log import HostLog
@@ -44,3 +45,11 @@ def test_a_log_that_cannot_be_written_is_lost(tmp_path: Path) -> None:
     (tmp_path / "daemon.log").symlink_to(target)
     HostLog(str(tmp_path), "/srv/segment").write("front", "hello")
     assert "precious" == target.read_text()
+
+
+def test_a_pipe_in_its_place_is_not_waited_for(tmp_path: Path) -> None:
+    """An archive can hold one."""
+    os.mkfifo(tmp_path / "daemon.log")
+    log = HostLog(str(tmp_path), "/srv/segment")
+    log.write("front", "lost")
+    assert [] == log.tail(5)
