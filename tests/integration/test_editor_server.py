@@ -191,6 +191,22 @@ def test_what_is_no_message_is_refused_and_the_rest_goes_on(editor: RawEditor) -
     assert 0 == editor.quit()
 
 
+def test_message_without_a_possible_id_holds_nobody_up(editor: RawEditor) -> None:
+    """What came in the same read as it is answered, and standard error has nothing of what was received."""
+    bodies = [
+        json.dumps({"jsonrpc": "2.0", "id": number, "method": "ctx/status", "params": {"a": "my words"}}).encode()
+        for number in ([1], 5_000)
+    ]
+    assert editor.process.stdin is not None
+    editor.process.stdin.write(b"".join(b"Content-Length: %d\r\n\r\n%b" % (len(body), body) for body in bodies))
+    editor.process.stdin.flush()
+    assert INVALID_REQUEST == editor.answer(None)["error"]["code"]
+    assert "result" in editor.answer(5_000)
+    assert 0 == editor.quit()
+    assert editor.process.stderr is not None
+    assert b"my words" not in editor.process.stderr.read()
+
+
 def test_broken_frame_ends_the_connection(editor: RawEditor) -> None:
     """Where the next message begins cannot be known any more: one line on standard error, and the end."""
     assert editor.process.stdin is not None
@@ -271,6 +287,38 @@ def test_edits_keep_their_lines(editor: RawEditor) -> None:
     start = {"line": 0, "character": 0}
     editor.change(uri, 3, {"text": "def whole(): ...\n"}, {"range": {"start": start, "end": start}, "text": "\n"})
     assert {"whole": 1} == editor.outline(uri)
+
+
+def test_half_of_a_character_keeps_the_document(editor: RawEditor) -> None:
+    """Half an emoji is text like any other: later changes hit their places, and every request has an answer."""
+    uri = editor.uri("shop/cart.py")
+    editor.open(uri, "# hi\ndef alpha(): pass\n")
+    place = {"line": 0, "character": 4}
+    editor.change(uri, 2, {"range": {"start": place, "end": place}, "text": "\ud83d\n"})
+    name = {"start": {"line": 2, "character": 4}, "end": {"line": 2, "character": 9}}
+    editor.change(uri, 3, {"range": name, "text": "beta"})
+    assert {"beta": 2} == editor.outline(uri)
+    assert "def beta" in editor.ask("textDocument/hover", editor.at(uri, 2, 5))["contents"]["value"]
+    assert [] == editor.ask("workspace/symbol", {"query": "\ud83d"})
+    assert "ctx.search/1" == editor.execute("ctx.search", "beta \ud83d")["schema"]
+    assert 0 == editor.quit()
+
+
+def test_change_that_cannot_be_read_ends_the_knowledge_of_a_text(editor: RawEditor) -> None:
+    """The file answers then, the person is told, and the next whole text counts again."""
+    uri = editor.open_file("shop/cart.py")
+    editor.change(uri, 2, {"text": "def half():\n    pass\n"})
+    assert {"half": 0} == editor.outline(uri)
+    editor.tell("textDocument/didChange", {"textDocument": {"uri": uri}, "contentChanges": 5})
+    assert "Cart" in editor.outline(uri)
+    heard = editor.hear("window/logMessage", lambda params: "could not be read" in params["message"])
+    assert "shop/cart.py" in heard["message"]
+    editor.change(
+        uri, 3, {"range": {"start": {"line": 0, "character": 0}, "end": {"line": 0, "character": 0}}, "text": "x"}
+    )
+    assert "Cart" in editor.outline(uri)
+    editor.change(uri, 4, {"text": "def whole():\n    pass\n"})
+    assert {"whole": 0} == editor.outline(uri)
 
 
 @pytest.mark.parametrize(
@@ -395,6 +443,17 @@ def test_wrong_arguments_are_explained(editor: RawEditor, command: str, argument
     """What is wrong with a command is one sentence that names it."""
     error = editor.refused("workspace/executeCommand", {"command": command, "arguments": arguments})
     assert message in error["message"]
+
+
+@pytest.mark.parametrize("method", ["workspaceSymbol/resolve", "codeLens/resolve"])
+@pytest.mark.parametrize("data", ["zz", 5, [], {"root": "x"}])
+def test_what_is_none_of_ours_is_not_resolved(editor: RawEditor, method: str, data: Any) -> None:
+    """A symbol or a lens with somebody else's data is refused in one sentence."""
+    span = {"start": {"line": 0, "character": 0}, "end": {"line": 0, "character": 1}}
+    symbol = {"name": "a", "kind": 5, "location": {"uri": "file:///a"}, "range": span}
+    error = editor.refused(method, symbol | {"data": data})
+    assert INVALID_PARAMS == error["code"]
+    assert "is none of ctx's" in error["message"]
 
 
 def test_two_folders_are_two_segments(connect: Connect, repository: Sandbox) -> None:

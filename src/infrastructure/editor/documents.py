@@ -6,11 +6,13 @@ A document on disk goes by its path, however its URI is spelled (VS Code escapes
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ...domain.document_text import DocumentText
 from ...domain.file_uris import SCHEME, path_of_uri
+from ...domain.text_positions import column_at, units_before
 from ..languages import TEXT, language_of, row_of
 
 if TYPE_CHECKING:
@@ -19,6 +21,8 @@ if TYPE_CHECKING:
     from ...domain.text_positions import PositionEncoding
 
 _HEAD_CHARS = 4_000
+_HALF = re.compile("[\ud800-\udfff]")
+_ASTRAL = re.compile("[\U00010000-\U0010ffff]")
 _LANGUAGE_IDS = {
     "javascriptreact": "javascript",
     "typescriptreact": "tsx",
@@ -53,6 +57,8 @@ class Document:
     is_dirty: bool = False
     changes: int = 0
     told_s: float = float("-inf")
+    has_halves: bool = False
+    """Whether a half of a surrogate pair is in the text: the other one may still come."""
 
     @property
     def language(self) -> str:
@@ -72,6 +78,7 @@ class Documents:
     def __init__(self) -> None:
         """Begin without any."""
         self._documents: dict[bytes | str, Document] = {}
+        self._forgotten: dict[bytes | str, Document] = {}
         self.encoding: PositionEncoding = "utf-16"
 
     def __iter__(self) -> Iterator[Document]:
@@ -80,6 +87,8 @@ class Documents:
     def open(self, uri: str, language_id: str, version: int, text: str) -> Document:
         """Take a document in, in place of one that was open under its name."""
         document = Document(uri, path_of(uri), language_id, version, DocumentText(text))
+        document.has_halves = _HALF.search(text) is not None
+        self._forgotten.pop(_key(uri), None)
         self._documents[_key(uri)] = document
         return document
 
@@ -92,8 +101,11 @@ class Documents:
         return self._documents.get(path)
 
     def change(self, uri: str, version: int | None, changes: Sequence[Any]) -> Document | None:
-        """Apply changes in their order, whole texts and pieces alike; None for a document that is not open."""
-        document = self.get(uri)
+        """Apply changes in their order, whole texts and pieces alike; None for a document that is not open.
+
+        A forgotten document is open again with a whole text.
+        """
+        document = self.get(uri) or self._found_again(uri, changes)
         if document is None:
             return None
         for change in changes:
@@ -101,10 +113,15 @@ class Documents:
             if place is None:
                 document.content = DocumentText(change.text)
             else:
-                start, end = place.start, place.end
-                document.content.replace(
-                    (start.line, start.character), (end.line, end.character), change.text, self.encoding
-                )
+                start, end = (place.start.line, place.start.character), (place.end.line, place.end.character)
+                if self._cuts(document.content, *start) or self._cuts(document.content, *end):
+                    document.content = DocumentText(_ASTRAL.sub(_halves, document.content.text))
+                    document.has_halves = True
+                document.content.replace(start, end, change.text, self.encoding)
+            if not change.text.isascii() and _HALF.search(change.text):
+                document.has_halves = True
+        if document.has_halves:
+            _join_halves(document)
         document.version = document.version + 1 if version is None else version
         document.changes += 1
         document.is_unsaved = document.is_dirty = True
@@ -112,7 +129,44 @@ class Documents:
 
     def close(self, uri: str) -> Document | None:
         """Let go of a document and return it."""
+        self._forgotten.pop(_key(uri), None)
         return self._documents.pop(_key(uri), None)
+
+    def forget(self, uri: str) -> Document | None:
+        """Let go of a document whose text is not known any more and return it; None for one that is not open."""
+        document = self._documents.pop(_key(uri), None)
+        if document is not None:
+            self._forgotten[_key(uri)] = document
+        return document
+
+    def _found_again(self, uri: str, changes: Sequence[Any]) -> Document | None:
+        if all(getattr(change, "range", None) is not None for change in changes):
+            return None
+        document = self._forgotten.pop(_key(uri), None)
+        if document is not None:
+            self._documents[_key(uri)] = document
+        return document
+
+    def _cuts(self, content: DocumentText, line: int, unit: int) -> bool:
+        """Tell whether a place is between the halves of a pair: who counts in UTF-16 may change one of them."""
+        text = content.line(line)
+        if self.encoding != "utf-16" or text.isascii():
+            return False
+        column = column_at(text, unit, "utf-16")
+        return column <= len(text) and 0 <= units_before(text, column, "utf-16") < unit
+
+
+def _halves(pair: re.Match[str]) -> str:
+    """Return a character as the two that UTF-16 writes it with."""
+    above = ord(pair[0]) - 0x10000
+    return chr(0xD800 + (above >> 10)) + chr(0xDC00 + (above & 0x3FF))
+
+
+def _join_halves(document: Document) -> None:
+    """Make one character of the halves that found each other: that is what everybody else counts."""
+    text = document.content.text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "surrogatepass")
+    document.content = DocumentText(text)
+    document.has_halves = _HALF.search(text) is not None
 
 
 def path_of(uri: str) -> bytes:

@@ -9,6 +9,7 @@ messages are looked at, what a request before `initialize` or after `shutdown` g
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 from typing import TYPE_CHECKING, Any
 
@@ -57,6 +58,8 @@ class EditorProtocol(LanguageServerProtocol):
     out: Writer | None = None
     on_exit: Callable[[int], None]
     on_settled: Callable[[], None]
+    on_lost_change: Callable[[str], None]
+    """Called with the document's URI, "" for one that cannot be told, when a change of its text is left out."""
 
     def __init__(self, server: LanguageServer, converter: Converter) -> None:
         """Register what pygls registers."""
@@ -65,6 +68,7 @@ class EditorProtocol(LanguageServerProtocol):
         self.in_flight: dict[Any, asyncio.Future[Any]] = {}
         self.on_exit = lambda _code: None
         self.on_settled = lambda: None
+        self.on_lost_change = lambda _uri: None
         for name in _OURS:
             self.fm.builtin_features.pop(name, None)
 
@@ -78,9 +82,11 @@ class EditorProtocol(LanguageServerProtocol):
     def take(self, body: bytes) -> None:
         """Look at one message."""
         try:
-            content = orjson.loads(body)
+            content = _content_of(body)
         except ValueError as error:
             self._refuse(None, PARSE_ERROR, f"a message is no JSON ({error})")
+            if b"didChange" in body:
+                self.on_lost_change("")
             return
         for one in content if isinstance(content, list) else (content,):
             self._take_one(one)
@@ -91,6 +97,9 @@ class EditorProtocol(LanguageServerProtocol):
             return
         number, method = content.get("id"), content.get("method")
         is_request = "id" in content and "method" in content
+        if isinstance(number, bool) or not isinstance(number, int | str | None):
+            self._refuse(None, INVALID_REQUEST, "the id of a message is neither a number nor a text")
+            return
         if method is not None and not isinstance(method, str):
             self._refuse(number, INVALID_REQUEST, "the method of a message is no text")
             return
@@ -106,12 +115,22 @@ class EditorProtocol(LanguageServerProtocol):
                 self._refuse(number, INVALID_PARAMS, f"{method}: the parameters are not those of the protocol")
             else:
                 log.warning("%s is left out: it is not as the protocol has it", method or "a reply")
+                self._note_lost(content)
             return
         try:
             self.handle_message(message)
         except Exception as error:
             log.error("%s: %s: %s", method or "a reply", type(error).__name__, error)
             log.debug("where:", exc_info=error)
+            self._note_lost(content)
+
+    def _note_lost(self, content: dict[str, Any]) -> None:
+        """Tell of a change that was not made: what follows it is about a text that nobody here has."""
+        if content.get("method") == types.TEXT_DOCUMENT_DID_CHANGE:
+            uri: Any = content.get("params")
+            for name in ("textDocument", "uri"):
+                uri = uri.get(name) if isinstance(uri, dict) else None
+            self.on_lost_change(uri if isinstance(uri, str) else "")
 
     def _may_ask(self, number: Any, method: str | None) -> bool:
         if self._shutdown:
@@ -224,8 +243,6 @@ class EditorProtocol(LanguageServerProtocol):
         try:
             body = orjson.dumps(content)
         except TypeError:  # a lone surrogate in somebody's text: the slow encoder escapes it
-            import json
-
             body = json.dumps(content).encode("ascii")
         self.out.write(body)
 
@@ -261,6 +278,35 @@ class EditorProtocol(LanguageServerProtocol):
             self._refuse(msg_id, INTERNAL_ERROR, f"internal error in ctx lsp: {type(error).__name__}: {text}")
 
 
+def _content_of(body: bytes) -> Any:
+    """Return what a message says.
+
+    orjson refuses half of a surrogate pair. Clients that count in UTF-16 send halves, and in a document's text they
+    have to stay: the client counts them. Anywhere else (a query, a name) U+FFFD stands for them.
+
+    Raises: ValueError for what is no JSON.
+    """
+    try:
+        return orjson.loads(body)
+    except ValueError as error:
+        if b"\\u" not in body and b"\xed" not in body:
+            raise
+        try:
+            content = json.loads(body.decode("utf-8", "surrogatepass"), parse_constant=_refuse_constant)
+            for one in content if isinstance(content, list) else (content,):
+                if isinstance(one, dict) and one.get("method") not in _WITH_TEXT and "params" in one:
+                    params = json.dumps(one["params"], ensure_ascii=False).encode("utf-16-le", "surrogatepass")
+                    one["params"] = json.loads(params.decode("utf-16-le", "replace"))
+        except (ValueError, RecursionError):
+            raise error from None
+        return content
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(name)
+
+
+_WITH_TEXT = (types.TEXT_DOCUMENT_DID_OPEN, types.TEXT_DOCUMENT_DID_CHANGE)
 _OURS = (
     types.TEXT_DOCUMENT_DID_OPEN,
     types.TEXT_DOCUMENT_DID_CHANGE,

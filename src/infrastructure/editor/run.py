@@ -7,12 +7,13 @@ import gc
 import logging
 import os
 import sys
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from .lifetime import watch_signals
 from .stdio import UNREAD_BYTES_MAX, BrokenFrameError, Frames, Reader, Writer, take_standard_streams
 
 if TYPE_CHECKING:
+    from .protocol import EditorProtocol
     from .server import EditorServer
 
 LAST_WORDS_S = 0.5
@@ -40,6 +41,7 @@ def run_editor_server(log_level: str = "warning") -> NoReturn:
 
 async def _serve(incoming: int, outgoing: int) -> int:
     loop = asyncio.get_running_loop()
+    loop.set_exception_handler(_log_failure)
     ended: asyncio.Future[tuple[int, bool]] = loop.create_future()
 
     def end(exit_code: int, *, is_hasty: bool = True) -> None:
@@ -61,7 +63,7 @@ async def _serve(incoming: int, outgoing: int) -> int:
         try:
             for body in frames.feed(data):
                 if not ended.done():
-                    protocol.take(body)
+                    _take_one(protocol, body)
         except BrokenFrameError as error:
             log.error("%s; the connection cannot go on", error)
             end(1)
@@ -84,6 +86,21 @@ async def _serve(incoming: int, outgoing: int) -> int:
     server.end(exit_code, is_hasty=is_hasty)
     writer.close(wait_s=LAST_WORDS_S)
     return exit_code
+
+
+def _take_one(protocol: EditorProtocol, body: bytes) -> None:
+    """Have a message looked at; whatever it does, those that came with it are next."""
+    try:
+        protocol.take(body)
+    except Exception as error:
+        log.error("a message of %d bytes is left out: %s", len(body), type(error).__name__)
+        log.debug("where:", exc_info=error)
+
+
+def _log_failure(_loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """Log what failed in a callback, without its arguments: they hold what people write."""
+    log.error("a callback failed: %s", type(context.get("exception")).__name__)
+    log.debug("where:", exc_info=context.get("exception"))
 
 
 def _make_server(loop: asyncio.AbstractEventLoop, end: object) -> EditorServer:

@@ -103,6 +103,7 @@ class EditorServer(LanguageServer):
         self._capabilities: dict[str, Any] = {}
         self._is_tracked = True
         self._lone_roots: dict[str, Root | None] = {}
+        self.protocol.on_lost_change = self._forget
         self._register()
 
     # ------------------------------------------------------------------ registration
@@ -462,6 +463,17 @@ class EditorServer(LanguageServer):
             self._tell_disk(document)
             if self.options.has("diagnostics"):
                 self._publish(document.uri, None, [])
+
+    def _forget(self, uri: str) -> None:
+        """Go on without the text of a document whose change is lost, "" for any: a wrong one answers wrongly."""
+        for document in self.documents:
+            if (not uri or document is self.documents.get(uri)) and self.documents.forget(document.uri) is not None:
+                document.is_dirty = False
+                document.changes += 1  # what was asked about its text is stale
+                self._tell_disk(document)
+                root, path = self._root_at(document.path)
+                name = path if root is not None else document.uri[:200]
+                self.note(f"a change of {name} could not be read: it is answered as on disk until it is opened again")
 
     def _tell_disk(self, document: Document) -> None:
         timer = self._flush_timer.pop(document.uri, None)
@@ -827,7 +839,11 @@ class EditorServer(LanguageServer):
 
     def _workspace_symbol_resolve(self, params: Any) -> Any:
         symbol = self.protocol._converter.unstructure(params)
-        data = symbol.get("data") or {}
+        data = symbol.get("data")
+        if data is None:
+            return symbol
+        if not isinstance(data, dict) or not all(isinstance(data.get(name), kind) for name, kind in _SYMBOL_DATA):
+            raise UsageError("workspaceSymbol/resolve: this symbol is none of ctx's")
         root = next((one for one in self.roots if one.uri == data.get("root")), None)
         if root is None:
             return symbol
@@ -994,6 +1010,8 @@ class EditorServer(LanguageServer):
         return self._texts.waiting + sum(root.waiting for root in self.roots) > WAITING_MAX
 
 
+_SYMBOL_DATA = (("root", str), ("path", str), ("line", int), ("column", int), ("name", str))
+"""What a symbol carries so that its place can be looked up later."""
 _LENS_FIGURES = frozenset({"refs", "certain", "complete", "tokens"})
 
 

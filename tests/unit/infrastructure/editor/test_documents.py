@@ -79,3 +79,38 @@ def test_closed_document_is_gone() -> None:
     assert [opened] == list(documents)
     assert documents.close("untitled:a") is opened
     assert documents.close("untitled:a") is None
+
+
+@pytest.mark.parametrize(
+    ("text", "changes", "expected"),
+    [
+        ("# hi", [partial(0, 4, 4, "\ud83d"), partial(0, 5, 5, "\ude00"), partial(0, 6, 6, "!")], "# hi😀!"),
+        ("a😀b", [partial(0, 2, 3, "\ude01"), partial(0, 3, 4, "c")], "a😁c"),
+        ("a😀b", [partial(0, 1, 2, "\ud83e"), partial(0, 3, 3, "x")], "a\U0001fa00xb"),
+        ("a😀b", [partial(0, 2, 3, ""), partial(0, 2, 2, "x")], "a\ud83dxb"),
+        ("a\ud83d", [partial(0, 2, 2, "\ude00")], "a😀"),
+    ],
+)
+def test_halves_of_a_character_are_counted_and_joined(
+    text: str, changes: list[types.TextDocumentContentChangePartial], expected: str
+) -> None:
+    """Whoever counts in UTF-16 may send, change and take away one half; two that meet are one character."""
+    documents = Documents()
+    documents.open("untitled:a", "python", 1, text)
+    for change in changes:
+        document = documents.change("untitled:a", None, [change])
+        assert document is not None
+    assert (expected, "\ud83d" in expected) == (document.content.text, document.has_halves)
+
+
+def test_forgotten_document_comes_back_with_a_whole_text() -> None:
+    """Pieces of a text that is not known are of no use."""
+    documents = Documents()
+    opened = documents.open("untitled:a", "python", 1, "a")
+    assert opened is documents.forget("untitled:a")
+    assert documents.get("untitled:a") is None
+    assert documents.forget("untitled:a") is None
+    assert documents.change("untitled:a", 2, [partial(0, 0, 1, "b")]) is None
+    whole = types.TextDocumentContentChangeWholeDocument("c")
+    assert opened is documents.change("untitled:a", 3, [whole, partial(0, 1, 1, "d")])
+    assert "cd" == opened.content.text

@@ -148,3 +148,51 @@ def test_number_in_use_is_refused() -> None:
         return writer.sent
 
     assert ["the id 1 is in use"] == [one["error"]["message"] for one in asyncio.run(visit())]
+
+
+def test_half_of_a_character_is_taken_as_it_came() -> None:
+    """In a document's text the client counts it; in what is asked U+FFFD stands for it, and NaN stays no JSON."""
+    seen: list[Any] = []
+    protocol, writer = protocol_with(odd=lambda params: seen.append(params))  # noqa: PLW0108 - pygls marks it
+    protocol.fm.feature(types.TEXT_DOCUMENT_DID_CHANGE)(lambda params: seen.append(params))  # noqa: PLW0108
+    change = {"textDocument": {"uri": "untitled:a", "version": 2}, "contentChanges": [{"text": "\ud83d"}]}
+    protocol.take(json.dumps({"jsonrpc": "2.0", "method": "textDocument/didChange", "params": change}).encode())
+    ask(protocol, "test/odd", {"query": "\ud83d"}, number="\ude00")
+    protocol.take(b'{"jsonrpc":"2.0","id":2,"method":"test/odd","params":["\\ud83d", NaN]}')
+    protocol.take(b"[" * 100_000 + b'"\\ud83d"')
+    assert ["\ud83d", "\ufffd"] == [seen[0].content_changes[0].text, seen[1].query]
+    assert ["\ude00", None, None] == [one["id"] for one in writer.sent]
+    assert [-32700, -32700] == [one["error"]["code"] for one in writer.sent[1:]]
+
+
+@pytest.mark.parametrize("number", [[1], {"a": 1}, 1.5, True])
+def test_id_that_is_none_is_refused(number: Any) -> None:
+    """Numbers, texts and null are ids; with anything else nobody can be answered."""
+    protocol, writer = protocol_with(odd=lambda _params: "served")
+    ask(protocol, "test/odd", number=number)
+    protocol.take(json.dumps({"jsonrpc": "2.0", "id": number, "result": 1}).encode())
+    ask(protocol, "test/odd", number=2)
+    assert [(None, -32600), (None, -32600), (2, None)] == [
+        (one["id"], one.get("error", {}).get("code")) for one in writer.sent
+    ]
+
+
+@pytest.mark.parametrize(
+    ("body", "uri"),
+    [
+        (
+            b'{"jsonrpc":"2.0","method":"textDocument/didChange","params":{"textDocument":{"uri":"untitled:a"}}}',
+            "untitled:a",
+        ),
+        (b'{"jsonrpc":"2.0","method":"textDocument/didChange","params":[5]}', ""),
+        (b'{"jsonrpc":"2.0","method":"textDocument/didChange","params":', ""),
+        (b'{"jsonrpc":"2.0","method":"textDocument/didSave","params":', None),
+    ],
+)
+def test_change_that_is_lost_is_told(body: bytes, uri: str | None) -> None:
+    """Which document it was about, as far as that can be read."""
+    protocol, _writer = protocol_with()
+    lost: list[str] = []
+    protocol.on_lost_change = lost.append
+    protocol.take(body)
+    assert ([] if uri is None else [uri]) == lost
