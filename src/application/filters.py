@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from ..domain.ports import IndexPort
 
 PATTERN_CHARS_MAX = 1000
+_SHOWN_CHARS_MAX = 60
+"""Of a value that there is none of: an error is one line."""
 FILTERED_OUT = "there are matches, and the filters (--kind, --lang, --path) leave none of them"
 
 _COMMA = re.compile(r",(?![^\[\]]*\])")
@@ -114,7 +116,7 @@ def check_kinds_present(filters: Filters, index: IndexPort) -> None:
 def _refuse(option: str, values: list[str], known: list[str]) -> None:
     unknown = [value for value in values if value not in known]
     if unknown:
-        raise UsageError(f"{option} must be one of {', '.join(known)}, found {unknown[0]!r}")
+        raise UsageError(f"{option} must be one of {', '.join(known)}, found {unknown[0][:_SHOWN_CHARS_MAX]!r}")
 
 
 def _one_of(column: str, values: tuple[str, ...]) -> str:

@@ -8,12 +8,16 @@ from time import perf_counter_ns
 from typing import TYPE_CHECKING, Any
 
 from ...application.refresh_index import RefreshReport
+from .tools import MAX_TOKENS_MAX
 from .words import for_agents
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from ..services import Services
+
+_SPARE_TOKENS = 32
+"""For what differs between two answers to one question: times, and digits of sums."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +77,14 @@ def with_missing(document: dict[str, Any], notes: list[str], question: Question)
     document["complete"] = False
     document["reason"] = question.missing  # whatever else there would be to say may be wrong in a moment
     return [question.missing]
+
+
+def too_small(what: str, needed_tokens: int, max_tokens: int) -> str:
+    """Return what to do about a part that alone costs more than the answer may."""
+    needed = needed_tokens + _SPARE_TOKENS
+    if needed > MAX_TOKENS_MAX:
+        return f"{what} here costs about {needed} tokens, more than max_tokens can be"
+    return f"{what} here costs more than max_tokens {max_tokens}; the same call with {needed} gets it"
 
 
 def text_of(parts: list[str], notes: list[str], cursor: str | None) -> str:

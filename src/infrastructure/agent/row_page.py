@@ -7,10 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 from ..answer_texts import stale_notes
 from .paging import MOVED, Place, cursor_of, fitting, read_cursor
-from .question import Answer, Question, asked, index_state, json_of, text_of, with_missing
+from .question import Answer, Question, asked, index_state, json_of, text_of, too_small, with_missing
+from .words import ends_of
 
 if TYPE_CHECKING:
     from ..services import Services
+
+_QUERY_SIZE_MAX = 200
+_REASON_SIZE_MAX = 400
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,20 +63,35 @@ class RowPage:
         if self.has_moved:
             notes = [MOVED, *notes]
         notes = with_missing(document, notes, question)
-        take = len(rows)
+        # What was asked is known to who asked, and reasons repeat it.
+        document["query"] = ends_of(document["query"], _QUERY_SIZE_MAX)
+        if document.get("reason"):
+            document["reason"] = ends_of(document["reason"], _REASON_SIZE_MAX)
+        notes = [ends_of(note, _REASON_SIZE_MAX) for note in notes]
         # Parts are counted first, because the whole is close to their sum; then the whole, because it is not equal.
         frame = json_of({**document, key: [], "next_cursor": self._cursor(10**6), "moved": MOVED})
         take = min(
+            len(rows),
             fitting([json_of(row) for row in rows], max_tokens - count(frame), count),
             fitting(texts, max_tokens - count(text_of([], notes, self._cursor(10**6))), count),
         )
+        take = take or min(len(rows), 1)  # the sum is a little more than the whole
         while True:
             page = self._document(document, key, rows, take, costs, has_more=has_more)
-            hints = [] if take or not rows else [f"max_tokens {max_tokens} is too small for one row; give more"]
-            text = text_of(texts[:take], notes + hints, page.get("next_cursor"))
-            if take == 0 or max(count(json_of(page)), count(text)) <= max_tokens:
+            text = text_of(texts[:take], notes, page.get("next_cursor"))
+            cost = max(count(json_of(page)), count(text))
+            if take == 0 or cost <= max_tokens:
                 break
             take -= 1
+            if take == 0:
+                # Its only row costs too much: this page says so, and the next one begins behind it.
+                behind = {"next_cursor": page["next_cursor"]} if "next_cursor" in page else {}
+                hint = too_small("the row", cost, max_tokens)
+                page = self._document(document, key, rows, take, costs, has_more=has_more)
+                reason = "; ".join(filter(None, (hint, page.get("reason"))))
+                page |= {"complete": False, "reason": reason, **behind}
+                text = text_of([], [hint, *notes], page.get("next_cursor"))
+                break
         ids = [row["id"] for row in rows[:take] if "id" in row][:10]
         handed_on = page.get("total_tokens", 0)
         return Answer(

@@ -24,6 +24,7 @@ from ..segment import find_segment
 from .question import Question
 from .session import session_of
 from .tools import INSTRUCTIONS, TOOLS, tool_named
+from .words import ends_of
 from .worker import CallError, Phase, SegmentWorker
 
 if TYPE_CHECKING:
@@ -48,6 +49,8 @@ _SKELETON = "ctx://skeleton/"
 _MAP, _STATUS = "ctx://map", "ctx://status"
 _LISTED_SKELETONS = 10
 _LISTED_MAP_TOKENS = 500
+_ERROR_SIZE_MAX = 800
+"""Of an error's text: none costs more than the smallest `max_tokens`."""
 
 
 class AgentServer:
@@ -189,7 +192,7 @@ class AgentServer:
             worker = await self._worker(ctx, arguments.pop("root", None))
             found = await self._answer(ctx, worker, Question(tool.name, arguments))
         except (CtxError, CallError) as error:
-            return types.CallToolResult(content=[types.TextContent(text=_clean(str(error)))], is_error=True)
+            return types.CallToolResult(content=[types.TextContent(text=_line_of(error))], is_error=True)
         return types.CallToolResult(
             content=[types.TextContent(text=_clean(found.text))], structured_content=_clean(found.document)
         )
@@ -254,7 +257,7 @@ class AgentServer:
             worker = await self._worker(ctx, None)
             found = await self._answer(ctx, worker, question)
         except (CtxError, CallError) as error:
-            raise MCPError(code=types.INVALID_PARAMS, message=_clean(str(error)), data={"uri": uri[:1000]}) from None
+            raise MCPError(code=types.INVALID_PARAMS, message=_line_of(error), data={"uri": uri[:1000]}) from None
         text = found.document["items"][0]["text"] if question.tool == "ctx_get" else found.text
         content = types.TextResourceContents(uri=uri, text=_clean(text), mime_type="text/plain")
         return types.ReadResourceResult(contents=[content])
@@ -347,6 +350,11 @@ def _question_of(uri: str) -> Question:
         path = unquote(uri.removeprefix(_SKELETON))
         return Question("ctx_get", tool_named("ctx_get").read({"id": path, "mode": "skeleton"}))
     raise UsageError(f"there is no resource {uri[:80]!a}; there is {_MAP}, {_STATUS} and {_SKELETON}{{path}}")
+
+
+def _line_of(error: Exception) -> str:
+    """Return what is wrong, cut in its middle: what was given stands first and what to do last."""
+    return ends_of(_clean(str(error)), _ERROR_SIZE_MAX)
 
 
 def _clean(value: Any) -> Any:

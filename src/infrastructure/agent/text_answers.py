@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ...domain.errors import CtxError, NotFoundError, UsageError
 from ..answer_documents import get_document, map_document
 from ..answer_texts import PLAIN, get_notes, item_text, map_notes
-from .paging import MOVED, Place, cursor_of, read_cursor
-from .question import Answer, asked, index_state, json_of, text_of, with_missing
+from .paging import MOVED, Place, cursor_of, fitting, read_cursor
+from .question import Answer, asked, index_state, json_of, text_of, too_small, with_missing
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,7 +22,15 @@ if TYPE_CHECKING:
 _TEXT_SHARE = 0.8
 """Of the budget, for text that is handed on inside an object: the rest is keys, and escapes of quotes and line ends."""
 _MAP_TEXT_SHARE = 0.2
-_TRIES = 6
+_OMITTED_SHARE = 0.2
+"""Of the budget, for the names of what is left out; how many more there are is said in numbers."""
+_FRAME_TOKENS = 400
+"""Of an answer with one item besides its text, and more than that."""
+_UNBOUNDED_TOKENS = 100_000_000
+_ITEMS_MAX = 1_000_000
+_TRIES = 8
+_TRIES_BY_TEXT = 3
+"""Then fewer items are tried: short texts are mostly keys."""
 
 
 def get_answer(question: Question, services: Services) -> Answer:
@@ -37,22 +46,32 @@ def get_answer(question: Question, services: Services) -> Answer:
     max_tokens, count = question.max_tokens, services.counter.count
     # What the pages before handed on is read again: a cut is made by lines, and found by counting from the beginning.
     budget = int(max_tokens * _TEXT_SHARE)
-    for _ in range(_TRIES):
+    items_max = _ITEMS_MAX
+    for tried in range(_TRIES):
         request = GetRequest(tuple(targets), given["mode"], place.tokens + budget, given["latest"] or False)
         try:
             found = services.get()(request)
         except NotFoundError as error:
             raise _with_nearest_paths(error, targets, services) from error
-        page, next_place, omitted = _get_page(found, place, count)
+        page, next_place, omitted = _get_page(found, place, items_max, count)
+        hint = ""
+        if page.items and page.items[0].truncated and not page.items[0].text:
+            whole = services.get()(replace(request, budget_tokens=_UNBOUNDED_TOKENS))
+            hint, next_place = _over_a_line(whole, place, max_tokens, count)
+            page = replace(page, items=(replace(page.items[0], more=hint),))
+        named = omitted[: fitting(omitted, int(max_tokens * _OMITTED_SHARE), count)]
         document = get_document(services, page, request)
         document["budget"] = max_tokens
         document["truncated"] = page.truncated or bool(omitted)
-        document["omitted"] = omitted
+        document["omitted"] = named
+        if hint:
+            document |= {"complete": False, "reason": hint}
         if next_place is not None:
             document["next_cursor"] = cursor_of(next_place, asked(question), state)
         notes = get_notes(page, budget_tokens=max_tokens)
         if omitted:
-            notes.append(f"left out for the budget of {max_tokens} tokens: {', '.join(omitted)}")
+            more = [f"{len(omitted) - len(named)} more"] if len(named) < len(omitted) else []
+            notes.append(f"left out for the budget of {max_tokens} tokens: {', '.join(named + more)}")
         if not page.items and not place.is_start:
             notes.append("no more")
         if has_moved:
@@ -63,7 +82,10 @@ def get_answer(question: Question, services: Services) -> Answer:
         cost = max(count(json_of(document)), count(text))
         if cost <= max_tokens or budget == 1:
             break
-        budget = max(1, min(int(budget * max_tokens / cost * 0.97), budget - 1))
+        if tried >= _TRIES_BY_TEXT and len(page.items) > 1:
+            items_max = max(1, min(int(len(page.items) * max_tokens / cost * 0.97), len(page.items) - 1))
+        else:
+            budget = max(1, min(int(budget * max_tokens / cost * 0.97), budget - 1))
     modes = {item.mode for item in page.items}
     return Answer(
         document,
@@ -82,14 +104,16 @@ def get_answer(question: Question, services: Services) -> Answer:
     )
 
 
-def _get_page(found: GetAnswer, place: Place, count: Callable[[str], int]) -> tuple[GetAnswer, Place | None, list[str]]:
+def _get_page(
+    found: GetAnswer, place: Place, items_max: int, count: Callable[[str], int]
+) -> tuple[GetAnswer, Place | None, list[str]]:
     """Return what is left of an answer behind a place, where the next page begins, and the ids it does not show.
 
     A page ends with the first item that is cut.
     """
     items: list[Item] = []
     cut_at: int | None = None
-    for at, whole in enumerate(found.items[place.rows :]):
+    for at, whole in enumerate(found.items[place.rows : place.rows + items_max]):
         item = _behind(whole, place.lines, count) if at == 0 and place.lines else whole
         if whole.truncated and at and not item.text:
             break
@@ -107,6 +131,24 @@ def _get_page(found: GetAnswer, place: Place, count: Callable[[str], int]) -> tu
         next_place = Place(shown, 0, sum(item.tokens for item in found.items[:shown]))
     page = replace(found, items=tuple(items), total_tokens=sum(item.tokens for item in items), omitted=())
     return page, next_place, omitted
+
+
+def _over_a_line(
+    whole: GetAnswer, place: Place, max_tokens: int, count: Callable[[str], int]
+) -> tuple[str, Place | None]:
+    """Return what to say of a line that does not fit alone, and where the next page begins behind it, if one does."""
+    item = whole.items[place.rows]
+    lines = item.text.split("\n")
+    line = "".join(lines[place.lines : place.lines + 1])  # none when the file is another by now
+    needed = max(math.ceil(count(line) / _TEXT_SHARE), count(json_of(line)) + _FRAME_TOKENS)
+    what = f"line {item.start_line + place.lines}" if item.mode == "raw" else "a line"
+    before = sum(one.tokens for one in whole.items[: place.rows])
+    if lines[place.lines + 1 :] not in ([], [""]):
+        read = "\n".join(lines[: place.lines + 1]) + "\n"
+        behind = Place(place.rows, place.lines + 1, before + count(read))
+    else:
+        behind = Place(place.rows + 1, 0, before + item.tokens)
+    return too_small(what, needed, max_tokens), behind if behind.rows < len(whole.items) else None
 
 
 def _behind(item: Item, lines: int, count: Callable[[str], int]) -> Item:

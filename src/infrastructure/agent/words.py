@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
+from itertools import accumulate
 
 _COMMAND = re.compile(r"`ctx (search|get|map|resolve|refs)([^`]*)`")
 _OPTION = re.compile(r"--(budget|limit|path|lang|kind|mode|focus|latest|regex|literal)\b")
@@ -27,3 +29,16 @@ def for_agents(text: str) -> str:
     text = _COMMAND.sub(lambda found: f"ctx_{found[1]}{found[2].replace(' --', ', ')}", text)
     text = _OPTION.sub(lambda found: _RENAMED.get(found[1], found[1]), text)
     return " ".join(text.split("\n"))
+
+
+def ends_of(text: str, size_max: int) -> str:
+    """Return a text whole or its two ends.
+
+    Sizes are those of ASCII with escapes for the rest, because the rest costs more tokens a character.
+    """
+    sizes = [len(ascii(character)) - 2 for character in text]
+    if sum(sizes) <= size_max:
+        return text
+    head = bisect_right(list(accumulate(sizes)), size_max // 2)
+    tail = bisect_right(list(accumulate(reversed(sizes))), size_max // 2)
+    return f"{text[:head]} … {text[len(text) - tail :]}"

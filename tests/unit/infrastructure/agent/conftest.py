@@ -8,10 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from ctx.infrastructure.agent.question import Answer, Question, json_of
+from ctx.infrastructure.agent.tools import tool_named
+from ctx.infrastructure.agent.worker import SegmentWorker
 from ctx.infrastructure.host.session import HostSession
 from ctx.infrastructure.services import Services
+from ctx.infrastructure.tokenizer import BpeTokenCounter
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from ctx.application.refresh_index import RefreshReport
@@ -39,6 +44,23 @@ def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(text)
     return tmp_path / "segment"
+
+
+@pytest.fixture
+def ask(shop: Path) -> Iterator[Callable[..., Answer]]:
+    """Ask a tool with its arguments; neither form of the answer may cost more than `max_tokens`."""
+    worker = SegmentWorker(str(shop))
+    count = BpeTokenCounter().count
+
+    def answer(tool: str, **arguments: Any) -> Answer:
+        question = Question(tool, tool_named(tool).read(arguments))
+        found = worker.submit(question).future.result(30.0)
+        assert question.max_tokens >= count(json_of(found.document))
+        assert question.max_tokens >= count(found.text)
+        return found
+
+    yield answer
+    worker.stop(30.0)
 
 
 class HeldServices(Services):

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from ctx.infrastructure.agent.words import for_agents
+from ctx.infrastructure.agent.words import ends_of, for_agents
 
 
 @pytest.mark.parametrize(
@@ -25,3 +27,17 @@ from ctx.infrastructure.agent.words import for_agents
 def test_options_and_commands_become_arguments_and_tools(said: str, expected: str) -> None:
     """What an agent cannot type is not what it is told to."""
     assert expected == for_agents(said)
+
+
+@given(st.text(st.characters(exclude_characters="…")), st.integers(20, 60))
+def test_ends_are_short_and_true(text: str, size_max: int) -> None:
+    """What fits is not touched; of what does not, the beginning and the end stay, whatever it is written in."""
+    found = ends_of(text, size_max)
+    size = sum(len(ascii(character)) - 2 for character in text)
+    head, _, tail = found.partition(" … ")
+    if size <= size_max:
+        assert text == found
+    else:
+        assert text.startswith(head)
+        assert text.endswith(tail)
+        assert sum(len(ascii(character)) - 2 for character in head + tail) <= size_max
