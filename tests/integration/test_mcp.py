@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 import re
+import select
 import signal
 import subprocess
 import sys
@@ -269,7 +270,30 @@ def test_arguments_that_are_no_object_are_a_protocol_error(client: LineClient) -
     for params in ({"name": "ctx_search", "arguments": [1]}, {"arguments": {}}, {"name": 5}):
         assert "error" in client.answer_to(client.start("tools/call", params))
     assert "error" in client.answer_to(client.start("nonsense/method"))
-    client.write(b"this is no JSON\n\xff\xfe\n{}\n[]\n")
+    assert not client.call("ctx_status").get("isError")
+
+
+@pytest.mark.parametrize(
+    ("line", "number", "code"),
+    [
+        (b"this is no JSON", None, -32700),
+        (b"\xff\xfe", None, -32700),
+        (b"[" * 100_000, None, -32700),
+        (b"{}", None, -32600),
+        (b"[]", None, -32600),
+        (b"7", None, -32600),
+        (b'{"jsonrpc":"2.0","id":77,"method":"tools/list","params":[]}', 77, -32600),
+        (b'{"jsonrpc":"2.0","id":"a","method":"tools/list","params":{"x":"\\ud800"}}', "a", -32600),
+        (b'{"jsonrpc":"1.0","id":78,"method":"tools/list"}', 78, -32600),
+        (b'{"jsonrpc":"2.0","id":1.5,"method":"tools/list"}', None, -32600),
+        (b'{"jsonrpc":"2.0","id":null,"method":"tools/list"}', None, -32600),
+    ],
+)
+def test_line_that_is_no_message_is_answered(client: LineClient, line: bytes, number: Any, code: int) -> None:
+    """With its id where it has one, so that nobody waits; the next call is answered."""
+    client.write(b"\n" + line + b"\n")
+    answer = client.message()
+    assert (number, code) == (answer["id"], answer["error"]["code"])
     assert not client.call("ctx_status").get("isError")
 
 
@@ -334,11 +358,28 @@ def test_client_that_stops_reading(repository: Sandbox) -> None:
     assert [] == repository.leftovers()
 
 
+@pytest.mark.parametrize("line", [b'{"jsonrpc":"2.0","id":%d,"method":"tools/list"}\n', b"no message %d\n"])
+def test_client_that_asks_without_reading(repository: Sandbox, line: bytes) -> None:
+    """It is not read from any more before memory is full of its answers, and its end is the server's all the same."""
+    client = LineClient(repository.start("mcp", stdin=subprocess.PIPE, env=QUIET))
+    client.handshake()
+    assert client.process.stdin is not None
+    fd = client.process.stdin.fileno()
+    os.set_blocking(fd, False)
+    written = 0
+    while select.select([], [fd], [], 2.0)[1]:
+        written += os.write(fd, b"".join(line % (number + 10) for number in range(50)))
+        assert 1_000_000 > written
+    client.end_input()
+    assert 0 == client.process.wait(END_S)
+    assert [] == repository.leftovers()
+
+
 def test_client_that_reads_late_misses_nothing(client: LineClient) -> None:
     """More answers than a pipe holds are written before one is read."""
     numbers = [
         client.start("tools/call", {"name": "ctx_get", "arguments": {"id": "shop/session.py", "mode": "raw"}})
-        for _ in range(100)
+        for _ in range(300)
     ]
     answered = set()
     while len(answered) < len(numbers):

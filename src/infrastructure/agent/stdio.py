@@ -2,12 +2,14 @@
 
 The wire is moved away from descriptors 0 and 1 first: what a library prints lands on standard error, between no two
 messages. The end of the input ends the process, also in the middle of a call, and also when nobody reads the output:
-whoever waits for a pipe then is not waited for.
+whoever waits for a pipe then is not waited for. A client that asks without reading is not read from any more.
 """
 
 from __future__ import annotations
 
+import json
 import os
+import select
 import signal
 import sys
 import threading
@@ -22,6 +24,11 @@ if TYPE_CHECKING:
 END_WAIT_S = 1.5
 """From the end of the input to the end of the process; clients kill after 2 s."""
 _STOP_WAIT_S = 0.8
+REQUESTS_MAX = 128
+"""In flight: not answered yet, or the answer is not read. More are left in the pipe, where the client notices."""
+_FORGOTTEN_S = 60.0
+"""A request that is not answered for so long, while answers can be written, will not be."""
+_LOOK_S = 0.05
 
 
 def serve(make_server: Callable[[], AgentServer]) -> int:
@@ -74,8 +81,9 @@ class _Serving:
                 loop.add_signal_handler(number, on_signal)
             server = agent.protocol_server()
             options = server.create_initialization_options(agent.notification_options())
-            stdin: Any = anyio.wrap_file(_Input(self._wire_in, self._end))  # type: ignore[arg-type]  # lines are all that is read
-            stdout: Any = anyio.wrap_file(os.fdopen(self._wire_out, "w", encoding="utf-8", newline="\n", closefd=False))
+            output = Output(self._wire_out)
+            stdin: Any = anyio.wrap_file(Input(self._wire_in, output, self._end))  # type: ignore[arg-type]  # lines are all that is read
+            stdout: Any = anyio.wrap_file(output)  # type: ignore[arg-type]  # and all that is written
             async with stdio_server(stdin, stdout) as (received, sent):
                 await server.run(received, sent, options)
 
@@ -96,16 +104,126 @@ class _Serving:
             os._exit(self._exit_code)
 
 
-class _Input:
-    """Lines of a descriptor as UTF-8; tells when there are no more, whoever reads them."""
+class Output:
+    """Messages to a descriptor, whole ones one after the other, and the requests that wait for theirs."""
 
-    def __init__(self, descriptor: int, on_end: Callable[[], None]) -> None:
+    def __init__(self, descriptor: int) -> None:
+        self._lines = os.fdopen(descriptor, "w", encoding="utf-8", newline="\n", closefd=False)
+        self._is_writing = threading.Lock()
+        self._has_changed = threading.Condition()
+        self._waiting: list[int | str] = []  # a client may use an id twice
+
+    def write(self, text: str) -> None:
+        """Write one message to the end, however long the client takes to read it."""
+        with self._is_writing:
+            self._lines.write(text)
+            self._lines.flush()
+        message = json.loads(text)
+        if isinstance(message, dict) and "method" not in message:
+            self.forget(message.get("id"))
+
+    def flush(self) -> None:
+        """Do nothing: what is written has left."""
+
+    def expect(self, request: int | str) -> None:
+        """Take note of a request that will be answered."""
+        with self._has_changed:
+            self._waiting.append(request)
+
+    def forget(self, request: int | str | None) -> None:
+        """Take note of a request that was answered or will not be."""
+        with self._has_changed:
+            if request is not None and request in self._waiting:
+                self._waiting.remove(request)
+                self._has_changed.notify_all()
+
+    def wait_for_room(self, is_over: threading.Event) -> None:
+        """Wait while too many requests are in flight, and nothing has ended."""
+        with self._has_changed:
+            waited_s = 0.0
+            while len(self._waiting) >= REQUESTS_MAX and not is_over.is_set():
+                is_told = self._has_changed.wait(_LOOK_S)
+                waited_s = 0.0 if is_told or self._is_writing.locked() else waited_s + _LOOK_S
+                if waited_s > _FORGOTTEN_S:
+                    self._waiting.clear()
+
+
+class Input:
+    """Messages of a descriptor as UTF-8; tells when there are no more, whoever reads them and whoever does not."""
+
+    def __init__(self, descriptor: int, output: Output, on_end: Callable[[], None]) -> None:
         self._lines = os.fdopen(descriptor, encoding="utf-8", errors="replace", newline="\n", closefd=False)
+        self._output = output
         self._on_end = on_end
+        self._is_over = threading.Event()
+        self._is_held = False
+        threading.Thread(target=self._watch, args=(descriptor,), daemon=True).start()
 
     def readline(self) -> str:
-        """Return the next line, "" at the end."""
-        line = self._lines.readline()
-        if not line:
-            self._on_end()
-        return line
+        """Return the next line that is a message, "" at the end; what is none is answered here."""
+        while True:
+            self._is_held = True
+            self._output.wait_for_room(self._is_over)
+            self._is_held = False
+            line = "" if self._is_over.is_set() else self._lines.readline()
+            if not line:
+                self._end()
+                return line
+            if line.isspace():
+                continue
+            complaint = self._note(line)
+            if complaint is None:
+                return line
+            self._is_held = True
+            self._output.write(complaint)
+
+    def _note(self, line: str) -> str | None:
+        """Take note of what a message changes; return the answer to one that is none.
+
+        The SDK drops such a line without a word, and its client would wait for ever.
+        """
+        import mcp_types as types
+
+        try:
+            message = types.jsonrpc_message_adapter.validate_json(line, by_name=False)
+        except ValueError:
+            return _complaint(line)
+        match message:
+            case types.JSONRPCRequest():
+                self._output.expect(message.id)
+            case types.JSONRPCNotification(method="notifications/cancelled", params=dict(params)):
+                request = params.get("requestId")
+                self._output.forget(request if isinstance(request, int | str) else None)
+            case types.JSONRPCNotification() if "id" in json.loads(line):
+                return _complaint(line)
+        return None
+
+    def _end(self) -> None:
+        self._is_over.set()
+        self._on_end()
+
+    def _watch(self, descriptor: int) -> None:
+        """End when the client is gone and nobody reads on to see it, because answers have to be written first."""
+        poll = select.poll()
+        poll.register(descriptor, getattr(select, "POLLRDHUP", 0))
+        poll.poll()
+        while not self._is_over.wait(_LOOK_S):
+            if self._is_held:
+                self._end()
+
+
+def _complaint(line: str) -> str:
+    """Return the answer to a line that is no message: with its id, if it has one."""
+    try:
+        found = json.loads(line)
+    except (ValueError, RecursionError):
+        return _error(None, -32700, "this line is no JSON")
+    number = found.get("id") if isinstance(found, dict) else None
+    if isinstance(number, bool) or not isinstance(number, int | str):
+        number = None
+    return _error(number, -32600, "this line is no message of JSON-RPC 2.0, or holds half of a character")
+
+
+def _error(number: int | str | None, code: int, message: str) -> str:
+    error = {"code": code, "message": message}
+    return json.dumps({"jsonrpc": "2.0", "id": number, "error": error}) + "\n"
