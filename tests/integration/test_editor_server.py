@@ -193,15 +193,11 @@ def test_what_is_no_message_is_refused_and_the_rest_goes_on(editor: RawEditor) -
 
 def test_message_without_a_possible_id_holds_nobody_up(editor: RawEditor) -> None:
     """What came in the same read as it is answered, and standard error has nothing of what was received."""
-    bodies = [
-        json.dumps({"jsonrpc": "2.0", "id": number, "method": "ctx/status", "params": {"a": "my words"}}).encode()
-        for number in ([1], 5_000)
-    ]
+    body = json.dumps({"jsonrpc": "2.0", "id": [1], "method": "ctx/status", "params": {"a": "my words"}}).encode()
     assert editor.process.stdin is not None
-    editor.process.stdin.write(b"".join(b"Content-Length: %d\r\n\r\n%b" % (len(body), body) for body in bodies))
-    editor.process.stdin.flush()
+    editor.process.stdin.write(b"Content-Length: %d\r\n\r\n%b" % (len(body), body))  # goes out with the next one
+    assert [] != editor.ask("ctx/status", {"a": "my words"})
     assert INVALID_REQUEST == editor.answer(None)["error"]["code"]
-    assert "result" in editor.answer(5_000)
     assert 0 == editor.quit()
     assert editor.process.stderr is not None
     assert b"my words" not in editor.process.stderr.read()
@@ -527,6 +523,38 @@ def test_folder_that_goes_away_while_it_is_open(editor: RawEditor, happens: str)
     assert "segment's directory cannot be opened" in error["message"]
     assert not segment.exists()
     assert 0 == editor.quit()
+
+
+def test_status_tells_of_the_host_without_a_document(editor: RawEditor) -> None:
+    """One that serves is told of as soon as it does, and so is its end."""
+    editor.hear("ctx/status", lambda status: status["host"])
+    editor.told.clear()
+    editor.sandbox.ok("daemon", "stop")
+    editor.hear("ctx/status", lambda status: not status["host"])
+    assert [False] == [status["host"] for status in editor.ask("ctx/status", {})]
+
+
+def test_folder_that_is_replaced_has_the_texts_again(editor: RawEditor) -> None:
+    """Moved away it is a fallback; what is copied to its place gets a host, and a shell there sees what is unsaved."""
+    sandbox = editor.sandbox
+    uri = editor.open_file("shop/cart.py")
+    editor.hear("ctx/status", lambda status: status["host"])
+    editor.change(uri, 2, {"text": "def striped_zebra():\n    pass\n"})
+    assert "striped_zebra" in editor.outline(uri)
+    sandbox.ok("search", "--literal", "striped_zebra")
+    editor.told.clear()
+    away = sandbox.segment.rename(sandbox.segment.with_name("away"))
+    gone = editor.hear("ctx/status", lambda status: status["state"] == "fallback" and not status["host"])
+    assert "segment's directory cannot be opened" in gone["detail"]
+    editor.told.clear()
+    shutil.copytree(away, sandbox.segment)
+    editor.hear("ctx/status", lambda status: status["state"] == "ready" and status["host"])
+    sandbox.ok("search", "--literal", "striped_zebra")
+    editor.change(uri, 3, {"text": "def spotted_zebra():\n    pass\n"})
+    assert "def spotted_zebra" in editor.ask("textDocument/hover", editor.at(uri, 0, 6))["contents"]["value"]
+    sandbox.ok("search", "--literal", "spotted_zebra")
+    assert 0 == editor.quit()
+    shutil.rmtree(away)
 
 
 # ---------------------------------------------------------------------- ends

@@ -232,6 +232,8 @@ class Root:
             self._await_index()
         if self.failure and is_slow:
             self._index()  # whatever was wrong may be mended
+            if self.failure and self._is_gone:
+                raise NotIndexedError(self.failure)
         session = self._opened()
         services = session.services
         if session.joined or self._is_dirty or (is_slow and self._is_look_due()):
@@ -263,6 +265,7 @@ class Root:
         """Open the session, in the slow thread."""
         if self._session is None:
             session = self._make_session()
+            session.on_lease = lambda: self._in_loop(self._host_changed)
             session.open()
             telemetry = session.services.telemetry
             telemetry.command_start("lsp", "lsp")
@@ -289,6 +292,7 @@ class Root:
             self._say_warnings(services)
         except CtxError as error:
             files, failure = 0, str(error)
+            self._looked_ns = time.perf_counter_ns()
         except Exception as error:
             log.debug("where:", exc_info=error)
             files, failure = 0, f"internal error: {type(error).__name__}: {' '.join(str(error).split())}"
@@ -298,9 +302,15 @@ class Root:
         self._is_open.set()
         self._indexed.set()
 
+        def look() -> None:
+            self._look(self._opened().services)
+
         def tell() -> None:
             if failure and failure != before:
                 self._on_note(self, failure)
+            if before and not failure:
+                # The other thread's connection may be to the index of a folder that was here before.
+                self._quick.submit(look, urgency=-1).add_done_callback(_told_elsewhere)
             self._on_change(self)
 
         self._in_loop(tell)
@@ -312,7 +322,12 @@ class Root:
     def _look(self, services: Services) -> None:
         self._is_dirty = False
         begun_ns = time.perf_counter_ns()
-        services.refresh_again()
+        try:
+            services.refresh_again()
+        except CtxError:
+            if self._is_gone:
+                self._look_again()
+            raise
         self._note_look(begun_ns)
 
     def _note_look(self, begun_ns: int) -> None:
@@ -326,11 +341,14 @@ class Root:
 
     def _look_soon(self) -> None:
         """Have the slow thread look at the files when nobody did for a while: what others change shows, too."""
-        if self._is_look_waiting or not self.is_indexed or not self._is_look_due():
+        if self._is_look_waiting or not (self.is_indexed or self.failure) or not self._is_look_due():
             return
         self._is_look_waiting = True
 
         def look() -> None:
+            if self.failure:
+                self._index()
+                return
             services = self._opened().services
             if self._is_look_due():
                 self._look(services)
@@ -341,6 +359,26 @@ class Root:
                 log.debug("looking at %s: %s", self.segment, error)
 
         self._slow.submit(look, urgency=5).add_done_callback(done)
+
+    @property
+    def _is_gone(self) -> bool:
+        return not os.path.isdir(self.segment)
+
+    def _look_again(self) -> None:
+        """Have the slow thread find out whether the segment is there, when it went away or may be back."""
+
+        def look() -> None:
+            if bool(self.failure) != self._is_gone:
+                self._index()
+
+        self._in_loop(lambda: self._slow.submit(look).add_done_callback(_told_elsewhere))
+
+    def _host_changed(self) -> None:
+        """Find out what is served now: another host may serve another directory."""
+        if not self._is_closed:
+            self._is_dirty = True
+            self._look_again()
+            self.ask_status()
 
     def mark_changed(self) -> None:
         """Have the next answer look at the files first."""

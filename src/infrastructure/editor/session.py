@@ -6,12 +6,17 @@ import os
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from ..services import Services
     from .options import EditorOptions
 
 
 class Session(Protocol):
     """One segment, for all threads of this process; `host.session.HostSession` is the adapter."""
+
+    on_lease: Callable[[], None]
+    """Called when a warm host begins or ceases to serve, from any thread; must not wait."""
 
     @property
     def services(self) -> Services:

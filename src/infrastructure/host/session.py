@@ -28,6 +28,8 @@ from .launch import running_host, spawn_host
 from .places import can_host, is_private, is_switched_on, places
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from ...domain.language_server import ServerQuestion
     from ...domain.ports import LanguageServers, PendingReply
     from ...domain.source_files import OsPath
@@ -41,6 +43,8 @@ LEASE_WAIT_S = 5.0
 SET_WAIT_S = 2.0
 RETRY_S = (0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
 """Between looks for a host to join, while there is none; the last one over and over."""
+GONE_RETRY_S = 1.0
+"""Between looks for the segment's folder, while it is not there."""
 START_PATIENCE_S = 15.0
 """A host that was started and has not answered for so long is not waited for any more."""
 STARTS_MAX = 5
@@ -56,6 +60,9 @@ class HostSession:
 
     `config` is the segment's with what the face itself sets; `telemetry` the face's one record, else that of the first
     services made. A host of other settings than `config` is not used.
+
+    A host belongs to a directory, not to its path: one that is moved away or replaced takes its host along, and the
+    lease is given up. What stands at the path later gets a host of its own, and the texts.
     """
 
     def __init__(
@@ -64,6 +71,8 @@ class HostSession:
         """Start and read nothing yet."""
         self.segment = os.path.realpath(segment)
         self.face = face
+        self.on_lease: Callable[[], None] = _nothing
+        """Called when a lease was obtained or lost, from any thread; must not wait."""
         self._config = config
         self._telemetry = telemetry
         self._lock = threading.RLock()
@@ -75,6 +84,8 @@ class HostSession:
         self._texts: dict[str, str] = {}
         self._lease: BackendLink | None = None
         self._lease_number = 0
+        self._lease_mark: tuple[int, int] | None = None
+        """The directory that the lease's host serves."""
         self._leasing = threading.Lock()
         self._backend_path = ""
         self._refused = ""
@@ -252,7 +263,7 @@ class HostSession:
         lease = self._lease
         if lease is None:
             return 0
-        if lease.has_ended():
+        if lease.has_ended() or self._is_elsewhere:
             self._let_go(lease)
             return 0
         return self._lease_number
@@ -291,6 +302,9 @@ class HostSession:
         lease = self._lease
         if lease is None:
             return False
+        if self._is_elsewhere:
+            self._let_go(lease)
+            return False
         try:
             with self._leasing:
                 said = lease.call("set_unsaved", {"path": path, "text": text}, wait_s=SET_WAIT_S)
@@ -307,6 +321,9 @@ class HostSession:
         while not self._is_closing:
             try:
                 has_joined = self._join()
+            except (FileNotFoundError, NotADirectoryError):
+                self._refused, has_joined = "the segment's folder is gone", False
+                self._may_start, failures = True, RETRY_S.index(GONE_RETRY_S)
             except (CtxError, OSError) as error:
                 self._refused, has_joined = str(error), False
             if has_joined:
@@ -323,6 +340,7 @@ class HostSession:
 
     def _join(self) -> bool:
         """Take a lease on the host that runs; start one where none does. Tell whether there is a lease."""
+        mark = _mark(self.segment)
         place, _pid = running_host(self.segment)
         self._reap()
         if place is not None:
@@ -338,7 +356,7 @@ class HostSession:
                 link.close()
                 self._is_starting = False
                 return False
-            self._take(link, place.backend)
+            self._take(link, place.backend, mark)
             return self._lease is not None
         now_s = time.monotonic()
         self._starts = [one for one in self._starts if now_s - one < STARTS_WITHIN_S]
@@ -361,7 +379,7 @@ class HostSession:
             "settings": self._first.settings_mark,
         }
 
-    def _take(self, link: BackendLink, path: str) -> None:
+    def _take(self, link: BackendLink, path: str, mark: tuple[int, int] | None) -> None:
         """Go over to a host: it gets our texts before anybody asks it."""
         with self._lock:
             alone = self._by_itself
@@ -372,7 +390,7 @@ class HostSession:
                 link.close()
                 self._refused = str(error)
                 return
-            self._lease, self._backend_path = link, path
+            self._lease, self._backend_path, self._lease_mark = link, path, mark
             self._lease_number += 1
             assert self._first is not None
             assert self._config is not None
@@ -382,6 +400,7 @@ class HostSession:
                 self.segment, self._config, self._telemetry, first.clock, index_path=first.index_path
             )
         threading.Thread(target=alone.close, daemon=True).start()  # its servers may take a while to leave
+        self.on_lease()
 
     def _let_go(self, lease: BackendLink | None) -> None:
         """Give a lease up, if it is the one there is, and work alone from now on with the texts there are."""
@@ -389,9 +408,12 @@ class HostSession:
             if lease is None or self._lease is not lease:
                 return
             self._lease = None
-            # What is told on purpose (`ctx daemon stop`, a memory limit) is not undone.
+            # What is told on purpose (`ctx daemon stop`, a memory limit) is not undone; a host that ends because its
+            # directory is another one says the same, and is no host of what is there now.
             with self._leasing:
-                self._may_start = not lease.was_told(STOPPED)
+                self._may_start = not lease.was_told(STOPPED) or self._is_elsewhere
+            if self._is_elsewhere:
+                self._refused = "the segment's folder was moved away or replaced"
             lease.close()
             self._poke()
             if self._is_closing or self._alone is None:
@@ -399,6 +421,12 @@ class HostSession:
             for path, text in self._texts.items():
                 with contextlib.suppress(CtxError):
                     self._alone.set_unsaved(path, text)
+        self.on_lease()
+
+    @property
+    def _is_elsewhere(self) -> bool:
+        """Whether the path is not that of the directory any more that the lease's host serves."""
+        return _mark(self.segment) != self._lease_mark
 
     def _wait_for_end(self) -> None:
         """Wait until the host ends or the session does, and let go of the lease."""
@@ -445,6 +473,19 @@ class HostSession:
             if is_private(place.folder) or not os.path.lexists(place.folder):
                 return True
         return False
+
+
+def _mark(segment: str) -> tuple[int, int] | None:
+    """Return what a directory is told by, None for one that is not there."""
+    try:
+        found = os.stat(segment)
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
+def _nothing() -> None:
+    pass
 
 
 class _ThreadHost:

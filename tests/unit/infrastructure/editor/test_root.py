@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 import threading
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +25,7 @@ class OwnSession:
 
     def __init__(self, segment: Path, gate: threading.Event, failure: str = "") -> None:
         self.joined = ""
+        self.on_lease: Callable[[], None] = lambda: None
         self.unsaved: list[tuple[str, str | None]] = []
         self.servers: list[dict[str, Any]] = []
         self.closed = 0
@@ -54,7 +56,7 @@ class OwnSession:
         self.servers = [{"server": "scripted", "state": "warming up"}]
 
     def status(self) -> dict[str, Any]:
-        return {"host": False, "servers": self.servers}
+        return {"host": bool(self.joined), "servers": self.servers}
 
     def close(self) -> None:
         self.closed += 1
@@ -209,6 +211,51 @@ def test_server_that_warms_up_is_the_state(segment: Path) -> None:
         return warming, ready, root.state
 
     assert (("warming", "scripted"), "ready", "fallback") == run(segment, visit)
+
+
+def test_host_that_comes_or_goes_is_asked_for(segment: Path) -> None:
+    """Without a document that is touched: the session's word is enough, from whichever thread."""
+
+    async def visit(root: Root, session: OwnSession, _notes: Notes) -> Any:
+        await root.ask(Asked("ctx.test"), definitions)
+        found = [root.has_host]
+        for joined in ("backend", ""):
+            session.joined = joined
+            await asyncio.to_thread(session.on_lease)
+            await root.ask(Asked("ctx.test"), lambda _services: Answer(None), urgency=9)
+            found.append(root.has_host)
+        return found
+
+    assert [False, True, False] == run(segment, visit)
+
+
+@pytest.mark.parametrize("is_told", [True, False], ids=["the host says so", "a question finds it"])
+def test_folder_that_is_gone_is_a_fallback_until_it_is_back(segment: Path, *, is_told: bool) -> None:
+    """Said once; what comes to its place is indexed, and its names are the answers."""
+
+    async def settled(root: Root, session: OwnSession) -> str:
+        if is_told:
+            session.on_lease()
+            await asyncio.sleep(0)
+        else:
+            root.mark_changed()
+            await root.ask(Asked("ctx.test"), definitions, otherwise=Answer)
+        await root.ask(Asked("ctx.test"), lambda _services: Answer(None), otherwise=Answer, is_slow=True, urgency=9)
+        return root.state
+
+    async def visit(root: Root, session: OwnSession, notes: Notes) -> Any:
+        await root.ask(Asked("ctx.test"), definitions)
+        away = segment.rename(segment.with_name("away"))
+        gone = await settled(root, session)
+        with pytest.raises(CtxError):
+            await root.ask(Asked("ctx.test"), definitions, is_slow=True)
+        shutil.copytree(away, segment)
+        (segment / "b.py").write_text("def b():\n    return 1\n")
+        back = await settled(root, session)
+        names = await root.ask(Asked("ctx.test"), definitions)
+        return (gone, back, names), ["segment's directory cannot be opened" in note for note in notes.notes]
+
+    assert (("fallback", "ready", ["a", "b"]), [True]) == run(segment, visit)
 
 
 def test_change_on_disk_shows_when_it_is_told(segment: Path) -> None:

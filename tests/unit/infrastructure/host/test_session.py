@@ -1,0 +1,162 @@
+"""Tests of ctx.infrastructure.host.session: whose host a face works with; the hosts are this test's own."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import queue
+import shutil
+import socket
+import threading
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from ctx.infrastructure.host import session as session_module
+from ctx.infrastructure.host.backend_link import STOPPED, UNASKED, framed, frames_in
+from ctx.infrastructure.host.places import HostPlace
+from ctx.infrastructure.host.session import HostSession
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+PATIENCE_S = 30.0
+
+
+class Hosts:
+    """Hosts by the directory that they serve, and what they were asked; one socket for all of them."""
+
+    def __init__(self, folder: Path) -> None:
+        self.asked: list[tuple[str, str]] = []
+        self.starts = 0
+        self._served: set[int] = set()
+        self._place = HostPlace(str(folder), "host")
+        self._listener = socket.socket(socket.AF_UNIX)
+        self._listener.bind(self._place.backend)
+        self._listener.listen()
+        self._connections: list[socket.socket] = []
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def running(self, segment: str) -> tuple[HostPlace | None, int]:
+        """Stand in for `running_host`."""
+        return (self._place, 1) if os.stat(segment).st_ino in self._served else (None, 0)
+
+    def spawn(self, segment: str, *, until_unused: bool) -> int:
+        """Stand in for `spawn_host`; the number is no child's."""
+        assert until_unused
+        self.starts += 1
+        self._served.add(os.stat(segment).st_ino)
+        return os.getpid()
+
+    def stop(self) -> None:
+        """Have every host say that it ends on purpose, and end."""
+        self._served.clear()
+        for connection in self._connections:
+            with contextlib.suppress(OSError):
+                connection.sendall(framed({"id": UNASKED, "event": STOPPED}))
+                connection.shutdown(socket.SHUT_RDWR)
+
+    def close(self) -> None:
+        """Let go of the sockets."""
+        for one in (self._listener, *self._connections):
+            one.close()
+
+    def _accept(self) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                connection, _address = self._listener.accept()
+                self._connections.append(connection)
+                threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
+
+    def _serve(self, connection: socket.socket) -> None:
+        buffer = bytearray()
+        with contextlib.suppress(OSError):
+            while data := connection.recv(1 << 16):
+                buffer += data
+                for request in frames_in(buffer):
+                    self.asked.append((request["verb"], request.get("path", "")))
+                    connection.sendall(framed({"id": request["id"]}))
+
+
+@pytest.fixture
+def hosts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hosts]:
+    """Hosts in place of processes."""
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    monkeypatch.setenv("CTX_LSP_ENABLED", "0")
+    monkeypatch.delenv("CTX_DAEMON", raising=False)
+    made = Hosts(tmp_path)
+    monkeypatch.setattr(session_module, "running_host", made.running)
+    monkeypatch.setattr(session_module, "spawn_host", made.spawn)
+    monkeypatch.setattr(HostSession, "_has_place", lambda _self: True)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def segment(tmp_path: Path) -> Path:
+    """A small segment."""
+    folder = tmp_path / "segment"
+    folder.mkdir()
+    (folder / "a.py").write_text("def a():\n    return 1\n")
+    return folder
+
+
+@pytest.fixture
+def joined(segment: Path, hosts: Hosts) -> Iterator[tuple[HostSession, queue.Queue[str]]]:
+    """A session that has a host and one text there, and what it tells of its lease from then on."""
+    told: queue.Queue[str] = queue.Queue()
+    session = HostSession(str(segment), face="lsp")
+    session.on_lease = lambda: told.put(session.joined)
+    session.open(wait_s=PATIENCE_S)
+    assert session.joined == told.get(timeout=PATIENCE_S) != ""
+    session.set_unsaved("a.py", "x = 1\n")
+    assert ("set_unsaved", "a.py") == hosts.asked[-1]
+    yield session, told
+    session.close()
+    assert told.empty(), "an end of our own is nothing to tell"
+
+
+@pytest.mark.parametrize("is_told", [True, False], ids=["the host ends", "the host stays"])
+def test_folder_that_is_replaced_gets_a_host_of_its_own(
+    segment: Path, hosts: Hosts, joined: tuple[HostSession, queue.Queue[str]], *, is_told: bool
+) -> None:
+    """While it is gone the face works alone with its texts; what comes to its place gets a host, and them."""
+    session, told = joined
+    away: Any = segment.rename(segment.with_name("away"))
+    if is_told:
+        hosts.stop()
+        assert "" == told.get(timeout=PATIENCE_S)
+    assert 0 == session.lease_number()
+    if not is_told:
+        assert "" == told.get(timeout=PATIENCE_S)
+    status: dict[str, Any] = session.status()
+    assert (False, ["a.py"]) == (status["host"], status["unsaved"])
+    assert "the segment's folder" in status["reason"]
+    hosts.asked.clear()
+    shutil.copytree(away, segment)
+    assert "" != told.get(timeout=PATIENCE_S)
+    assert [("lease", ""), ("set_unsaved", "a.py")] == hosts.asked
+    assert 2 == hosts.starts
+
+
+def test_text_is_not_given_to_the_host_of_another_folder(
+    segment: Path, hosts: Hosts, joined: tuple[HostSession, queue.Queue[str]]
+) -> None:
+    """A folder that was replaced a moment ago: the host that still runs is that of the old one."""
+    session, told = joined
+    away: Any = segment.rename(segment.with_name("away"))
+    shutil.copytree(away, segment)
+    hosts.asked.clear()
+    session.set_unsaved("a.py", "y = 2\n")
+    assert "" == told.get(timeout=PATIENCE_S)
+    assert "" != told.get(timeout=PATIENCE_S)
+    assert [("lease", ""), ("set_unsaved", "a.py")] == hosts.asked
+
+
+def test_host_that_was_stopped_is_not_started_again(hosts: Hosts, joined: tuple[HostSession, queue.Queue[str]]) -> None:
+    """In the same folder the word of whoever stopped it counts."""
+    session, told = joined
+    hosts.stop()
+    assert "" == told.get(timeout=PATIENCE_S)
+    assert (0, 1) == (session.lease_number(), hosts.starts)
