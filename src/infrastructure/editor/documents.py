@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from ...domain.text_positions import PositionEncoding
 
 _HEAD_CHARS = 4_000
-_HALF = re.compile("[\ud800-\udfff]")
 _ASTRAL = re.compile("[\U00010000-\U0010ffff]")
 _LANGUAGE_IDS = {
     "javascriptreact": "javascript",
@@ -87,7 +86,7 @@ class Documents:
     def open(self, uri: str, language_id: str, version: int, text: str) -> Document:
         """Take a document in, in place of one that was open under its name."""
         document = Document(uri, path_of(uri), language_id, version, DocumentText(text))
-        document.has_halves = _HALF.search(text) is not None
+        document.has_halves = _has_halves(text)
         self._forgotten.pop(_key(uri), None)
         self._documents[_key(uri)] = document
         return document
@@ -118,8 +117,7 @@ class Documents:
                     document.content = DocumentText(_ASTRAL.sub(_halves, document.content.text))
                     document.has_halves = True
                 document.content.replace(start, end, change.text, self.encoding)
-            if not change.text.isascii() and _HALF.search(change.text):
-                document.has_halves = True
+            document.has_halves = document.has_halves or _has_halves(change.text)
         if document.has_halves:
             _join_halves(document)
         document.version = document.version + 1 if version is None else version
@@ -166,7 +164,15 @@ def _join_halves(document: Document) -> None:
     """Make one character of the halves that found each other: that is what everybody else counts."""
     text = document.content.text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "surrogatepass")
     document.content = DocumentText(text)
-    document.has_halves = _HALF.search(text) is not None
+    document.has_halves = _has_halves(text)
+
+
+def _has_halves(text: str) -> bool:
+    try:
+        text.encode("utf-8")  # of all ways to look through 20 MB the quickest
+    except UnicodeEncodeError:
+        return True
+    return False
 
 
 def path_of(uri: str) -> bytes:

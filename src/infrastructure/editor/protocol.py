@@ -107,6 +107,8 @@ class EditorProtocol(LanguageServerProtocol):
             return
         if method is not None and not is_request and not self._may_tell(method):
             return
+        if method is not None and self.get_message_type(method) is None:
+            content.setdefault("params", None)  # JSON-RPC lets them be left out, pygls' own message does not
         try:
             message = self.structure_message(content)
         except JsonRpcException as error:

@@ -196,3 +196,10 @@ def test_change_that_is_lost_is_told(body: bytes, uri: str | None) -> None:
     protocol.on_lost_change = lost.append
     protocol.take(body)
     assert ([] if uri is None else [uri]) == lost
+
+
+def test_parameters_may_be_left_out() -> None:
+    """JSON-RPC 2.0, 4: they may be omitted; so may those of ctx's own requests."""
+    protocol, writer = protocol_with(plain=lambda params: {"given": params})
+    protocol.take(b'{"jsonrpc":"2.0","id":1,"method":"test/plain"}')
+    assert [{"given": None}] == [one.get("result") for one in writer.sent]
