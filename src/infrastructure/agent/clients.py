@@ -192,8 +192,8 @@ def _merged_json(before: str, key: str, name: str, entry: dict[str, Any], path: 
         )
     except (ValueError, RecursionError) as error:
         raise CtxError(
-            f"{path}: no plain JSON ({error}); it is left as it is: mend it, or add by hand what is printed without "
-            "--write"
+            f"{path}: no plain JSON ({error}); it is left as it is: mend it, or add to {key} by hand: "
+            f"{json.dumps({name: entry}, ensure_ascii=False)[1:-1]}"
         ) from None
     servers = document.get(key, {}) if isinstance(document, dict) else None
     if not isinstance(servers, dict) or not isinstance(servers.get(name, {}), dict):
@@ -246,7 +246,7 @@ def _merged_toml(before: str, key: str, name: str, entry: dict[str, Any], path: 
     if not is_as_meant:
         raise CtxError(
             f"{path}: {key}.{name} is written in a way that cannot be changed safely; it is left as it is: remove it, "
-            "or change it by hand to what is printed without --write"
+            f"or change it by hand to {'; '.join(_toml_table(key, name, entry).splitlines())}"
         )
     return text
 

@@ -22,6 +22,7 @@ _FORM = re.compile(
 )
 _NOT_ASKED = frozenset({"cursor", "max_tokens", "limit"})
 """What may differ between two pages of one answer."""
+_NAMES_SHARE = 0.2
 MOVED = "the index changed since the page before: rows may be missing or come twice; ask without cursor to begin anew"
 
 
@@ -71,6 +72,11 @@ def fitting(parts: Sequence[str], budget_tokens: int, count: Callable[[str], int
         if left < 0:
             return at
     return len(parts)
+
+
+def leading(names: list[str], max_tokens: int, count: Callable[[str], int]) -> list[str]:
+    """Return as many leading names as may stand beside the rows of an answer, which are what it is for."""
+    return names[: fitting(names, int(max_tokens * _NAMES_SHARE), count)]
 
 
 def _question(question: dict[str, Any]) -> str:

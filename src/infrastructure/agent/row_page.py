@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ..answer_texts import stale_notes
-from .paging import MOVED, Place, cursor_of, fitting, read_cursor
+from .paging import MOVED, Place, cursor_of, fitting, leading, read_cursor
 from .question import Answer, Question, asked, index_state, json_of, text_of, too_small, with_missing
 from .words import ends_of
 
@@ -63,6 +63,8 @@ class RowPage:
         if self.has_moved:
             notes = [MOVED, *notes]
         notes = with_missing(document, notes, question)
+        if "focus" in document:
+            document["focus"] = leading(document["focus"], max_tokens, count)
         # What was asked is known to who asked, and reasons repeat it.
         document["query"] = ends_of(document["query"], _QUERY_SIZE_MAX)
         if document.get("reason"):

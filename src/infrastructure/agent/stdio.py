@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
     from .server import AgentServer
 
-END_WAIT_S = 1.5
-"""From the end of the input to the end of the process; clients kill after 2 s."""
+END_WAIT_S = 1.4
+"""From the moment the end of the input is noticed; the process is gone 1.5 s after it, and clients kill after 2 s."""
 _STOP_WAIT_S = 0.8
 REQUESTS_MAX = 128
 """In flight: not answered yet, or the answer is not read. More are left in the pipe, where the client notices."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from ...domain.errors import CtxError, NotFoundError, UsageError
 from ..answer_documents import get_document, map_document
 from ..answer_texts import PLAIN, get_notes, item_text, map_notes
-from .paging import MOVED, Place, cursor_of, fitting, read_cursor
+from .paging import MOVED, Place, cursor_of, leading, read_cursor
 from .question import Answer, asked, index_state, json_of, text_of, too_small, with_missing
 
 if TYPE_CHECKING:
@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 _TEXT_SHARE = 0.8
 """Of the budget, for text that is handed on inside an object: the rest is keys, and escapes of quotes and line ends."""
 _MAP_TEXT_SHARE = 0.2
-_OMITTED_SHARE = 0.2
-"""Of the budget, for the names of what is left out; how many more there are is said in numbers."""
 _FRAME_TOKENS = 400
 """Of an answer with one item besides its text, and more than that."""
 _UNBOUNDED_TOKENS = 100_000_000
@@ -59,7 +57,7 @@ def get_answer(question: Question, services: Services) -> Answer:
             whole = services.get()(replace(request, budget_tokens=_UNBOUNDED_TOKENS))
             hint, next_place = _over_a_line(whole, place, max_tokens, count)
             page = replace(page, items=(replace(page.items[0], more=hint),))
-        named = omitted[: fitting(omitted, int(max_tokens * _OMITTED_SHARE), count)]
+        named = leading(omitted, max_tokens, count)
         document = get_document(services, page, request)
         document["budget"] = max_tokens
         document["truncated"] = page.truncated or bool(omitted)
@@ -186,6 +184,9 @@ def map_answer(question: Question, services: Services) -> Answer:
         request = RepoMapRequest(tuple(given["paths"] or ()), budget, tuple(given["focus"] or ()))
         found = mapper(request, on_progress=question.tell)
         document = map_document(services, found, request, question.report, took_ns=question.took_ns)
+        document["focus"] = leading(document["focus"], max_tokens, count)
+        unread = leading([json_of(one) for one in document["not_parsed"]], max_tokens, count)
+        document["not_parsed"] = document["not_parsed"][: len(unread)]
         notes = with_missing(document, map_notes(found, question.report), question)
         text = text_of([found.text] if found.text else [], notes, None)
         cost = max(count(json_of(document)), count(text))

@@ -117,7 +117,7 @@ def test_toml_table_that_is_there_is_updated_in_place(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("client", "content", "said"),
     [
-        ("claude-code", b"{", "no plain JSON"),
+        ("claude-code", b"{", r'by hand: "ctx": {"type": "stdio", "command": "ctx", "args": \["mcp"\]}$'),
         ("vscode", b'{\n  // mine\n  "servers": {}\n}\n', "no plain JSON"),
         ("claude-code", b"[]", "must be an object of objects"),
         ("claude-code", b'{"mcpServers": []}', "must be an object of objects"),
@@ -133,7 +133,11 @@ def test_toml_table_that_is_there_is_updated_in_place(tmp_path: Path) -> None:
         ("codex", b"[mcp_servers", "no TOML"),
         ("codex", b"mcp_servers = 1\n", "must be a table of tables"),
         ("codex", b'mcp_servers = { ctx = { command = "old" } }\n', "cannot be changed safely"),
-        ("codex", b'[mcp_servers.ctx]\nargs = [\n  "a",\n]\n', "cannot be changed safely"),
+        (
+            "codex",
+            b'[mcp_servers.ctx]\nargs = [\n  "a",\n]\n',
+            r'by hand to \[mcp_servers.ctx\]; command = "ctx"; args = \["mcp"\]$',
+        ),
     ],
 )
 def test_file_that_cannot_be_merged_is_left_as_it_is(tmp_path: Path, client: str, content: bytes, said: str) -> None:

@@ -79,3 +79,12 @@ def test_long_question_is_not_repeated_whole(ask: Callable[..., Answer], tool: s
     said = ask(tool, **arguments, max_tokens=500).document["query"]
     assert " … " in said
     assert 210 >= len(said)
+
+
+def test_names_of_files_worked_on_leave_room_for_rows(ask: Callable[..., Answer], shop: Path) -> None:
+    """Fifty long names are not repeated whole."""
+    names = [f"shop/a_file_with_a_rather_long_name_that_is_worked_on_{n}.py" for n in range(50)]
+    for n, name in enumerate(names):
+        (shop / name).write_text(f"def price_{n}(): ...\n")
+    assert ask("ctx_search", query="price", focus=names, max_tokens=500).document["hits"]
+    assert ask("ctx_map", focus=names, max_tokens=500).document["files"]

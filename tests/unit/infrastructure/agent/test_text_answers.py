@@ -78,3 +78,10 @@ def test_names_of_what_is_left_out_are_cut(ask: Callable[..., Answer], shop: Pat
     found = pages(ask, ids=names, max_tokens=500)
     assert names == [item["path"] for page in found for item in page.document["items"]]
     assert re.search(r"left out for the budget of 500 tokens: .*, \d+ more", found[0].text)
+
+
+def test_names_of_what_is_not_on_a_map_are_cut(ask: Callable[..., Answer], shop: Path) -> None:
+    """However many files there are that cannot be parsed."""
+    for n in range(60):
+        (shop / f"shop/a_file_with_a_rather_long_name_{n}.md").write_text("# Title\n\ntext\n")
+    assert ask("ctx_map", max_tokens=500).document["files"]
