@@ -326,7 +326,7 @@ class Root:
             services.refresh_again()
         except CtxError:
             if self._is_gone:
-                self._look_again()
+                self._in_loop(self._look_again)
             raise
         self._note_look(begun_ns)
 
@@ -371,7 +371,8 @@ class Root:
             if bool(self.failure) != self._is_gone:
                 self._index()
 
-        self._in_loop(lambda: self._slow.submit(look).add_done_callback(_told_elsewhere))
+        if not self._is_closed:
+            self._slow.submit(look).add_done_callback(_told_elsewhere)
 
     def _host_changed(self) -> None:
         """Find out what is served now: another host may serve another directory."""
