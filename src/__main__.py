@@ -2,11 +2,31 @@
 
 from __future__ import annotations
 
+import _thread
 import sys
 
 
 def main() -> int:
     """Run the command line of this process and return its exit code."""
+    before, sys.unraisablehook = sys.unraisablehook, _interrupt_again
+    try:
+        return _run()
+    finally:
+        sys.unraisablehook = before
+
+
+def _interrupt_again(unraisable: sys.UnraisableHookArgs) -> None:
+    """Raise an interrupt once more that met a callback of the interpreter's own, where nothing can be raised.
+
+    The import system has such callbacks; the interrupt would be printed as a traceback, and lost.
+    """
+    if unraisable.exc_type is KeyboardInterrupt:
+        _thread.interrupt_main()
+    else:
+        sys.__unraisablehook__(unraisable)
+
+
+def _run() -> int:
     try:
         from .infrastructure.cli.thin_client import run_in_host
 
