@@ -8,11 +8,19 @@ import sys
 
 def main() -> int:
     """Run the command line of this process and return its exit code."""
-    before, sys.unraisablehook = sys.unraisablehook, _interrupt_again
     try:
-        return _run()
-    finally:
-        sys.unraisablehook = before
+        before, sys.unraisablehook = sys.unraisablehook, _interrupt_again
+        try:
+            exit_code = _run()
+        finally:
+            sys.unraisablehook = before
+    except KeyboardInterrupt:  # before a command began or after it ended; in between it says what is kept
+        exit_code = 130
+    if exit_code == 130:
+        # An interrupt that met CPython inside an `exec` (dataclasses are made by one) leaves a mark that turns the exit
+        # into a death by SIGINT, although it was handled. The next `exec` takes the mark away.
+        exec("")  # noqa: S102
+    return exit_code
 
 
 def _interrupt_again(unraisable: sys.UnraisableHookArgs) -> None:
@@ -27,22 +35,14 @@ def _interrupt_again(unraisable: sys.UnraisableHookArgs) -> None:
 
 
 def _run() -> int:
-    try:
-        from .infrastructure.cli.thin_client import run_in_host
+    from .infrastructure.cli.thin_client import run_in_host
 
-        answered = run_in_host(sys.argv)
-        if answered is None:
-            from .infrastructure.cli.entry import main as run
+    answered = run_in_host(sys.argv)
+    if answered is not None:
+        return answered
+    from .infrastructure.cli.entry import main as run
 
-            answered = run()
-        exit_code = answered
-    except KeyboardInterrupt:  # before a command began or after it ended; in between it says what is kept
-        exit_code = 130
-    if exit_code == 130:
-        # An interrupt that met CPython inside an `exec` (dataclasses are made by one) leaves a mark that turns the exit
-        # into a death by SIGINT, although it was handled. The next `exec` takes the mark away.
-        exec("")  # noqa: S102
-    return exit_code
+    return run()
 
 
 if __name__ == "__main__":

@@ -154,7 +154,11 @@ def test_interrupt_at_any_moment(repository: Sandbox) -> None:
     """Once ctx itself runs, Ctrl-C at any moment of a short command is 130 or a finished command, never a traceback."""
     repository.ok("index")
     # The interpreter's own start is not ours: a pipe tells when ctx's main begins.
-    program = "import os, sys; from ctx.__main__ import main; os.write(int(sys.argv.pop(1)), b'.'); sys.exit(main())"
+    program = (
+        "import os, sys, ctx.__main__ as ctx; run, writer = ctx._run, int(sys.argv.pop(1))\n"
+        "ctx._run = lambda: run() if os.write(writer, b'.') else 1\n"
+        "sys.exit(ctx.main())"
+    )
     chance = random.Random(11)
     for _ in range(25):
         reader, writer = os.pipe()
