@@ -16,6 +16,10 @@ def main() -> int:
             sys.unraisablehook = before
     except KeyboardInterrupt:  # before a command began or after it ended; in between it says what is kept
         exit_code = 130
+    except RuntimeError as error:  # so CPython tells of one that met it while it named a class's attributes
+        if not isinstance(error.__cause__, KeyboardInterrupt):
+            raise
+        exit_code = 130
     if exit_code == 130:
         # An interrupt that met CPython inside an `exec` (dataclasses are made by one) leaves a mark that turns the exit
         # into a death by SIGINT, although it was handled. The next `exec` takes the mark away.

@@ -11,6 +11,7 @@ import pytest
 
 from ctx.domain.errors import CtxError
 from ctx.domain.index_records import FileRecord
+from ctx.infrastructure import parse_pool
 from ctx.infrastructure.file_indexer import FileIndexer
 from ctx.infrastructure.file_system import MAX_FILE_BYTES, FileSystemAdapter
 from ctx.infrastructure.null_telemetry import NullTelemetry
@@ -114,6 +115,13 @@ class Workers:
         for pid in self.pids:
             with pytest.raises(ProcessLookupError):
                 os.kill(pid, 0)
+
+
+@pytest.fixture(autouse=True)
+def _only_new_threads_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Threads that other tests left do not keep this process from being copied; one of a test here does."""
+    known = set(threading.enumerate())
+    monkeypatch.setattr(parse_pool, "can_fork", lambda: known.issuperset(threading.enumerate()))
 
 
 @pytest.fixture
