@@ -292,10 +292,18 @@ def _tree(sandbox: Sandbox, count: int) -> None:
     sandbox.write({f"d{n % 20}/m{n}.py": f"def needle_{n}():\n    return {n}\n\n\n{body}" for n in range(count)})
 
 
+def _size(path: Path) -> int:
+    """A file's bytes; 0 for one that is not there, or goes away while it is looked at."""
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return 0
+
+
 def _start_and_wait_for(sandbox: Sandbox, path: Path) -> Callable[[], tuple[int, str]]:
     """Start a build and return once it has written to a file; what is returned waits for its end."""
     process = sandbox.start("index")
-    while process.poll() is None and not (path.exists() and path.stat().st_size):
+    while process.poll() is None and not _size(path):
         os.sched_yield()
     assert process.poll() is None, "the build was over too soon"
 

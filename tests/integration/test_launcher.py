@@ -407,7 +407,10 @@ def test_command_starts_with_default_signals_and_no_mask(launch: Callable[..., L
     run = subprocess.run([*python(run_ignoring), *line], pass_fds=(control, report), capture_output=True)
     for descriptor in (control, control_write, report_read, report):
         os.close(descriptor)
-    assert b"SigBlk:\t0000000000000000\nSigIgn:\t0000000000000000\n" == run.stdout
+    blocked, ignored = (int(line.split()[1], 16) for line in run.stdout.splitlines())
+    # 32 and 33 belong to the C library: whoever started these tests may ignore them, and nobody can undo that by its
+    # functions. A command that uses threads sets its own handlers for them.
+    assert (0, 0) == (blocked, ignored & ~(1 << 31 | 1 << 32))
 
 
 @pytest.mark.parametrize("descriptors", [(0,), (0, 1, 2)])
