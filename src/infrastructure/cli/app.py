@@ -12,6 +12,7 @@ from ..services import say
 from . import commands
 from .arguments import THIN
 from .runner import EXIT_INTERRUPTED, EXIT_OK, EXIT_USAGE, one_line, say_unwritable
+from .telemetry_app import telemetry
 
 app = typer.Typer(
     name="ctx",
@@ -408,6 +409,8 @@ def daemon_logs(
 
     raise typer.Exit(daemon_command.run_logs(segment=segment, as_json=as_json, lines=lines))
 
+
+app.add_typer(telemetry, name="telemetry")
 
 agent = typer.Typer(invoke_without_command=True, rich_markup_mode=None)
 app.add_typer(agent, name="mcp")
