@@ -15,7 +15,14 @@ def write_json(path: str, document: Any) -> int:
     """
     import orjson
 
-    raw = orjson.dumps(document, option=orjson.OPT_INDENT_2) + b"\n"
+    return write_bytes(path, orjson.dumps(document, option=orjson.OPT_INDENT_2) + b"\n")
+
+
+def write_bytes(path: str, raw: bytes) -> int:
+    """Replace the file by these bytes (temporary file, fsync, rename) and return how many they are.
+
+    Raises: CtxError when it cannot be written; the old file is then as it was.
+    """
     temporary = f"{path}.{os.getpid()}.tmp"
     try:
         fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, 0o644)

@@ -27,12 +27,12 @@ class Painter:
     def __init__(self, stream: TextIO) -> None:
         """Decide once whether the stream takes colour."""
         self.is_terminal = stream.isatty()
-        self._paints = self.is_terminal and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+        self.paints = self.is_terminal and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
     def __call__(self, style: str, text: object) -> str:
         """Return the text in one of the named styles."""
         words = self.safe(str(text))
-        if not self._paints:
+        if not self.paints:
             return words
         from rich.style import Style
 
