@@ -1,24 +1,26 @@
 """Where telemetry is read from: which files a place stands for, and their lines in order, within bounded memory.
 
 A place is a segment, a telemetry folder, or one file of events (a live or rotated one, or one taken away). What a line
-says is for others; here a line is bytes.
+says is for others; here a line is bytes. Nothing here writes, or makes a folder.
 """
 
 from __future__ import annotations
 
+import errno
 import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ..domain.errors import NotFoundError
+from ..domain.errors import CtxError, NotFoundError
 from ..domain.source_files import display_path
 from .event_log import EVENTS_FILE, event_files
-from .event_sink import rotated_numbers
 from .regular_file import open_regular
-from .state_folder import CTX_FOLDER
+from .segment import find_segment
+from .state_folder import CTX_FOLDER, cache_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from typing import BinaryIO
 
 LINE_BYTES_MAX = 4 << 20
 """Four times what a writer writes at most: what is longer is no event and is not held in memory."""
@@ -42,24 +44,57 @@ class LongLine:
     size_bytes: int
 
 
+def default_places(places: Sequence[str], segment: str | None) -> tuple[str, ...]:
+    """Return the places given, else the one where the telemetry of `segment` lies (None: the one around here).
+
+    Raises: UsageError, CtxError as `find_segment` does.
+    """
+    if places:
+        return tuple(places)
+    found = find_segment(os.environ.get("CTX_SEGMENT") or None if segment is None else segment)
+    # Of a segment that cannot be written; asked second, since it may have been once.
+    elsewhere = os.path.join(cache_folder(found), "telemetry")
+    is_there = event_paths(os.path.join(found, CTX_FOLDER, "telemetry")) or not event_paths(elsewhere)
+    return (found if is_there else elsewhere,)
+
+
+def event_paths(folder: str) -> tuple[str, ...]:
+    """Return the event files that a telemetry folder really has, oldest first; links and other things are none."""
+    return tuple(path for path in event_files(folder) if os.path.isfile(path) and not os.path.islink(path))
+
+
 def source_of(place: str) -> EventSource:
     """Return the event files of a segment, a telemetry folder or a file.
 
-    Raises: NotFoundError when there is nothing of that name, or no event file in it.
+    Raises: NotFoundError when there is nothing of that name, or no event file in it; CtxError when it cannot be read.
     """
     shown = display_path(os.fsencode(place))
     path = os.path.abspath(place)
     if os.path.isfile(path):
-        return EventSource(os.path.dirname(path), (path,))
+        path = os.path.realpath(path)  # a link somebody names is meant; those in a folder are not followed
+        return _readable(shown, EventSource(os.path.dirname(path), (path,)))
+    if os.path.exists(path) and not os.path.isdir(path):
+        raise CtxError(f"{shown}: is neither a directory nor a regular file; write it to a file first")
     if not os.path.isdir(path):
         raise NotFoundError(f"{shown}: does not exist; give a segment, a telemetry folder or an events file")
     for folder in (os.path.join(path, CTX_FOLDER, "telemetry"), path):
-        found = tuple(each for each in event_files(folder) if os.path.isfile(each))
-        if found:
-            return EventSource(folder, found)
+        if found := event_paths(folder):
+            return _readable(shown, EventSource(folder, found))
     raise NotFoundError(
         f"{shown}: no {EVENTS_FILE} in it or in its {CTX_FOLDER}/telemetry; run a ctx command there first"
     )
+
+
+def _readable(shown: str, source: EventSource) -> EventSource:
+    for path in source.paths:
+        try:
+            os.close(open_regular(path, os.O_RDONLY))
+        except FileNotFoundError:
+            continue  # retention, just now
+        except OSError as error:
+            name = display_path(os.fsencode(os.path.basename(path)))
+            raise CtxError(f"{shown}: {name} cannot be read ({error.strerror}); check its permissions") from error
+    return source
 
 
 def sources_below(folder: str) -> tuple[EventSource, ...]:
@@ -74,8 +109,7 @@ def sources_below(folder: str) -> tuple[EventSource, ...]:
     for path, names, _files in os.walk(os.path.abspath(folder)):
         if CTX_FOLDER in names:
             telemetry = os.path.join(path, CTX_FOLDER, "telemetry")
-            live = os.path.join(telemetry, EVENTS_FILE)
-            if os.path.isfile(live) or rotated_numbers(live):
+            if event_paths(telemetry):
                 found.append(source_of(telemetry))
         names[:] = sorted(name for name in names if name not in _SKIPPED_FOLDERS and name != CTX_FOLDER)
     if not found:
@@ -96,47 +130,55 @@ def sources_of(places: Sequence[str], *, is_recursive: bool = False) -> tuple[Ev
 
 
 def lines_of(path: str, start: int = 0, end: int | None = None) -> Iterator[bytes | LongLine]:
-    """Yield the non-empty lines of a file that begin at bytes `start` to `end`, without their newlines.
+    """Yield the non-empty lines of a file that begin at bytes `start` to `end`, without white space around them.
 
-    A line that begins before `end` is read whole. `start` must be where a line begins, or in a line that is skipped.
-    A file that is gone, no regular file or a link yields nothing: retention may remove it at any time.
+    A line that begins before `end` is read whole. A `start` within a line begins with the next one, so that ranges side
+    by side give every line once. A file that is gone, no regular file or a link yields nothing: retention may remove it
+    at any time.
     """
     try:
         fd = open_regular(path, os.O_RDONLY)
     except OSError:
         return
-    with open(fd, "rb", buffering=0) as file:
-        at = start  # of the first byte of `rest`
-        if start:
-            file.seek(start - 1)
-            at = start - 1
-        rest = b""
-        skipped = 0  # bytes of a long line that are no longer held
-        is_first = bool(start)
-        while block := file.read(_READ_BYTES):
-            lines = (rest + block).split(b"\n")
-            rest = lines.pop()
-            for line in lines:
-                size, begins = skipped + len(line), at
-                at += size + 1
-                skipped = 0
-                if is_first:
-                    is_first = False
-                    continue
-                if end is not None and begins >= end:
-                    return
-                if size > LINE_BYTES_MAX:
-                    yield LongLine(size)
-                elif line := line.strip():
-                    yield line
-            if skipped or len(rest) > LINE_BYTES_MAX:
-                skipped += len(rest)
-                rest = b""
-        if rest or skipped:
-            if is_first or (end is not None and at >= end):
+    with open(fd, "rb", buffering=_READ_BYTES) as file:
+        at = _line_begin(file, start, end) if start else 0
+        while end is None or at < end:
+            line = file.readline(LINE_BYTES_MAX + 1)
+            if not line:
                 return
-            size = skipped + len(rest)
-            if size > LINE_BYTES_MAX:
+            size = len(line)
+            if size > LINE_BYTES_MAX and line[-1:] != b"\n":
+                size += _pass_line(file, None)
                 yield LongLine(size)
-            elif rest := rest.strip():
-                yield rest
+            elif line := line.strip():
+                yield line
+            at += size
+
+
+def _line_begin(file: BinaryIO, start: int, end: int | None) -> int:
+    """Go to the first line that begins at `start` or later and return where that is; past `end`, it may be anywhere."""
+    file.seek(start - 1)
+    return start - 1 + _pass_line(file, end)
+
+
+def _pass_line(file: BinaryIO, end: int | None) -> int:
+    """Go behind the next newline, or to a place at or behind `end`, and return how far that was."""
+    began = file.tell()
+    while end is None or file.tell() < end:
+        part = file.readline(_READ_BYTES)
+        if not part or part[-1:] == b"\n":
+            break
+        # A hole of a sparse file holds no newline: 100 GB of it are one step.
+        file.seek(_next_data(file.fileno(), file.tell()))
+    return file.tell() - began
+
+
+def _next_data(fd: int, at: int) -> int:
+    """Return where the next bytes outside of a hole begin, at `at` or later; the file's end when there are none."""
+    before = os.lseek(fd, 0, os.SEEK_CUR)
+    try:
+        return os.lseek(fd, at, os.SEEK_DATA)
+    except OSError as error:
+        return os.fstat(fd).st_size if error.errno == errno.ENXIO else at
+    finally:
+        os.lseek(fd, before, os.SEEK_SET)

@@ -18,7 +18,7 @@ from .clock import SystemClock
 from .config import Config, load_config
 from .file_system import FileSystemAdapter
 from .index_store import IndexStore
-from .state_folder import CTX_FOLDER, make_ctx_folder, user_cache_dir
+from .state_folder import CTX_FOLDER, cache_folder, make_ctx_folder
 from .telemetry import Telemetry
 
 if TYPE_CHECKING:
@@ -594,10 +594,7 @@ def _state_folder(segment: str) -> tuple[str, bool]:
             return folder, False
     except OSError:
         pass
-    import hashlib
-
-    digest = hashlib.sha256(os.fsencode(os.path.realpath(segment))).hexdigest()[:16]
-    return os.path.join(user_cache_dir(), digest), True
+    return cache_folder(segment), True
 
 
 def say(text: str) -> None:

@@ -70,6 +70,14 @@ def user_cache_dir() -> str:
     return _xdg("XDG_CACHE_HOME", ".cache")
 
 
+def cache_folder(segment: str) -> str:
+    """Return the folder for a segment whose own `_ctx/` cannot be written; not made here."""
+    import hashlib
+
+    digest = hashlib.sha256(os.fsencode(os.path.realpath(segment))).hexdigest()[:16]
+    return os.path.join(user_cache_dir(), digest)
+
+
 def _xdg(variable: str, below_home: str) -> str:
     base = os.environ.get(variable, "")
     # A relative value is invalid by the XDG base directory specification and must be ignored.
