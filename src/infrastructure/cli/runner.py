@@ -84,9 +84,9 @@ def run_command(
             try:
                 show(outcome, as_json=as_json)
             except BrokenPipeError:
-                _leave_closed_pipe()
+                leave_closed_pipe()
             except OSError as error:
-                _leave_closed_pipe()
+                leave_closed_pipe()
                 exit_code = say_unwritable(error)
         elif failure is not None:
             fail(command, failure, as_json=as_json)
@@ -140,7 +140,7 @@ def _attempt(
     except KeyboardInterrupt as error:
         return None, EXIT_INTERRUPTED, error
     except BrokenPipeError as error:
-        _leave_closed_pipe()
+        leave_closed_pipe()
         return None, EXIT_OK, error
     except Exception as error:
         if os.environ.get("CTX_DEBUG"):
@@ -175,7 +175,7 @@ def fail(command: str, error: BaseException, *, as_json: bool) -> int:
         try:
             _write_json({"schema": f"ctx.{command}/1", "error": {"message": message, "exit_code": exit_code}})
         except OSError:
-            _leave_closed_pipe()
+            leave_closed_pipe()
     return exit_code
 
 
@@ -229,7 +229,7 @@ def say_unwritable(error: OSError) -> int:
     return EXIT_CANNOT
 
 
-def _leave_closed_pipe() -> None:
+def leave_closed_pipe() -> None:
     """Point standard output at nothing, so that the interpreter's last flush does not complain."""
     null = os.open(os.devnull, os.O_WRONLY)
     os.dup2(null, sys.stdout.fileno())
