@@ -26,6 +26,41 @@ FILE_READ_MODES = ("skeleton", "excerpt", "raw")
 SERVER_FIGURES = ("request_count", "timeout_count", "fallback_count", "ready_count", "ready_ms_total")
 """What is counted for each language server besides the sums over all of them: `lsp_<figure>_<server>`."""
 
+COUNTERS = (
+    ("ctx_<command>_count", "commands", "`ctx.<command>` (`.` and `-` become `_`)"),
+    ("ast_parse_count", "files", "`ast.parse`, and every file parsed by bulk indexing"),
+    ("ast_cache_hit_count", "files", "`ast.cache` with a `cache_hit`, and every file that indexing found unchanged"),
+    ("ast_cache_miss_count", "files", "`ast.cache` without one, and every file parsed by bulk indexing"),
+    ("selector_resolve_count", "questions", "`selector.resolve`"),
+    ("selector_resolve_success_count", "questions", "`selector.resolve` when `resolved`"),
+    ("lsp_spawn_count", "processes", "`lsp.spawn`"),
+    ("lsp_ready_count", "servers", "`lsp.ready`"),
+    ("lsp_request_count", "questions", "`lsp.<method tail>`: meant for a server, sent or not"),
+    ("lsp_timeout_count", "questions", "`lsp.timeout`"),
+    ("lsp_fallback_count", "questions", "`lsp.fallback`"),
+    (
+        "lsp_failed_count",
+        "servers",
+        "a server's life that failed: `lsp.spawn` with `error`, `lsp.initialize` with `error` or `timeout`, a crash",
+    ),
+    ("lsp_request_count_<server>", "questions", "as without the server, of one; what is no letter or digit is `_`"),
+    ("lsp_timeout_count_<server>", "questions", "the same"),
+    ("lsp_fallback_count_<server>", "questions", "the same"),
+    ("lsp_ready_count_<server>", "servers", "the same"),
+    ("lsp_ready_ms_total_<server>", "ms", "`lsp.ready` by its `timing_ms`"),
+    ("index_read_bytes_total", "bytes", "indexing, by what it read; no level of disclosure, no event"),
+    ("index_rebuilt_count", "indexes", "a damaged index that a command made anew"),
+    ("file_read_skeleton_bytes_total", "bytes", "`file.read` with mode `skeleton`, by its `bytes`"),
+    ("file_read_excerpt_bytes_total", "bytes", "`file.read` with mode `excerpt`, by its `bytes`"),
+    ("file_read_raw_bytes_total", "bytes", "`file.read` with mode `raw`, by its `bytes`"),
+    (ATTEMPTED, "events", "every event"),
+    (WRITTEN, "events", "every line that reached the file, also those recovered later"),
+    (DROPPED, "events", "ordinary events that could not be written, critical ones that could not be kept"),
+    (RECOVERED, "events", "critical events written late, from the queue or for an earlier run"),
+    (METRICS_DAMAGED, "files", "a `metrics.json` that had to be kept aside"),
+)
+"""Every counter: its name, what it counts, what moves it. What stands in angle brackets is filled in."""
+
 _FIXED = {
     "ast.parse": ("ast_parse_count",),
     "selector.resolve": ("selector_resolve_count",),
