@@ -148,7 +148,7 @@ def lines_of(path: str, start: int = 0, end: int | None = None) -> Iterator[byte
                 return
             size = len(line)
             if size > LINE_BYTES_MAX and line[-1:] != b"\n":
-                size += _pass_line(file, None)
+                size += pass_rest_of_line(file, None)
                 yield LongLine(size)
             elif line := line.strip():
                 yield line
@@ -158,10 +158,10 @@ def lines_of(path: str, start: int = 0, end: int | None = None) -> Iterator[byte
 def _line_begin(file: BinaryIO, start: int, end: int | None) -> int:
     """Go to the first line that begins at `start` or later and return where that is; past `end`, it may be anywhere."""
     file.seek(start - 1)
-    return start - 1 + _pass_line(file, end)
+    return start - 1 + pass_rest_of_line(file, end)
 
 
-def _pass_line(file: BinaryIO, end: int | None) -> int:
+def pass_rest_of_line(file: BinaryIO, end: int | None) -> int:
     """Go behind the next newline, or to a place at or behind `end`, and return how far that was."""
     began = file.tell()
     while end is None or file.tell() < end:
