@@ -1,0 +1,66 @@
+"""`ctx telemetry trace`: one run as a file that trace viewers open."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from ... import __version__
+from ...application.telemetry_trace import RunChooser, trace_of
+from ...domain.errors import CtxError
+from ...domain.terminal_text import without_controls
+from ..event_sources import default_places, sources_of
+from ..outgoing_events import OutgoingEvents
+from ..output_file import STDOUT, check_target, output_stream
+from ..services import say
+from .runner import EXIT_OK, fail, leave_closed_pipe, say_unwritable
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+COMMAND = "telemetry trace"
+
+
+def run_trace(run_id: str, places: tuple[str, ...], *, output: str, is_recursive: bool, segment: str | None) -> int:
+    """`ctx telemetry trace`: write the trace of a run, the last that ended when none is named."""
+    try:
+        return _write(run_id, places, output, segment, is_recursive=is_recursive)
+    except BrokenPipeError:
+        leave_closed_pipe()
+        return EXIT_OK
+    except OSError as error:
+        leave_closed_pipe()
+        return say_unwritable(error)
+    except (CtxError, KeyboardInterrupt) as error:
+        return fail(COMMAND, error, as_json=False)
+
+
+def _write(run_id: str, places: tuple[str, ...], output: str, segment: str | None, *, is_recursive: bool) -> int:
+    import orjson
+
+    if output != STDOUT:
+        check_target(output, replaces=True)  # before the reading, which may take a while
+    sources = sources_of(default_places(places, segment), is_recursive=is_recursive)
+    chooser = RunChooser()
+
+    def look(event: Mapping[str, Any]) -> bool:
+        chooser.see(event)
+        return False
+
+    for _none in OutgoingEvents(sources, look):
+        pass  # pragma: no cover - `look` takes none
+    key = chooser.chosen(run_id)
+    if chooser.segments_of(key.run_id) > 1:
+        say(f"{key.run_id} is in several segments; drawn is the one of segment {key.segment_id}, which was active last")
+    trace = trace_of(OutgoingEvents(sources, key.is_of), version=__version__)
+    with output_stream(output, replaces=True) as stream:
+        # One event a line: the file can be read and searched as it is.
+        events = trace.pop("traceEvents")
+        stream.write(b'{"traceEvents":[\n')
+        stream.write(b",\n".join(orjson.dumps(event) for event in events))
+        stream.write(b"\n]," + orjson.dumps(trace)[1:] + b"\n")
+    if output != STDOUT:
+        drawn = sum(1 for event in events if event["ph"] != "M")
+        say(
+            f"{without_controls(key.run_id)}: {drawn} spans and instants; open {output} in ui.perfetto.dev or chrome://tracing"
+        )
+    return EXIT_OK

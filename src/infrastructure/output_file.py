@@ -1,0 +1,114 @@
+"""Where a person wants something written: a file that is there whole or not at all, or standard output."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import stat
+import sys
+from typing import TYPE_CHECKING
+
+from ..domain.errors import CtxError, UsageError
+from ..domain.source_files import display_path
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import BinaryIO
+
+STDOUT = "-"
+_BUFFER_BYTES = 1 << 20
+
+
+def check_target(path: str, *, replaces: bool) -> str:
+    """Return the real path of a file to be written, links followed.
+
+    Raises: UsageError when it is a directory, no regular file, in no directory, or there already and not `replaces`.
+    """
+    shown = display_path(os.fsencode(path))
+    if not path:
+        raise UsageError("--output is empty; give a file, or - for standard output")
+    real = os.path.realpath(path)
+    try:
+        found = os.stat(real)
+    except FileNotFoundError:
+        folder = os.path.dirname(real)
+        if path.endswith("/") or not os.path.isdir(folder):
+            raise UsageError(f"--output {shown}: there is no such directory; make it first") from None
+        return real
+    except OSError as error:
+        raise UsageError(f"--output {shown}: cannot be looked at ({error.strerror}); give another file") from None
+    if stat.S_ISDIR(found.st_mode):
+        raise UsageError(f"--output {shown}: is a directory; give a file in it")
+    if not stat.S_ISREG(found.st_mode):
+        raise UsageError(f"--output {shown}: is no regular file; give a file, or - for standard output")
+    if not replaces:
+        raise UsageError(f"--output {shown}: is there already; give another name, or --force to replace it")
+    return real
+
+
+@contextlib.contextmanager
+def temporary_beside(path: str, *, replaces: bool) -> Iterator[str]:
+    """Give the name of a file to write; what is there when the block ends becomes `path`, after an error nothing does.
+
+    `path` is what `check_target` returned. A file that came to be there meanwhile is kept unless `replaces`.
+
+    Raises: CtxError when the disk refuses (full, read-only, no permission); UsageError for a file that came meanwhile.
+    """
+    shown = display_path(os.fsencode(path))
+    folder, name = os.path.split(path)
+    temporary = os.path.join(folder, f".{name[:200]}.{os.getpid()}.part")
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(temporary)
+    try:
+        yield temporary
+        _sync(temporary)
+        if replaces:
+            os.replace(temporary, path)
+        else:
+            _name_unless_there(temporary, path)
+    except FileExistsError:
+        raise UsageError(f"--output {shown}: came to be there meanwhile; --force replaces it") from None
+    except OSError as error:
+        if isinstance(error, BrokenPipeError):
+            raise
+        reason = error.strerror or str(error)
+        raise CtxError(f"--output {shown}: cannot be written ({reason}); check permissions and free space") from error
+    finally:
+        for left in (temporary, f"{temporary}-journal", f"{temporary}-wal"):
+            with contextlib.suppress(OSError):
+                os.unlink(left)
+
+
+@contextlib.contextmanager
+def output_stream(path: str, *, replaces: bool) -> Iterator[BinaryIO]:
+    """Give a stream of bytes to `path`, whole or not at all, or to standard output for `-`.
+
+    Raises: as `check_target` and `temporary_beside`; OSError of standard output, BrokenPipeError among them.
+    """
+    if path == STDOUT:
+        yield sys.stdout.buffer
+        sys.stdout.buffer.flush()
+        return
+    with temporary_beside(check_target(path, replaces=replaces), replaces=replaces) as temporary:
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
+        with open(os.open(temporary, flags, 0o644), "wb", buffering=_BUFFER_BYTES) as file:
+            yield file
+
+
+def _name_unless_there(temporary: str, path: str) -> None:
+    try:
+        os.link(temporary, path)  # fails when it is there; a rename would replace it
+    except FileExistsError:
+        raise
+    except OSError:  # a file system without second names
+        if os.path.lexists(path):
+            raise FileExistsError(path) from None
+        os.rename(temporary, path)
+
+
+def _sync(path: str) -> None:
+    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)

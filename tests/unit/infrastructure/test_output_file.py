@@ -1,0 +1,122 @@
+"""Where a person wants something written."""
+
+from __future__ import annotations
+
+import errno
+import os
+from typing import TYPE_CHECKING
+
+import pytest
+
+from ctx.domain.errors import CtxError, UsageError
+from ctx.infrastructure import output_file
+from ctx.infrastructure.output_file import check_target, output_stream
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+
+def write(
+    path: Path,
+    data: bytes,
+    error: BaseException | type[BaseException] | None = None,
+    meanwhile: Callable[[], object] = lambda: None,
+) -> None:
+    with output_stream(str(path), replaces=path.exists()) as stream:
+        stream.write(data)
+        meanwhile()
+        if error is not None:
+            raise error
+
+
+def test_a_file_is_there_when_it_is_whole(tmp_path: Path) -> None:
+    """Not before; nothing else stays."""
+    path = tmp_path / "out.csv"
+    with output_stream(str(path), replaces=False) as stream:
+        stream.write(b"all")
+        assert not path.exists()
+    assert (b"all", ["out.csv"]) == (path.read_bytes(), os.listdir(tmp_path))
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, ValueError, BrokenPipeError])
+def test_an_interrupted_one_is_not_there(tmp_path: Path, error: type[BaseException]) -> None:
+    """Nothing half-written stays, under no name, and what was there before is as it was."""
+    path = tmp_path / "out.csv"
+    path.write_bytes(b"before")
+    with pytest.raises(error):
+        write(path, b"half", error)
+    assert (b"before", ["out.csv"]) == (path.read_bytes(), os.listdir(tmp_path))
+
+
+def test_a_full_disk_is_one_line_and_leaves_nothing(tmp_path: Path) -> None:
+    """The reason and what to look at."""
+    path = tmp_path / "out.csv"
+    with pytest.raises(CtxError, match=r"out\.csv: cannot be written \(No space left on device\)"):
+        write(path, b"half", OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)))
+    assert [] == os.listdir(tmp_path)
+
+
+def test_what_cannot_be_written_is_said_before_anything_is_read(tmp_path: Path) -> None:
+    """A directory, a pipe, a folder that is not there, a file that is, an empty name."""
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "there").write_text("x")
+    for name, message in {
+        "": r"is a directory",
+        "pipe": r"is no regular file",
+        "no/file": r"there is no such directory",
+        "there": r"is there already; give another name, or --force",
+        "there/x": r"cannot be looked at|no such directory",
+        "new/": r"there is no such directory",
+    }.items():
+        with pytest.raises(UsageError, match=message):
+            check_target(f"{tmp_path}/{name}", replaces=False)
+    with pytest.raises(UsageError, match="--output is empty"):
+        check_target("", replaces=True)
+    assert str(tmp_path / "there") == check_target(str(tmp_path / "there"), replaces=True)
+
+
+def test_a_link_is_followed(tmp_path: Path) -> None:
+    """Whoever names it means where it leads; the link stays one."""
+    (tmp_path / "link").symlink_to(tmp_path / "target")
+    with output_stream(str(tmp_path / "link"), replaces=False) as stream:
+        stream.write(b"x")
+    assert (b"x", True) == ((tmp_path / "target").read_bytes(), (tmp_path / "link").is_symlink())
+
+
+@pytest.mark.parametrize("has_links", [True, False])
+def test_a_file_that_came_meanwhile_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, has_links: bool) -> None:
+    """Also where a file cannot have two names."""
+    if not has_links:
+        monkeypatch.setattr(output_file.os, "link", _refuse)
+    path = tmp_path / "out"
+    with pytest.raises(UsageError, match="came to be there meanwhile"):
+        write(path, b"mine", meanwhile=lambda: path.write_bytes(b"theirs"))
+    assert (b"theirs", ["out"]) == (path.read_bytes(), os.listdir(tmp_path))
+
+
+def test_without_second_names_a_file_is_renamed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Some file systems have none."""
+    monkeypatch.setattr(output_file.os, "link", _refuse)
+    with output_stream(str(tmp_path / "out"), replaces=False) as file:
+        file.write(b"mine")
+    assert ["out"] == os.listdir(tmp_path)
+
+
+def _refuse(_source: str, _target: str) -> None:
+    raise PermissionError(1, "Operation not permitted")
+
+
+def test_what_a_killed_process_left_is_replaced(tmp_path: Path) -> None:
+    """Process numbers come again."""
+    (tmp_path / f".out.{os.getpid()}.part").write_bytes(b"left")
+    with output_stream(str(tmp_path / "out"), replaces=False) as file:
+        file.write(b"new")
+    assert (["out"], b"new") == (os.listdir(tmp_path), (tmp_path / "out").read_bytes())
+
+
+def test_a_dash_is_standard_output(capfdbinary: pytest.CaptureFixture[bytes]) -> None:
+    """Flushed, so that what is wrong with it is told here."""
+    with output_stream("-", replaces=False) as stream:
+        stream.write(b"x\n")
+    assert b"x\n" == capfdbinary.readouterr().out
