@@ -9,7 +9,7 @@ from __future__ import annotations
 import difflib
 import re
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from ..domain.budget import Fitted, check_budget, fit_lines
 from ..domain.chunk_ids import RUN_MARK, ChunkId, digest_of, format_id, parse_id, run_digest
@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 Mode = Literal["skeleton", "excerpt", "raw"]
 MODES: tuple[Mode, ...] = ("skeleton", "excerpt", "raw")
 GET_BUDGET_TOKENS = 8000
+TOLD_FILES_MAX = 100
+"""Of how many files an answer's event says what each would have cost whole."""
 
 _LINE_TARGET = re.compile(r"(?P<path>.+?):(?P<start>[0-9]{1,9})(?:-(?P<end>[0-9]{1,9}))?", re.DOTALL)
 
@@ -90,6 +92,17 @@ class GetAnswer:
     def truncated(self) -> bool:
         """Whether anything was cut or left out."""
         return bool(self.omitted) or any(item.truncated for item in self.items)
+
+    @property
+    def disclosure(self) -> dict[str, Any]:
+        """What telemetry is told: the mode, and what reading the files whole would have cost, in all and by file."""
+        modes = {item.mode for item in self.items}
+        by_file = {item.path: item.file_tokens for item in self.items}
+        return {
+            "disclosure_mode": modes.pop() if len(modes) == 1 else "mixed",
+            "whole_file_tokens": sum(by_file.values()),
+            "file_tokens": dict(list(by_file.items())[:TOLD_FILES_MAX]),
+        }
 
 
 @dataclass(frozen=True, slots=True)

@@ -129,6 +129,7 @@ _COMMAND_EXTRA: Fields = (
     ("dirty", "bool?", "", "whether files differ from the commit; null: not looked at"),
     ("index_files", "count", "files", "files in the index that answered"),
     ("whole_file_tokens", "count", "tokens", "what reading the answer's files whole would have cost"),
+    ("file_tokens", "counts", "tokens", "the same by file, of at most 100 files"),
     ("resolved_by", "string?", "", "who answered: `tree_sitter`, `index`, or a language server's name"),
     ("files_searched", "count", "files", "files that were looked through for uses"),
     ("engine", "string", "", "what looked for the pattern: `re2`, or `ripgrep` before it"),

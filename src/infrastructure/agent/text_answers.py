@@ -84,7 +84,6 @@ def get_answer(question: Question, services: Services) -> Answer:
             items_max = max(1, min(int(len(page.items) * max_tokens / cost * 0.97), len(page.items) - 1))
         else:
             budget = max(1, min(int(budget * max_tokens / cost * 0.97), budget - 1))
-    modes = {item.mode for item in page.items}
     return Answer(
         document,
         text,
@@ -95,10 +94,7 @@ def get_answer(question: Question, services: Services) -> Answer:
             "status": "truncated" if document["truncated"] else "ok",
             **dict.fromkeys(("retrieved_tokens", "output_tokens", "total_tokens"), page.total_tokens),
         },
-        {
-            "disclosure_mode": modes.pop() if len(modes) == 1 else "mixed",
-            "whole_file_tokens": sum({item.path: item.file_tokens for item in page.items}.values()),
-        },
+        page.disclosure,
     )
 
 

@@ -237,7 +237,6 @@ def run_get(
         refreshed(services)
         answer = services.get()(request)
         document = get_document(services, answer, request)
-        modes = {item.mode for item in answer.items}
         return Outcome(
             document,
             lambda paint: get_text(answer, paint),
@@ -248,10 +247,7 @@ def run_get(
                 "status": "truncated" if answer.truncated else "ok",
                 **token_figures(answer.total_tokens),
             },
-            extra={
-                "disclosure_mode": modes.pop() if len(modes) == 1 else "mixed",
-                "whole_file_tokens": sum({item.path: item.file_tokens for item in answer.items}.values()),
-            },
+            extra=answer.disclosure,
             notes=get_notes(answer, budget_tokens=request.budget_tokens),
         )
 

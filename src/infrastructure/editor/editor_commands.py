@@ -199,13 +199,8 @@ def get(services: Services, arguments: Mapping[str, Any]) -> Answer:
     request = GetRequest(targets, arguments.get("mode") or None, budget, bool(arguments.get("latest")))
     services.refresh()
     answer = services.get()(request)
-    modes = {item.mode for item in answer.items}
-    extra = {
-        "disclosure_mode": modes.pop() if len(modes) == 1 else "mixed",
-        "whole_file_tokens": sum({item.path: item.file_tokens for item in answer.items}.values()),
-    }
     told = _told([item.id for item in answer.items], answer.total_tokens)
-    return Answer(get_document(services, answer, request), told, extra)
+    return Answer(get_document(services, answer, request), told, answer.disclosure)
 
 
 def repo_map(services: Services, arguments: Mapping[str, Any]) -> Answer:

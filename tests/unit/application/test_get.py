@@ -123,6 +123,20 @@ def test_a_path_is_the_whole_file(segment: Reader, target: str) -> None:
     assert _MODULE == segment.one(target, mode="raw").text == segment.one(target, mode="excerpt").text
 
 
+def test_telemetry_is_told_what_whole_files_would_have_cost(segment: Reader) -> None:
+    """By file, each once however many of its parts are there; of one mode by its name, of several as mixed."""
+    answer = segment.get("pkg/mod.py#Small", "pkg/mod.py#load", "pkg/large.py")
+    by_file = {item.path: item.file_tokens for item in answer.items}
+    assert ["pkg/mod.py", "pkg/large.py"] == list(by_file)
+    expected = {
+        "disclosure_mode": "mixed",
+        "whole_file_tokens": sum(by_file.values()),
+        "file_tokens": by_file,
+    }
+    assert expected == answer.disclosure
+    assert "excerpt" == segment.get("pkg/mod.py#Small").disclosure["disclosure_mode"]
+
+
 def test_an_id_is_its_chunk(segment: Reader) -> None:
     """The raw lines hash to the id; the comment above the function belongs to it."""
     wanted = segment.ids("pkg/mod.py")["load"]
