@@ -35,8 +35,9 @@ def write_bytes(path: str, raw: bytes) -> int:
             os.close(fd)
         os.replace(temporary, path)
     except OSError as error:
-        if os.path.exists(temporary):
-            os.unlink(temporary)
         name = os.path.basename(path)
         raise CtxError(f"{name}: cannot be written ({error.strerror}); check permissions and free space") from None
+    finally:
+        if os.path.exists(temporary):  # also after an interrupt
+            os.unlink(temporary)
     return len(raw)

@@ -173,7 +173,8 @@ def fail(command: str, error: BaseException, *, as_json: bool) -> int:
     say(message)
     if as_json:
         try:
-            _write_json({"schema": f"ctx.{command}/1", "error": {"message": message, "exit_code": exit_code}})
+            schema = f"ctx.{command.replace(' ', '_')}/1"
+            _write_json({"schema": schema, "error": {"message": message, "exit_code": exit_code}})
         except OSError:
             leave_closed_pipe()
     return exit_code

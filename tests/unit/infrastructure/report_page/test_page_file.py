@@ -1,0 +1,67 @@
+"""Where a page may be written."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import pytest
+from tests.fixtures.report_document import small_document
+
+from ctx.domain.errors import UsageError
+from ctx.infrastructure.report_page import page, page_place
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def test_a_new_an_empty_and_an_own_file(tmp_path: Path) -> None:
+    """All three may be written; a link stands for what it leads to."""
+    new, empty, own = (tmp_path / name for name in ("new.html", "empty.html", "own.html"))
+    empty.touch()
+    own.write_bytes(page(small_document()))
+    (tmp_path / "link.html").symlink_to(own)
+    (tmp_path / "dangling.html").symlink_to(new)
+    assert [str(new), str(empty), str(own)] == [page_place(str(path)) for path in (new, empty, own)]
+    assert [str(own), str(new)] == [page_place(str(tmp_path / name)) for name in ("link.html", "dangling.html")]
+
+
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [
+        ("-", "standard output has the report as text"),
+        ("folder", "is a directory; name a file in it"),
+        ("none/r.html", "there is no such directory"),
+        ("none.html/", "there is no such directory"),
+        ("other.html", "is there and is no report of ctx"),
+        ("fifo", "is there and is no report of ctx"),
+        ("other.html/r.html", "cannot be looked at"),
+        ("loop.html", "cannot be looked at"),
+        ("n" * 300, "cannot be looked at"),
+        ("null\0.html", "cannot be looked at"),
+    ],
+)
+def test_other_places_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, why: str) -> None:
+    """In one line that says what to do; nothing is touched."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "other.html").write_text("<!DOCTYPE html>\n<title>Mine</title>")
+    os.mkfifo("fifo")
+    (tmp_path / "loop.html").symlink_to("loop.html")
+    with pytest.raises(UsageError, match=why) as raised:
+        page_place(name)
+    assert "\n" not in str(raised.value)
+    assert "<!DOCTYPE html>\n<title>Mine</title>" == (tmp_path / "other.html").read_text()
+
+
+def test_a_file_that_cannot_be_read_is_not_ours(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is not known to be a report is kept."""
+    path = tmp_path / "secret.html"
+    path.write_bytes(page(small_document()))
+
+    def refuse(_path: str, _flags: int) -> int:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("ctx.infrastructure.report_page.page_file.open_regular", refuse)
+    with pytest.raises(UsageError, match="is no report of ctx"):
+        page_place(str(path))
