@@ -382,5 +382,5 @@ def kind_of(cmd: str) -> EventKind:
     return EventKind(cmd, "not in the table: another version, or a script, wrote it")
 
 
-PATTERNS = ("ctx.<command>", "ctx.lsp.<method tail>", "lsp.<method tail>")
+COMMANDS, EDITOR_REQUESTS, LSP_REQUESTS = PATTERNS = ("ctx.<command>", "ctx.lsp.<method tail>", "lsp.<method tail>")
 """Names that stand for many; `kind_of` gives their rows, too."""

@@ -60,13 +60,20 @@ def summarise(
         "metrics_delta": dict(sorted(counters.items())),
         "latencies": {cmd: samples.summary() for cmd, samples in sorted(latencies.items())},
         "tokens": {cmd: sums.summary() for cmd, sums in sorted(tokens.items())},
+        **counted_blocks(counters),
+        "top_warnings": list(warnings)[:TOP_WARNINGS_MAX],
+        "pack_state": dict(pack),
+    }
+
+
+def counted_blocks(counters: Mapping[str, int]) -> dict[str, dict[str, Any]]:
+    """Return the blocks of the summary that follow from the counters alone."""
+    return {
         "ast": _ast(counters),
         "lsp": _lsp(counters),
         "lsp_servers": servers_summary(counters),
         "file_read": _file_read(counters),
         "telemetry": _telemetry(counters),
-        "top_warnings": list(warnings)[:TOP_WARNINGS_MAX],
-        "pack_state": dict(pack),
     }
 
 
