@@ -181,7 +181,7 @@ class _PlaceCheck:
         elif b'}{"ts":"' in raw:
             self._add("wrong", "glued", place, number, "holds events without a line end between them")
         elif raw.startswith(_LINE_BEGINS) and not raw.endswith(b"}"):
-            message = "is half a line: a process was killed or the disk full while it was written, or it was cut"
+            message = "is half a line: a process was killed, or the disk was full, or it was cut"
             self._add("wrong", "torn", place, number, message)
         else:
             self._add("wrong", "no_json", place, number, _why_no_json(raw))

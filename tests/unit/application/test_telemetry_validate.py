@@ -103,7 +103,7 @@ DAMAGE: list[tuple[str, TelemetryFiles, str]] = [
     (
         "half a line in the middle",
         place(GOOD[:70] + b"\n" + GOOD),
-        "events.jsonl line 1: is half a line: a process was killed or the disk full while it was written, or it was cut",
+        "events.jsonl line 1: is half a line: a process was killed, or the disk was full, or it was cut",
     ),
     (
         "two lines on one",
@@ -176,8 +176,8 @@ ODD: list[tuple[str, TelemetryFiles, str]] = [
         "half a line at the end",
         place(GOOD + GOOD[:70]),
         (
-            "events.jsonl line 4: is half a line: a process was killed while it wrote, or writes; the next event begins "
-            "a new line"
+            "events.jsonl line 4: is half a line: a process was killed while it wrote, or writes; the next event "
+            "begins a new line"
         ),
     ),
     (

@@ -54,7 +54,7 @@ def test_what_telemetry_writes_is_valid(segment: Path, capsys: pytest.CaptureFix
     """A run of the real writer, also when strict, also by --segment and below a folder."""
     assert 0 == validate(segment, is_strict=True)
     assert 0 == validate(segment=str(segment))
-    assert 0 == validate(segment.parent, recursive=True)
+    assert 0 == validate(segment.parent, is_recursive=True)
     line = "3 events of 1 run in 3 files: valid; 0 wrong, 0 odd\n"
     assert (line * 3, "") == capsys.readouterr()
 
