@@ -36,6 +36,7 @@ CTX = (sys.executable, "-P", "-m", "ctx")  # -P: a repository may have a logging
 COMMAND_LIMIT_S = 120
 # Of what a repository is asked: by a shell alone, by one beside a warm host, by an agent; the rest is an editor's.
 SHARES = {"cold": 0.35, "warm": 0.45, "agent": 0.12}
+KEYWORDS = {ast.FunctionDef: "def", ast.AsyncFunctionDef: "async def", ast.ClassDef: "class"}
 UNKNOWN = (
     "kubernetes ingress controller",
     "how are invoices paid by credit card",
@@ -65,12 +66,13 @@ class Named:
     name: str
     path: str
     line: int
+    column: int
     about: str
 
     @property
     def place(self) -> str:
-        """Return where its name stands, as ctx takes a position."""
-        return f"{self.path}:{self.line}:6"
+        """Return where its name stands, as ctx takes a position: from 1."""
+        return f"{self.path}:{self.line}:{self.column}"
 
 
 def main() -> int:
@@ -285,7 +287,7 @@ class Day:
                 method = self._chance.choice(("documentSymbol", "definition", "hover", "references"))
                 params: dict[str, Any] = {"textDocument": {"uri": uri}}
                 if method != "documentSymbol":
-                    params["position"] = {"line": named.line - 1, "character": 6}
+                    params["position"] = {"line": named.line - 1, "character": named.column - 1}
                 if method == "references":
                     params["context"] = {"includeDeclaration": True}
                 self._done[f"editor: {method}"] += 1
@@ -364,7 +366,8 @@ def names_in(folder: Path) -> list[Named]:
             if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
                 about = (ast.get_docstring(node) or "").partition("\n")[0].rstrip(".")
                 if not node.name.startswith("__"):
-                    found.append(Named(node.name, path.relative_to(folder).as_posix(), node.lineno, about))
+                    column = node.col_offset + len(KEYWORDS[type(node)]) + 2
+                    found.append(Named(node.name, path.relative_to(folder).as_posix(), node.lineno, column, about))
     return found
 
 

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from .language_server import ServerQuestion, ServerReply
     from .ranking import Candidate, FieldWeights
     from .source_files import Changes, FileStat, FileView, Walk
+    from .telemetry.report_tally import ReportTally
+    from .telemetry.selection import RecentRuns, Selection
     from .text_match import LineMatch, TextFile, TextPattern
 
 
@@ -52,6 +54,28 @@ class TelemetryPort(Protocol):
 
     def incr(self, name: str, n: int = 1) -> None:
         """Add `n` to the counter `name`."""
+        ...
+
+
+class RecordedEvents(Protocol):
+    """The telemetry of some segments, to be read; `ctx.infrastructure.event_scan.EventScan` is the adapter."""
+
+    def recent_runs(
+        self, recent: RecentRuns, since_us: int | None, on_progress: Callable[[int, int], None]
+    ) -> RecentRuns:
+        """Return what `recent` comes to when every run that was active since then is shown to it."""
+        ...
+
+    def tally(self, now_us: int, selection: Selection, on_progress: Callable[[int, int], None]) -> ReportTally:
+        """Return the counts of all events; progress is (done, all) in bytes."""
+        ...
+
+    def counters(self) -> dict[str, int] | None:
+        """Return the sums of the counters of all runs; None when nothing keeps any."""
+        ...
+
+    def redact(self, text: str) -> str:
+        """Return a text of an event without anything that must not be shown."""
         ...
 
 

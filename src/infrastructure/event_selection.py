@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from .event_sources import EventSource
 
-_BEGINNING = re.compile(rb'\{"ts":"([^"\\]{32})","run_id":"([^"\\]{1,120})"')
+_begins = re.compile(rb'\{"ts":"([^"\\]{32})","run_id":"([^"\\]{1,120})"').match
 
 
 def selection(
@@ -37,26 +37,22 @@ def selection(
     recent = RecentRuns(last)
     for source in sources:
         for path in source.paths:
-            see_runs(recent, path, since_us=since_us)
+            for line in lines_of(path):
+                if isinstance(line, bytes):
+                    see_run(recent, line, since_us)
     return Selection(last, since_us, recent.run_ids())
 
 
-def see_runs(
-    recent: RecentRuns, path: str, start: int = 0, end: int | None = None, *, since_us: int | None = None
-) -> None:
-    """Tell `recent` of every run that has an event since then among the lines of a file (see `lines_of`)."""
-    begins = _BEGINNING.match
-    for line in lines_of(path, start, end):
-        if not isinstance(line, bytes):
-            continue
-        match = begins(line)
-        if match is not None:
-            ts, run_id = str(match[1], "utf-8", "replace"), str(match[2], "utf-8", "replace")
-        else:
-            ts, run_id = _decoded(line)
-        at_us = moment_us(ts)
-        if run_id and at_us is not None and (since_us is None or at_us >= since_us):
-            recent.see(run_id, at_us)
+def see_run(recent: RecentRuns, line: bytes, since_us: int | None = None) -> None:
+    """Show the run that a line is of to `recent`, unless it is of a time before `since_us` or of none."""
+    match = _begins(line)
+    if match is not None:
+        ts, run_id = str(match[1], "utf-8", "replace"), str(match[2], "utf-8", "replace")
+    else:
+        ts, run_id = _decoded(line)
+    at_us = moment_us(ts)
+    if run_id and at_us is not None and (since_us is None or at_us >= since_us):
+        recent.see(run_id, at_us)
 
 
 def _decoded(line: bytes) -> tuple[str, str]:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 LINE_BYTES_MAX = 4 << 20
 """Four times what a writer writes at most: what is longer is no event and is not held in memory."""
-_READ_BYTES = 1 << 20
+READ_BYTES = 1 << 20
 # Never descended into when folders are searched: nothing of theirs is a segment of the user's.
 _SKIPPED_FOLDERS = frozenset({".git", "node_modules", ".venv", "venv", "__pycache__", ".cache"})
 
@@ -129,30 +129,44 @@ def sources_of(places: Sequence[str], *, is_recursive: bool = False) -> tuple[Ev
     return tuple(sources.values())
 
 
-def lines_of(path: str, start: int = 0, end: int | None = None) -> Iterator[bytes | LongLine]:
-    """Yield the non-empty lines of a file that begin at bytes `start` to `end`, without white space around them.
+def segment_of(source: EventSource) -> str | None:
+    """Return the segment whose telemetry folder a source is of; None for files that were taken elsewhere."""
+    folder, name = os.path.split(source.directory)
+    segment, ctx_folder = os.path.split(folder)
+    return segment if (ctx_folder, name) == (CTX_FOLDER, "telemetry") else None
 
-    A line that begins before `end` is read whole. A `start` within a line begins with the next one, so that ranges side
-    by side give every line once. A file that is gone, no regular file or a link yields nothing: retention may remove it
-    at any time.
+
+def lines_of(path: str, start: int = 0, end: int | None = None) -> Iterator[bytes | LongLine]:
+    """Yield the lines of a file as `lines_in` does.
+
+    A file that is gone, no regular file or a link yields nothing: retention may remove it at any time.
     """
     try:
         fd = open_regular(path, os.O_RDONLY)
     except OSError:
         return
-    with open(fd, "rb", buffering=_READ_BYTES) as file:
-        at = _line_begin(file, start, end) if start else 0
-        while end is None or at < end:
-            line = file.readline(LINE_BYTES_MAX + 1)
-            if not line:
-                return
-            size = len(line)
-            if size > LINE_BYTES_MAX and line[-1:] != b"\n":
-                size += pass_rest_of_line(file, None)
-                yield LongLine(size)
-            elif line := line.strip():
-                yield line
-            at += size
+    with open(fd, "rb", buffering=READ_BYTES) as file:
+        yield from lines_in(file, start, end)
+
+
+def lines_in(file: BinaryIO, start: int = 0, end: int | None = None) -> Iterator[bytes | LongLine]:
+    """Yield the non-empty lines of a file that begin at bytes `start` to `end`, without white space around them.
+
+    A line that begins before `end` is read whole. A `start` within a line begins with the next one, so that ranges side
+    by side give every line once.
+    """
+    at = _line_begin(file, start, end) if start else 0
+    while end is None or at < end:
+        line = file.readline(LINE_BYTES_MAX + 1)
+        if not line:
+            return
+        size = len(line)
+        if size > LINE_BYTES_MAX and line[-1:] != b"\n":
+            size += pass_rest_of_line(file, None)
+            yield LongLine(size)
+        elif line := line.strip():
+            yield line
+        at += size
 
 
 def _line_begin(file: BinaryIO, start: int, end: int | None) -> int:
@@ -165,7 +179,7 @@ def pass_rest_of_line(file: BinaryIO, end: int | None) -> int:
     """Go behind the next newline, or to a place at or behind `end`, and return how far that was."""
     began = file.tell()
     while end is None or file.tell() < end:
-        part = file.readline(_READ_BYTES)
+        part = file.readline(READ_BYTES)
         if not part or part[-1:] == b"\n":
             break
         # A hole of a sparse file holds no newline: 100 GB of it are one step.

@@ -25,32 +25,53 @@ def bucket_middle_ns(bucket: tuple[int, int]) -> int:
 
 
 class LatencySamples:
-    """The samples of one command, in nanoseconds."""
+    """The samples of one command, in nanoseconds: each while they are at most `exact_max`, buckets beyond it.
 
-    __slots__ = ("_buckets", "_samples_ns", "count", "max_ns")
+    0 stands for EXACT_SAMPLES_MAX.
+    """
 
-    def __init__(self) -> None:
+    __slots__ = ("_buckets", "_exact_max", "_samples_ns", "count", "max_ns", "sum_ns")
+
+    def __init__(self, exact_max: int = 0) -> None:
+        self._exact_max = exact_max or EXACT_SAMPLES_MAX
         self._samples_ns: list[int] = []
         self._buckets: dict[tuple[int, int], int] | None = None
         self.count = 0
         self.max_ns = 0
+        self.sum_ns = 0
 
     def add(self, sample_ns: int) -> None:
         """Add one sample; a negative one counts as 0."""
         sample_ns = max(sample_ns, 0)
         self.count += 1
+        self.sum_ns += sample_ns
         self.max_ns = max(self.max_ns, sample_ns)
         if self._buckets is not None:
             bucket = bucket_of(sample_ns)
             self._buckets[bucket] = self._buckets.get(bucket, 0) + 1
             return
         self._samples_ns.append(sample_ns)
-        if len(self._samples_ns) > EXACT_SAMPLES_MAX:
-            self._buckets = {}
-            for value in self._samples_ns:
-                bucket = bucket_of(value)
-                self._buckets[bucket] = self._buckets.get(bucket, 0) + 1
+        if len(self._samples_ns) > self._exact_max:
+            self._buckets = _counted(self._samples_ns)
             self._samples_ns = []
+
+    def merge(self, other: LatencySamples) -> None:
+        """Add all samples of another one: the same as if each had been added here."""
+        self.count += other.count
+        self.sum_ns += other.sum_ns
+        self.max_ns = max(self.max_ns, other.max_ns)
+        if self._buckets is None and other._buckets is None and self.count <= self._exact_max:
+            self._samples_ns += other._samples_ns
+            return
+        buckets = self.buckets()
+        for bucket, count in other.buckets().items():
+            buckets[bucket] = buckets.get(bucket, 0) + count
+        self._buckets = buckets
+        self._samples_ns = []
+
+    def buckets(self) -> dict[tuple[int, int], int]:
+        """Return how many samples are in which bucket, a copy."""
+        return _counted(self._samples_ns) if self._buckets is None else dict(self._buckets)
 
     def percentile_ns(self, *, numerator: int, denominator: int) -> int:
         """Return the percentile by the definition of `ctx.domain.statistics`.
@@ -76,3 +97,11 @@ class LatencySamples:
             "p95_ms": self.percentile_ns(numerator=95, denominator=100) / 1e6,
             "max_ms": self.max_ns / 1e6,
         }
+
+
+def _counted(samples_ns: list[int]) -> dict[tuple[int, int], int]:
+    counts: dict[tuple[int, int], int] = {}
+    for value in samples_ns:
+        bucket = bucket_of(value)
+        counts[bucket] = counts.get(bucket, 0) + 1
+    return counts

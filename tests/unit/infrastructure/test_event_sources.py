@@ -144,7 +144,7 @@ def test_lines_come_without_white_space_and_empty_ones(tmp_path: Path) -> None:
 def test_ranges_side_by_side_give_every_line_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Wherever they are cut, also within a line that is too long."""
     monkeypatch.setattr(event_sources, "LINE_BYTES_MAX", 5)
-    monkeypatch.setattr(event_sources, "_READ_BYTES", 4)
+    monkeypatch.setattr(event_sources, "READ_BYTES", 4)
     path = tmp_path / "events.jsonl"
     path.write_bytes(b"ab\n\nabcde\nabcdefghijkl\nx\r\nabcdef\nend")
     whole = list(lines_of(str(path)))

@@ -1,0 +1,306 @@
+"""What a report is made of, counted event by event: streaming, in bounded memory, so that parts can be put together.
+
+`ReportTally.add` takes decoded lines in any order; two tallies over two parts, merged, are the tally over both. Nothing
+here is redacted: `report` does that when the document is made, and nothing else may hand a tally's texts on.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from .commands_tally import CommandsTally
+from .counters import FILE_READ_MODES
+from .event_line import EventLine
+from .events import LEVELS, TOKEN_FIELDS, is_lsp_request
+from .latency import LatencySamples
+from .moments import moment_us
+from .run_streams import RunStreams
+from .selection import Selection
+from .servers_tally import ServersTally
+from .tally_values import OTHER, Counts, FrequentTexts, figure, name, sample_ns, text
+from .trends import EVENTS, LSP_FALLBACKS, LSP_REQUESTS, RUNS, Trends
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from .event_line import Json
+
+CMDS_MAX = 200
+SEGMENTS_MAX = 1000
+WARNINGS_HELD = 2000
+PACK_FILE = "_ctx/context_pack.json"
+"""Read for the index, not for anybody who asked."""
+_ERRORS = frozenset({"error", "interrupted", "crashed", "timeout"})
+_NOTHING: dict[str, Any] = {}
+_COUNTS = (
+    "read",
+    "selected",
+    "unreadable",
+    "too_long",
+    "foreign",
+    "future",
+    "dropped_seen",
+    "ast_hits",
+    "ast_misses",
+)
+_INDEX_CHANGES = ("files_added", "files_changed", "files_removed")
+
+
+class Kind:
+    """What is counted of one event name."""
+
+    __slots__ = ("count", "errors", "faces", "handle", "is_command", "latency", "token_count", "tokens")
+
+    def __init__(self, cmd: str) -> None:
+        self.is_command = cmd.startswith("ctx.")
+        self.handle = _handler_of(cmd)
+        self.count = 0
+        self.errors = 0
+        self.faces = Counts()
+        self.latency = LatencySamples()
+        self.token_count = 0
+        self.tokens = dict.fromkeys(TOKEN_FIELDS, 0)
+
+    def merge(self, other: Kind) -> None:
+        """Add the counts of another one."""
+        self.count += other.count
+        self.errors += other.errors
+        self.faces.merge(other.faces)
+        self.latency.merge(other.latency)
+        self.token_count += other.token_count
+        for field, tokens in other.tokens.items():
+            self.tokens[field] += tokens
+
+
+class Source:
+    """What is counted of one segment; `files` are the numbers of the files its events are in."""
+
+    __slots__ = ("bytes", "events", "files", "segment")
+
+    def __init__(self, segment: str) -> None:
+        self.segment = segment
+        self.files: set[int] = set()
+        self.bytes = 0
+        self.events = 0
+
+
+class ReportTally:
+    """The counts of one report, or of a part of one.
+
+    `now_us` is the moment of the report, `selection` what of the events counts; all parts of a report have the same.
+    """
+
+    def __init__(self, now_us: int, selection: Selection | None = None) -> None:
+        self.selection = selection or Selection()
+        self._takes_all = self.selection.is_everything
+        self._line = EventLine()
+        self.read = self.selected = self.unreadable = self.too_long = self.foreign = self.future = 0
+        self.first_us: int | None = None
+        self.last_us: int | None = None
+        self.sources: dict[str, Source] = {}
+        self.kinds: dict[str, Kind] = {}
+        self.streams = RunStreams()
+        self.servers = ServersTally()
+        self.commands = CommandsTally()
+        self.trends = Trends(now_us)
+        self.starts = Counts()
+        self.exit_codes = Counts()
+        self.dropped_seen = self.ast_hits = self.ast_misses = 0
+        self.index = dict.fromkeys(("updates", *_INDEX_CHANGES, "unchanged_updates"), 0)
+        self.reads = {mode: [0, 0, 0] for mode in FILE_READ_MODES}
+        self.warnings = FrequentTexts(WARNINGS_HELD)
+
+    def add(self, event: Json, size_bytes: int = 0, file: int = 0) -> None:
+        """Count a decoded line: how long it was and, by number, the file it is in."""
+        get = event.get
+        at_us, cmd, run_id = moment_us(get("ts")), name(get("cmd")), name(get("run_id"))
+        if at_us is None or not cmd or not run_id:
+            self.foreign += 1
+            return
+        self.read += 1
+        segment_id = name(get("segment_id"))
+        source = self.sources.get(segment_id) or self._source(segment_id, get("segment"))
+        source.events += 1
+        source.bytes += size_bytes
+        source.files.add(file)
+        if self._takes_all or self.selection.takes_at(at_us, run_id):
+            line = self._line
+            line.event = event
+            line.cmd = cmd
+            line.at_us = at_us
+            line.key = (segment_id, run_id, figure(get("pid")))
+            args, result = get("args"), get("result")
+            line.args = args if args.__class__ is dict else _NOTHING
+            line.result = result if result.__class__ is dict else _NOTHING
+            self._count(line)
+
+    def _count(self, line: EventLine) -> None:
+        at_us, event, status = line.at_us, line.event, line.result.get("status")
+        self.selected += 1
+        self._see_moment(at_us)
+        kind = self.kinds.get(line.cmd) or self._kind(line.cmd)
+        kind.count += 1
+        line.cell = cell = self.trends.cell(at_us)
+        cell.figures[EVENTS] += 1
+        line.taken_ns = taken_ns = sample_ns(event)
+        if taken_ns is not None:
+            kind.latency.add(taken_ns)
+        if status.__class__ is str and (status in _ERRORS or status[:1].isupper()):
+            kind.errors += 1
+        if seq := figure(event.get("seq")):
+            self.streams.add(line.key, seq, at_us)
+        self._add_oddities(line)
+        if kind.is_command:
+            face = name(event.get("face"))
+            kind.faces.add(face)
+            if tokens := self.commands.add(line, face):
+                kind.token_count += 1
+                for field, count in zip(TOKEN_FIELDS, tokens, strict=True):
+                    kind.tokens[field] += count
+        elif kind.handle is not None:
+            kind.handle(self, line)
+
+    def merge(self, other: ReportTally) -> None:
+        """Add what another one has counted."""
+        for field in _COUNTS:
+            setattr(self, field, getattr(self, field) + getattr(other, field))
+        for moment in (other.first_us, other.last_us):
+            if moment is not None:
+                self._see_moment(moment)
+        for segment_id, theirs in other.sources.items():
+            ours = self.sources.get(segment_id) or self._source(segment_id, theirs.segment)
+            ours.events += theirs.events
+            ours.bytes += theirs.bytes
+            ours.files |= theirs.files
+        for cmd, kind in other.kinds.items():
+            (self.kinds.get(cmd) or self._kind(cmd)).merge(kind)
+        self.streams.merge(other.streams)
+        self.servers.merge(other.servers)
+        self.commands.merge(other.commands)
+        self.trends.merge(other.trends)
+        self.starts.merge(other.starts)
+        self.exit_codes.merge(other.exit_codes)
+        self.warnings.merge(other.warnings)
+        for field, count in other.index.items():
+            self.index[field] += count
+        for mode, sums in other.reads.items():
+            self.reads[mode] = [mine + its for mine, its in zip(self.reads[mode], sums, strict=True)]
+
+    def capped(self) -> list[str]:
+        """Return what of the input there was too much of to tell it all apart."""
+        found = {
+            "answers": OTHER in self.commands.answers,
+            "commands": OTHER in self.kinds,
+            "names": self.starts.is_full or self.exit_codes.is_full,
+            "queries": self.commands.queries.has_forgotten,
+            "runs": self.streams.has_forgotten,
+            "savings": self.commands.savings.is_capped,
+            "segments": OTHER in self.sources,
+            "servers": self.servers.is_full,
+            "warnings": self.warnings.has_forgotten,
+        }
+        return [what for what, is_capped in found.items() if is_capped]
+
+    def _see_moment(self, at_us: int) -> None:
+        if self.first_us is None or self.last_us is None:
+            self.first_us = self.last_us = at_us
+        elif at_us > self.last_us:
+            self.last_us = at_us
+        elif at_us < self.first_us:
+            self.first_us = at_us
+
+    def _source(self, segment_id: str, segment: object) -> Source:
+        if len(self.sources) >= SEGMENTS_MAX:
+            segment_id = segment = OTHER
+        return self.sources.setdefault(segment_id, Source(name(segment)))
+
+    def _kind(self, cmd: str) -> Kind:
+        if len(self.kinds) >= CMDS_MAX:
+            cmd = OTHER
+        kind = self.kinds.get(cmd)
+        if kind is None:
+            kind = self.kinds[cmd] = Kind(cmd)
+        return kind
+
+    def _add_oddities(self, line: EventLine) -> None:
+        """Count what most events do not have: a level of a later version, warnings, dropped events before them."""
+        event = line.event
+        level = event.get("level")
+        if level not in LEVELS:
+            self.future += isinstance(level, str)
+        if warnings := event.get("warnings"):
+            for warning in warnings[:WARNINGS_HELD] if isinstance(warnings, list) else ():
+                if shown := text(warning):
+                    self.warnings.add("", shown, line.at_us)
+        if "telemetry_dropped_since_last" in event:
+            dropped = figure(event["telemetry_dropped_since_last"])
+            self.dropped_seen += dropped
+            self.streams.drops(line.key, dropped)
+
+
+# What else the events of one name mean; called for each of them.
+
+
+def _command_start(tally: ReportTally, line: EventLine) -> None:
+    tally.starts.add(name(line.args.get("face")))
+    tally.streams.opens(line.key, 1)
+    line.cell.figures[RUNS] += 1
+
+
+def _command_end(tally: ReportTally, line: EventLine) -> None:
+    exit_code = line.result.get("exit_code")
+    tally.exit_codes.add(str(exit_code) if type(exit_code) is int and abs(exit_code) <= 0xFFFF else "")
+    tally.streams.opens(line.key, -1)
+
+
+def _ast_cache(tally: ReportTally, line: EventLine) -> None:
+    # The hit is a result for the lookup itself and an extra field where another command reports one.
+    where = line.result if "cache_hit" in line.result else line.event
+    if where.get("cache_hit") is True:
+        tally.ast_hits += 1
+    else:
+        tally.ast_misses += 1
+
+
+def _file_read(tally: ReportTally, line: EventLine) -> None:
+    mode = line.args.get("mode")
+    if isinstance(mode, str) and mode in tally.reads and line.args.get("file") != PACK_FILE:
+        sums = tally.reads[mode]
+        sums[0] += 1
+        sums[1] += figure(line.result.get("bytes"))
+        sums[2] += figure(line.result.get("file_bytes"))
+
+
+def _index_update(tally: ReportTally, line: EventLine) -> None:
+    changes = [figure(line.result.get(field)) for field in _INDEX_CHANGES]
+    for field, count in zip(_INDEX_CHANGES, changes, strict=True):
+        tally.index[field] += count
+    tally.index["updates"] += 1
+    tally.index["unchanged_updates"] += not any(changes)
+
+
+def _server_life(tally: ReportTally, line: EventLine) -> None:
+    tally.servers.add_life(line)
+    if line.cmd == "lsp.fallback":
+        line.cell.figures[LSP_FALLBACKS] += 1
+
+
+def _server_request(tally: ReportTally, line: EventLine) -> None:
+    tally.servers.add_request(line)
+    line.cell.figures[LSP_REQUESTS] += 1
+
+
+_HANDLERS = {
+    "command.start": _command_start,
+    "command.end": _command_end,
+    "ast.cache": _ast_cache,
+    "file.read": _file_read,
+    "index.update": _index_update,
+    **dict.fromkeys(
+        ("lsp.spawn", "lsp.initialize", "lsp.ready", "lsp.exit", "lsp.timeout", "lsp.fallback"), _server_life
+    ),
+}
+
+
+def _handler_of(cmd: str) -> Callable[[ReportTally, EventLine], None] | None:
+    return _server_request if is_lsp_request(cmd) else _HANDLERS.get(cmd)

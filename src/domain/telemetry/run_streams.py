@@ -1,0 +1,167 @@
+"""What the numbers and times of events say about losses: per process of a run, in whatever order the lines are read.
+
+A stream is what one process wrote for one run in one segment. Its events are numbered from 1 without a gap, so a number
+that is missing was lost or is in a file nobody read; one that is there twice was copied. All of it is a function of the
+set of events, which is why parts of files can be read apart and put together.
+"""
+
+from __future__ import annotations
+
+from .moments import SECOND_US
+
+STREAMS_MAX = 50_000
+"""Streams of which everything is known; as many again that have been silent longer. Others are closed and forgotten."""
+SPANS_MAX = 64
+"""Runs of consecutive numbers that one stream may be in pieces of; beyond it the oldest are closed."""
+STEP_US = SECOND_US
+"""A clock that goes back by no more than this was not set."""
+
+Key = tuple[str, str, int]
+"""Segment, run and process."""
+
+
+class _Span:
+    """Consecutive numbers that were seen, with the times of the first and the last, and how often time went back."""
+
+    __slots__ = ("first", "first_us", "last", "last_us", "steps")
+
+    def __init__(self, first: int, last: int, first_us: int, last_us: int, steps: int) -> None:
+        self.first = first
+        self.last = last
+        self.first_us = first_us
+        self.last_us = last_us
+        self.steps = steps
+
+    def followed_by(self, later: _Span) -> _Span:
+        steps = self.steps + later.steps + (later.first_us < self.last_us - STEP_US)
+        return _Span(self.first, later.last, self.first_us, later.last_us, steps)
+
+
+class _Stream:
+    __slots__ = ("closed_missing", "dropped", "opened", "spans")
+
+    def __init__(self) -> None:
+        self.spans: list[_Span] = []
+        self.opened = 0  # commands that began, less those that ended
+        self.dropped = 0  # events that lines of it say were dropped
+        self.closed_missing = 0
+
+
+class RunStreams:
+    """The streams of all runs, and what is known of those that were closed."""
+
+    __slots__ = ("_missing", "_quiet", "_steps", "_streams", "_unended", "has_forgotten", "repeated")
+
+    def __init__(self) -> None:
+        self._streams: dict[Key, _Stream] = {}
+        self._quiet: dict[Key, _Stream] = {}
+        self._missing = 0
+        self._steps = 0
+        self._unended = 0
+        self.repeated = 0
+        self.has_forgotten = False
+
+    def add(self, key: Key, seq: int, at_us: int) -> None:
+        """Take in the number, from 1, and the time of an event."""
+        stream = self._streams.get(key) or self._stream(key)
+        if stream.spans:
+            span = stream.spans[-1]
+            if seq == span.last + 1:  # nearly always
+                if at_us < span.last_us - STEP_US:
+                    span.steps += 1
+                span.last = seq
+                span.last_us = at_us
+                return
+        self._insert(stream, _Span(seq, seq, at_us, at_us, 0))
+
+    def opens(self, key: Key, commands: int) -> None:
+        """Take note that a command began (1) or ended (-1)."""
+        (self._streams.get(key) or self._stream(key)).opened += commands
+
+    def drops(self, key: Key, count: int) -> None:
+        """Take note that a line says that events before it were dropped."""
+        (self._streams.get(key) or self._stream(key)).dropped += count
+
+    def merge(self, other: RunStreams) -> None:
+        """Take in what another one has seen."""
+        self._missing += other._missing
+        self._steps += other._steps
+        self._unended += other._unended
+        self.repeated += other.repeated
+        self.has_forgotten |= other.has_forgotten
+        for streams in (other._quiet, other._streams):
+            for key, theirs in streams.items():
+                ours = self._streams.get(key) or self._stream(key)
+                ours.opened += theirs.opened
+                ours.dropped += theirs.dropped
+                ours.closed_missing += theirs.closed_missing
+                for span in theirs.spans:
+                    self._insert(ours, _Span(span.first, span.last, span.first_us, span.last_us, span.steps))
+
+    def figures(self) -> tuple[int, int, int]:
+        """Return missing numbers that no line says were dropped, clock steps, and commands without an end."""
+        missing, steps, unended = self._missing, self._steps, self._unended
+        for streams in (self._streams, self._quiet):
+            for stream in streams.values():
+                of_one = _figures(stream)
+                missing += of_one[0]
+                steps += of_one[1]
+                unended += of_one[2]
+        return missing, steps, unended
+
+    def _stream(self, key: Key) -> _Stream:
+        """Return a stream that is not among the lively ones; the quiet ones are closed when there are too many."""
+        stream = self._quiet.pop(key, None) or _Stream()
+        if len(self._streams) >= STREAMS_MAX:
+            if self._quiet:
+                self.has_forgotten = True
+            for quiet in self._quiet.values():
+                missing, steps, unended = _figures(quiet)
+                self._missing += missing
+                self._steps += steps
+                self._unended += unended
+            self._quiet = self._streams
+            self._streams = {}
+        self._streams[key] = stream
+        return stream
+
+    def _insert(self, stream: _Stream, new: _Span) -> None:
+        """Put a span among the others; numbers that were there already are repeated."""
+        spans = stream.spans
+        at = len(spans)
+        while at and spans[at - 1].first > new.first:
+            at -= 1
+        spans.insert(at, new)
+        if at and spans[at - 1].last >= new.first - 1:
+            at -= 1
+            self._join(spans, at)
+        while at + 1 < len(spans) and spans[at].last >= spans[at + 1].first - 1:
+            self._join(spans, at)
+        if len(spans) > SPANS_MAX:
+            self.has_forgotten = True
+            # Joined over their gap: the numbers between are missing for good.
+            stream.closed_missing += spans[1].first - spans[0].last - 1
+            spans[:2] = [spans[0].followed_by(spans[1])]
+
+    def _join(self, spans: list[_Span], at: int) -> None:
+        """Make one of two spans that touch or overlap; where they overlap, numbers are repeated."""
+        one, other = spans[at], spans[at + 1]
+        if other.first == one.last + 1:
+            spans[at : at + 2] = [one.followed_by(other)]
+            return
+        self.repeated += min(one.last, other.last) - other.first + 1
+        longer = one if one.last >= other.last else other
+        steps = one.steps + (other.steps if longer is other else 0)
+        spans[at : at + 2] = [_Span(one.first, longer.last, one.first_us, longer.last_us, steps)]
+
+
+def _figures(stream: _Stream) -> tuple[int, int, int]:
+    missing, steps = stream.closed_missing, 0
+    before: _Span | None = None
+    for span in stream.spans:
+        steps += span.steps
+        if before is not None:
+            missing += span.first - before.last - 1
+            steps += span.first_us < before.last_us - STEP_US
+        before = span
+    return max(missing - stream.dropped, 0), steps, max(stream.opened, 0)

@@ -1,0 +1,163 @@
+"""Reading ranges of event files into a tally: in the process that wants it, or in one of its own beside others.
+
+`python -m ctx.infrastructure.scan_worker` takes one pickled `Job` on standard input and writes to standard output how
+many bytes it has read, again and again, and at the end the pickled outcome. Both ends are ctx itself.
+"""
+
+from __future__ import annotations
+
+import os
+import pickle
+import struct
+import sys
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import orjson
+
+from ..domain.telemetry.report_tally import ReportTally
+from .event_selection import see_run
+from .event_sources import READ_BYTES, LongLine, lines_in
+from .outgoing_events import decoded
+from .regular_file import open_regular
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from typing import BinaryIO
+
+    from ..domain.telemetry.selection import RecentRuns, Selection
+
+MESSAGE = struct.Struct("<cQ")
+"""PROGRESS and bytes read since the last, or OUTCOME and the length of the pickle that follows."""
+PROGRESS, OUTCOME = b"P", b"O"
+_TELL_BYTES = 2 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A range of a file, which is known by its identity: rotation may rename it while others are read."""
+
+    path: str
+    identity: tuple[int, int]
+    start: int
+    end: int
+    file: int
+
+
+@dataclass(frozen=True, slots=True)
+class TallyJob:
+    """Count what a report needs."""
+
+    parts: tuple[Part, ...]
+    now_us: int
+    selection: Selection
+
+    def run(self, tell: Callable[[int], None]) -> ReportTally:
+        """Return the counts of all parts."""
+        tally = ReportTally(self.now_us, self.selection)
+        for part in self.parts:
+            for line in _lines(part, tell):
+                if isinstance(line, LongLine):
+                    tally.too_long += 1
+                    continue
+                try:
+                    event = orjson.loads(line)
+                except ValueError:
+                    event = decoded(line)
+                if event.__class__ is dict:
+                    tally.add(event, len(line) + 1, part.file)
+                else:
+                    tally.unreadable += 1
+        return tally
+
+
+@dataclass(frozen=True, slots=True)
+class RunsJob:
+    """Find the last runs."""
+
+    parts: tuple[Part, ...]
+    recent: RecentRuns
+    since_us: int | None
+
+    def run(self, tell: Callable[[int], None]) -> RecentRuns:
+        """Return `recent`, which was shown all runs of all parts."""
+        for part in self.parts:
+            for line in _lines(part, tell):
+                if isinstance(line, bytes):
+                    see_run(self.recent, line, self.since_us)
+        return self.recent
+
+
+Job = TallyJob | RunsJob
+
+
+def parts_given(job: Job, parts: tuple[Part, ...]) -> Job:
+    """Return the same job for other parts."""
+    return replace(job, parts=parts)
+
+
+def _lines(part: Part, tell: Callable[[int], None]) -> Iterator[bytes | LongLine]:
+    """Yield the lines of a part and tell from time to time how many bytes they were; none of a file that is gone."""
+    file = _opened(part)
+    if file is None:
+        tell(part.end - part.start)
+        return
+    untold = told = 0
+    with file:
+        for line in lines_in(file, part.start, part.end):
+            untold += len(line) + 1 if isinstance(line, bytes) else line.size_bytes
+            if untold >= _TELL_BYTES:
+                tell(untold)
+                told += untold
+                untold = 0
+            yield line
+    tell(part.end - part.start - told)
+
+
+def _opened(part: Part) -> BinaryIO | None:
+    """Open the file of a part, also when rotation has given it another name since; None when retention removed it."""
+    for path in (part.path, *_siblings(part.path)):
+        try:
+            fd = open_regular(path, os.O_RDONLY)
+        except OSError:
+            continue
+        found = os.fstat(fd)
+        if (found.st_dev, found.st_ino) == part.identity:
+            return open(fd, "rb", buffering=READ_BYTES)
+        os.close(fd)
+    return None
+
+
+def _siblings(path: str) -> Iterator[str]:
+    from .event_log import event_files
+
+    yield from event_files(os.path.dirname(path))
+
+
+def serve(commands: BinaryIO, answers: BinaryIO) -> None:
+    """Do the one job that is asked for."""
+    job: Job = pickle.load(commands)  # noqa: S301 - from the process that started this one
+
+    def tell(read_bytes: int) -> None:
+        answers.write(MESSAGE.pack(PROGRESS, max(read_bytes, 0)))
+        answers.flush()
+
+    outcome = pickle.dumps(job.run(tell), pickle.HIGHEST_PROTOCOL)
+    answers.write(MESSAGE.pack(OUTCOME, len(outcome)))
+    answers.write(outcome)
+    answers.flush()
+
+
+def main() -> int:
+    """Serve; a reader that is gone ends it without a word."""
+    try:
+        serve(sys.stdin.buffer, sys.stdout.buffer)
+    except BrokenPipeError:
+        null = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(null, sys.stdout.fileno())
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
