@@ -1,0 +1,101 @@
+"""`ctx telemetry report`: what the record says, as text for people, as JSON, as a page."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from ... import __version__
+from ...domain.errors import CtxError
+from .runner import EXIT_NOTHING, EXIT_OK, Outcome, fail, leave_closed_pipe, progress, say_unwritable, show
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from .paint import Painter
+
+COMMAND = "telemetry report"
+_PROGRESS_SHIFT = 20  # a bar counts MiB
+
+
+@dataclass(frozen=True, slots=True)
+class ReportOptions:
+    """What the command line says: `html` is empty when no page is wanted."""
+
+    places: tuple[str, ...] = ()
+    last: int | None = None
+    since: str = ""
+    recursive: bool = False
+    html: str = ""
+
+
+def run_report(options: ReportOptions, *, segment: str | None, as_json: bool) -> int:
+    """`ctx telemetry report`: show it, and write the page when one is wanted; exit code 1 when there is nothing."""
+    try:
+        outcome = _report(options, segment)
+    except (CtxError, KeyboardInterrupt) as error:
+        return fail(COMMAND, error, as_json=as_json)
+    try:
+        show(outcome, as_json=as_json)
+    except BrokenPipeError:
+        leave_closed_pipe()
+    except OSError as error:
+        leave_closed_pipe()
+        return say_unwritable(error)
+    except KeyboardInterrupt as error:
+        return fail(COMMAND, error, as_json=False)
+    return outcome.exit_code
+
+
+def _report(options: ReportOptions, segment: str | None) -> Outcome:
+    from ..report_page import page, page_place
+
+    place = page_place(options.html) if options.html else ""  # before the reading, which may take a while
+    document = _document(options, segment)
+    events = document["events"]
+    if not events["selected"]:
+        return Outcome(document, lambda paint: paint.safe(_nothing(options, events["read"])), EXIT_NOTHING)
+    wrote = ""
+    if place:
+        from ..atomic_file import write_bytes
+
+        write_bytes(place, page(document))
+        wrote = options.html
+    return Outcome(document, _text(document, wrote), EXIT_OK)
+
+
+def _document(options: ReportOptions, segment: str | None) -> dict[str, Any]:
+    from ...application.telemetry_report import telemetry_report
+    from ..clock import SystemClock
+    from ..event_scan import EventScan
+    from ..event_sources import default_places, sources_of
+
+    sources = sources_of(default_places(options.places, segment), is_recursive=options.recursive)
+    with progress("reading, MiB") as tell:
+        document: dict[str, Any] = telemetry_report(
+            EventScan(sources),
+            SystemClock(),
+            last=options.last,
+            since=options.since,
+            version=__version__,
+            on_progress=lambda done, total: tell(done >> _PROGRESS_SHIFT, total >> _PROGRESS_SHIFT),
+        )
+    return document
+
+
+def _nothing(options: ReportOptions, read: int) -> str:
+    if not read:
+        return "no event is there yet; run a ctx command in the segment, then look again"
+    if options.since or options.last:
+        return f"none of the {read:,} events is in what was asked for; give a longer --since, or leave it out"
+    return f"none of the {read:,} lines is an event that can be read; `ctx telemetry validate` says what they are"
+
+
+def _text(document: dict[str, Any], wrote: str) -> Callable[[Painter], str]:
+    def text(paint: Painter) -> str:
+        from .telemetry_report_text import report_text
+
+        said = report_text(document, paint)
+        return f"{said}\n\nThe page is written: {paint('path', wrote)}" if wrote else said
+
+    return text
