@@ -167,6 +167,8 @@ class _PlaceCheck:
         faults = self._check.faults(event)
         for message in faults:
             self._add("wrong", "schema", place, number, message)
+        if faults and isinstance(event, dict):
+            self._ledger.note(event)
         if not faults:
             for message in self._check.novelties(event):
                 self._add("odd", "new", place, number, message)

@@ -97,6 +97,14 @@ class RunLedger:
             found += self._see_start(event)
         return found
 
+    def note(self, event: Mapping[str, Any]) -> None:
+        """Take in the number of an event that is not valid, if it has one: it is not missing."""
+        segment_id, run_id, pid, seq = (event.get(name) for name in ("segment_id", "run_id", "pid", "seq"))
+        if isinstance(segment_id, str) and isinstance(run_id, str) and type(pid) is type(seq) is int:
+            process = self._processes.get((segment_id, run_id, pid))
+            if process is not None:
+                process.add(seq)
+
     def gaps(self) -> Iterator[Gap]:
         """Yield the processes of which numbers are missing that no line says were dropped."""
         for (_segment_id, run_id, pid), process in self._processes.items():

@@ -66,6 +66,16 @@ def test_a_gap_is_what_no_line_says_was_dropped() -> None:
     assert [Gap("run_1767045999_0123abcd", 4711, 2)] == list(ledger.gaps())
 
 
+def test_an_event_that_is_not_valid_is_not_missing() -> None:
+    """Its number counts, where it has one of a process that is known."""
+    ledger = RunLedger()
+    seen(ledger, 1)
+    for bad in ({"args": 0}, {"pid": [4711]}, {"seq": "2"}, {"run_id": "another"}):
+        ledger.note(event(**{"seq": 2, **bad}))
+    seen(ledger, 3)
+    assert [] == list(ledger.gaps())
+
+
 def test_a_clock_that_is_set_back_is_named() -> None:
     """By more than a second, within one process, in the order of its numbers; a late line has its own old time."""
     ledger = RunLedger()
