@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Install the editors that tests/integration/test_editors.py drives, with Debian's package manager: Neovim, Emacs and
-# eglot. What is there already stays; where nothing can be installed, say what is missing. The exit code is 0 unless an
+# Install the programs that tests drive as people do, with Debian's package manager: Neovim, Emacs and eglot
+# (tests/integration/test_editors.py), Chromium (test_report_page.py) and jq, whose recipes in docs/telemetry.md are run.
+# What is there already stays; where nothing can be installed, say what is missing. The exit code is 0 unless an
 # installation failed: the tests skip what is not there (CTX_REQUIRE_EDITORS=1 makes them fail).
 set -euo pipefail
 
@@ -31,6 +32,8 @@ command -v nvim >/dev/null || missing+=(neovim)
 if ! command -v emacs >/dev/null || ! command -v emacsclient >/dev/null; then
   missing+=(emacs-nox)
 fi
+command -v chromium >/dev/null || missing+=(chromium)
+command -v jq >/dev/null || missing+=(jq)
 [ ${#missing[@]} -eq 0 ] || install "${missing[@]}"
 # After Emacs is there: from version 29 on it brings eglot along.
 has_eglot || install elpa-eglot

@@ -54,7 +54,7 @@ def _report(options: ReportOptions, segment: str | None) -> Outcome:
     document = _document(options, segment)
     events = document["events"]
     if not events["selected"]:
-        return Outcome(document, lambda paint: paint.safe(_nothing(options, events["read"])), EXIT_NOTHING)
+        return Outcome(document, lambda _paint: _nothing(events), EXIT_NOTHING)
     wrote = ""
     if place:
         from ..atomic_file import write_bytes
@@ -83,12 +83,12 @@ def _document(options: ReportOptions, segment: str | None) -> dict[str, Any]:
     return document
 
 
-def _nothing(options: ReportOptions, read: int) -> str:
-    if not read:
-        return "no event is there yet; run a ctx command in the segment, then look again"
-    if options.since or options.last:
-        return f"none of the {read:,} events is in what was asked for; give a longer --since, or leave it out"
-    return f"none of the {read:,} lines is an event that can be read; `ctx telemetry validate` says what they are"
+def _nothing(events: dict[str, Any]) -> str:
+    if events["read"]:
+        return f"none of {events['read']:,} events is in what was asked for; give a longer --since, or leave it out"
+    if lines := sum(events[key] for key in ("unreadable", "too_long", "foreign", "future")):
+        return f"none of {lines:,} lines is an event that can be read; `ctx telemetry validate` says what they are"
+    return "no event is there yet; run a ctx command in the segment, then look again"
 
 
 def _text(document: dict[str, Any], wrote: str) -> Callable[[Painter], str]:

@@ -350,8 +350,15 @@ class _Report:
         self._heading("Searches without a hit", note)
         if not rows:
             return
-        columns = (_Column("times"), _Column("query", is_number=False))
-        self._table(columns, [(figures.count(row["count"]), row["query"] or "(empty)") for row in rows[:SHOWN_ROWS]])
+        columns = (_Column("times"), *(_Column(heading, is_number=False) for heading in ("command", "query")))
+        shown = rows[:SHOWN_ROWS]
+        self._table(
+            columns,
+            [
+                (figures.count(row["count"]), row["cmd"].removeprefix("ctx."), row["query"] or "(empty)")
+                for row in shown
+            ],
+        )
         self._more(len(rows))
 
     def _losses(self) -> None:

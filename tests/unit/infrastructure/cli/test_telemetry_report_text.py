@@ -73,7 +73,7 @@ def test_a_day_in_80_columns(write: Write) -> None:
     assert "  parsed files     92.8% hits, 4,120 of 4,438\n" in text
     assert ["skeleton", "121", "214 kB", "1.99 MB", "10.8%"] == _row(text, "skeleton", "121")
     assert "  955,301 tokens saved, 74.3%: 302 files whole 1,284,992" in text
-    assert ["3", "flux capacitor"] == _row(text, "3", "flux")
+    assert ["3", "search", "flux capacitor"] == _row(text, "3", "search", "flux")
     assert "  of all runs      35,857 attempted, 35,854 written, 3 dropped, 1 recovered\n" in text
     assert ["6.40 s", "index", "cli", "run_1773460000_00000000", "2026-03-14 00:10:00"] == _row(text, "6.40", "s")
     assert "ctx telemetry trace RUN_ID" in text
