@@ -1,13 +1,15 @@
 """Turning what an event says into the JSON that may be written: fast when it is plain, safe when it is not.
 
-The fast way encodes first and looks at the encoded bytes: only what may hold a path, is long, or cannot be encoded at
-all is walked and redacted value by value. orjson is used when the program has loaded it, and never loaded for this.
+The fast way encodes first and looks at the encoded bytes: only what may hold a path or a secret, is long, or cannot be
+encoded at all is walked and redacted value by value. orjson is used when the program has loaded it, and never loaded
+for this.
 """
 
 from __future__ import annotations
 
 import sys
 
+from ..domain.secret_hints import may_hold_secret
 from ..domain.telemetry.redaction import TEXT_CHARS_MAX, PathRedactor, may_hold_path, printable, truncated
 
 TYPE_CHECKING = False  # importing `typing` for it would double what this module costs at start
@@ -44,7 +46,7 @@ class EventEncoder:
         """Return what an event says, encoded without the braces around it: `"args":{…},"result":{…},"extra":…`.
 
         `said` starts with args and result; what follows are the extra fields. Arguments outside the allow-list are
-        dropped, no absolute path is left in any text, texts of arguments have at most 120 characters.
+        dropped, no absolute path and no secret is left in any text, texts of arguments have at most 120 characters.
         """
         if not self._has_orjson and "orjson" in sys.modules:
             self._use_orjson()
@@ -59,15 +61,21 @@ class EventEncoder:
         # 47 is "/", 92 a backslash, 126 "~": without one of them there is no path to look for.
         if (47 in encoded or 92 in encoded or 126 in encoded) and may_hold_path(encoded, self.redactor.root_bytes):
             return self._encode_carefully(said, allowed_args)
+        if may_hold_secret(encoded):
+            return self._encode_carefully(said, allowed_args)
         return encoded[1:-1] if len(encoded) <= _SAID_BYTES_MAX else self._encode_cut(said)
 
     def warnings(self, warnings: list[str]) -> list[str]:
         """Return the warnings redacted and then cut."""
-        return [truncated(printable(self.redactor.text(str(warning)))) for warning in warnings]
+        return [truncated(self.safe(str(warning))) for warning in warnings]
+
+    def safe(self, text: str) -> str:
+        """Return one redacted text."""
+        return printable(self.redactor.text(text))
 
     def text(self, text: str) -> bytes:
         """Return one redacted text, encoded."""
-        return self.dumps(printable(self.redactor.text(text)))
+        return self.dumps(self.safe(text))
 
     def dumps(self, value: Any) -> bytes:
         """Encode a value that is JSON types only."""

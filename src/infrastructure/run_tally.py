@@ -11,7 +11,7 @@ from ..domain.telemetry.events import TOKEN_FIELDS, TOP_WARNINGS_MAX, kind_of
 
 TYPE_CHECKING = False  # importing `typing` for it would double what this module costs at start
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
     from typing import Any
 
     from ..domain.telemetry.latency import LatencySamples
@@ -26,13 +26,24 @@ _KINDS_MAX = 1024
 class EventTally:
     """What a run knows about one event name, worked out once, and what it has counted of it since the last fold."""
 
-    __slots__ = ("allowed_args", "count", "critical", "fixed_counters", "head", "rule", "samples_ns", "token_sums")
+    __slots__ = (
+        "allowed_args",
+        "count",
+        "critical",
+        "fixed_counters",
+        "head",
+        "name",
+        "rule",
+        "samples_ns",
+        "token_sums",
+    )
 
-    def __init__(self, cmd: str, head: bytes) -> None:
+    def __init__(self, cmd: str, head: bytes, name: str) -> None:
         row = kind_of(cmd)
+        self.name = name
         self.allowed_args = row.args
         self.critical = row.critical
-        self.fixed_counters = fixed_counters(cmd)
+        self.fixed_counters = fixed_counters(name)
         self.rule = variable_counters(cmd)
         self.head = head
         self.count = 0
@@ -56,9 +67,13 @@ class EventTally:
 
 
 class RunTally:
-    """The counts of one process in one run."""
+    """The counts of one process in one run.
 
-    def __init__(self) -> None:
+    `safe` redacts a name before anything is counted under it: names come from clients, too.
+    """
+
+    def __init__(self, safe: Callable[[str], str] = str) -> None:
+        self._safe = safe
         self.events: dict[str, EventTally] = {}
         self.latencies: dict[str, LatencySamples] = {}
         self.tokens: dict[str, TokenSums] = {}
@@ -70,14 +85,18 @@ class RunTally:
         if len(self.events) >= _KINDS_MAX:
             self.fold()
             self.events.clear()
-        tally = self.events[cmd] = EventTally(cmd, head)
+        tally = self.events[cmd] = EventTally(cmd, head, self._safe(cmd))
         return tally
 
     def add(self, increments: Iterable[tuple[str, int]]) -> None:
         """Add increments to counters."""
         counters = self._counters
         for name, increment in increments:
-            counters[name] = counters.get(name, 0) + increment
+            if name in counters:
+                counters[name] += increment
+            else:
+                safe = self._safe(name)
+                counters[safe] = counters.get(safe, 0) + increment
 
     def add_sample(self, cmd: str, sample_ns: int) -> None:
         """Add one latency sample."""
@@ -85,7 +104,7 @@ class RunTally:
         if samples is None:
             from ..domain.telemetry.latency import LatencySamples
 
-            samples = self.latencies[cmd] = LatencySamples()
+            samples = self.latencies.setdefault(self._safe(cmd), LatencySamples())
         samples.add(sample_ns)
 
     def add_warnings(self, warnings: list[str]) -> None:
@@ -105,15 +124,15 @@ class RunTally:
 
     def fold(self) -> None:
         """Add what waits in the events' tallies to the counters, the samples and the token sums."""
-        for cmd, event in self.events.items():
+        for event in self.events.values():
             if event.count:
                 self.add((name, event.count) for name in event.fixed_counters)
                 event.count = 0
             for sample_ns in event.samples_ns:
-                self.add_sample(cmd, int(sample_ns))
+                self.add_sample(event.name, int(sample_ns))
             event.samples_ns.clear()
             if event.token_sums[0]:
                 from ..domain.telemetry.summary import TokenSums
 
-                self.tokens.setdefault(cmd, TokenSums()).add(*event.token_sums)
+                self.tokens.setdefault(event.name, TokenSums()).add(*event.token_sums)
                 event.token_sums = [0, 0, 0, 0, 0]

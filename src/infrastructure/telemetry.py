@@ -25,6 +25,7 @@ from .clock import SystemClock
 from .event_encoding import EventEncoder
 from .event_sink import KEEP_ROTATED, ROTATE_BYTES, EventSink, Forks, SyncFailedError
 from .run_tally import TOKENS_FORMAT, RunTally
+from .secrets import redact_value
 from .state_folder import CTX_FOLDER, make_ctx_folder, make_folder
 from .timed_event import TimedEvent
 
@@ -137,7 +138,7 @@ class Telemetry:
             self._seq = seq = self._seq + 1
             tally.count += 1
             if tally.rule is not None:
-                self._tally.add(tally.rule(args, result, extra_fields, timing_ms))
+                self._tally.add(tally.rule(self._countable(args), result, extra_fields, timing_ms))
             if duration_ns is not None:
                 duration_ns = int(duration_ns)
                 tally.samples_ns.append(duration_ns)
@@ -297,7 +298,7 @@ class Telemetry:
         self._failed = 0  # events not written when they came: dropped, waiting or spilled
         self._recovered = 0
         self._dropped_since_last = 0
-        self._tally = RunTally()
+        self._tally = RunTally(self._safe)
         self._flushed: dict[str, int] = {}
         self._queue: list[bytes] = []
         self._has_looked_for_spill = False
@@ -314,7 +315,28 @@ class Telemetry:
         home = os.path.expanduser("~")
         homes = [home, os.path.realpath(home)] if os.path.isabs(home) else []
         # The place with links resolved names the segment, so two ways to one directory are one segment.
-        return PathRedactor((resolved, self._segment_path), homes), short_hash(resolved)
+        return PathRedactor((resolved, self._segment_path), homes, secrets=redact_value), short_hash(resolved)
+
+    def _encoding(self) -> EventEncoder:
+        """Return the encoder of this segment, made when the first text has to be safe."""
+        if self._head is None:
+            redactor, segment_id = self._identity()
+            self._encoder = encoder = EventEncoder(redactor)
+            self._encode = encoder.encode
+            self._head = b'+00:00","run_id":%b,"segment":%b,"segment_id":"%b","cmd":' % (
+                encoder.text(self.run_id),
+                encoder.text(redactor.segment_name()),
+                segment_id.encode(),
+            )
+        return self._encoder
+
+    def _safe(self, text: str) -> str:
+        return self._encoding().safe(text)
+
+    def _countable(self, args: dict[str, Any]) -> dict[str, Any]:
+        """Return the arguments with a server's name that may become a part of a counter's."""
+        server = args.get("server")
+        return args if server is None or server.__class__ is not str else {**args, "server": self._safe(server)}
 
     def _make_folder(self) -> None:
         if self._is_elsewhere:
@@ -326,16 +348,9 @@ class Telemetry:
     # One event.
 
     def _new_tally(self, cmd: str) -> EventTally:
-        if self._head is None:
-            redactor, segment_id = self._identity()
-            self._encoder = encoder = EventEncoder(redactor)
-            self._encode = encoder.encode
-            self._head = b'+00:00","run_id":%b,"segment":%b,"segment_id":"%b","cmd":' % (
-                encoder.text(self.run_id),
-                encoder.text(redactor.segment_name()),
-                segment_id.encode(),
-            )
-        return self._tally.new_event(cmd, self._head + self._encoder.text(cmd) + b",")
+        encoder = self._encoding()
+        assert self._head is not None
+        return self._tally.new_event(cmd, self._head + encoder.text(cmd) + b",")
 
     def _encode_warnings(self, warnings: list[str]) -> bytes:
         safe = self._encoder.warnings(warnings)
@@ -407,7 +422,7 @@ class Telemetry:
         from .event_spill import spill_lines
 
         try:
-            spill_lines(self.segment_id, self.run_id, self._queue)
+            spill_lines(self.segment_id, self._safe(self.run_id), self._queue)
             self._has_looked_for_spill = False
             self._has_backlog = True
         except OSError:
@@ -452,7 +467,7 @@ class Telemetry:
         from ..domain.telemetry.summary import pack_state, summarise
 
         return summarise(
-            run_id=self.run_id,
+            run_id=self._safe(self.run_id),
             ts=self.clock.now().isoformat(timespec="microseconds"),
             counters=counters,
             latencies=self._tally.latencies,

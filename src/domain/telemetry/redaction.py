@@ -1,8 +1,10 @@
 """What must never reach a telemetry line, and what stands in its place.
 
-Absolute paths become relative to the segment in POSIX form, or `external/<8 hex>-<name>` outside it; values JSON has no
-type for become their type's name; long texts are cut *after* redaction, so a cut can never leave half a secret behind.
-Pure: the segment's place and the home directory are handed in. Nothing here looks at the file system.
+Secrets go first, because a path may hold one and a part of one may look like a path; what finds them is handed in
+(`ctx.infrastructure.secrets`). Absolute paths become relative to the segment in POSIX form, or
+`external/<8 hex>-<name>` outside it; values JSON has no type for become their type's name; long texts are cut *after*
+redaction, so a cut can never leave half a secret behind. Pure: the segment's place and the home directory are handed
+in, too. Nothing here looks at the file system.
 """
 
 from __future__ import annotations
@@ -10,7 +12,7 @@ from __future__ import annotations
 TYPE_CHECKING = False  # importing `typing` for it would double what this module costs at start
 if TYPE_CHECKING:
     import re
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
     from typing import Any
 
 TEXT_CHARS_MAX = 120
@@ -98,10 +100,20 @@ class PathRedactor:
     """Rewrites paths for one segment.
 
     `segment_roots` are the absolute paths the segment is known by (as given, and with links resolved), `homes` those of
-    the user's home directory.
+    the user's home directory. `secrets` marks what is secret in a text, given the key it is the value of, or "".
     """
 
-    def __init__(self, segment_roots: Iterable[str], homes: Iterable[str] = ()) -> None:
+    def __init__(
+        self,
+        segment_roots: Iterable[str],
+        homes: Iterable[str] = (),
+        *,
+        secrets: Callable[[str, str], str] | None = None,
+    ) -> None:
+        self._secrets = secrets or _as_it_is
+        segment_roots = tuple(segment_roots)
+        if secrets is not None:  # a directory's name may hold one: the path is known with it and without
+            segment_roots = (*segment_roots, *(secrets(root, "") for root in segment_roots))
         self.segment_roots = tuple(dict.fromkeys(normalised(root) for root in segment_roots))
         self.homes = tuple(dict.fromkeys(home for home in map(normalised, homes) if home != "/"))
         known = {root for root in (*self.segment_roots, *self.homes) if root != "/"}
@@ -111,10 +123,11 @@ class PathRedactor:
 
     def path(self, path: str) -> str:
         """Return a whole value that is a path, absolute or relative to the segment, in its safe form."""
+        path = self._secrets(path, "")
         if path.startswith("/"):
             return self._placed(normalised(path))
         if path[:1] == "~" or "\\" in path or ":" in path:
-            path = self.text(path)
+            path = self._without_paths(path)
         if ".." in path:
             root = self.segment_roots[0] if self.segment_roots else "/"
             joined = normalised(f"{root}/{path}")
@@ -122,7 +135,10 @@ class PathRedactor:
         return path
 
     def text(self, text: str) -> str:
-        """Return the text with every absolute path in it replaced, also inside a sentence, a URI or a list of paths."""
+        """Return the text without secrets and with each absolute path replaced, also inside a sentence or a URI."""
+        return self._without_paths(self._secrets(text, ""))
+
+    def _without_paths(self, text: str) -> str:
         if "/" not in text and "\\" not in text and "~" not in text:
             return text
         if self._pattern is None:
@@ -134,7 +150,7 @@ class PathRedactor:
         if value is None or value is True or value is False:
             return value
         if isinstance(value, str):
-            text = str(value)
+            text = self._secrets(str(value), key)
             safe = printable(self.path(text) if key in _PATH_KEYS else self.text(text))
             return safe if chars_max is None else truncated(safe, chars_max)
         if isinstance(value, int):
@@ -197,6 +213,10 @@ class PathRedactor:
         return self._placed(normalised(path)) + tail
 
 
+def _as_it_is(text: str, _key: str) -> str:
+    return text
+
+
 def _path_pattern(known: list[str]) -> re.Pattern[str]:
     """Return the pattern that finds the start and the extent of every absolute path in a text.
 
@@ -206,9 +226,10 @@ def _path_pattern(known: list[str]) -> re.Pattern[str]:
     """
     import re
 
-    body = r"[^\s\"'`<>|;,:]*"
+    mark = r"\[REDACTED:[a-z0-9-]+\]"
+    body = rf"(?:{mark}|[^\s\"'`<>|;,:])*"
     starts = r"(?:(?<![\w./~%@+*$)\]}>\\-])|(?<=^-[A-Za-z])|(?<=\s-[A-Za-z]))"
-    component = r"[\w.@+~-][^\s\"'`<>|;,:/]*"
+    component = rf"(?:{mark}|[\w.@+~-])(?:{mark}|[^\s\"'`<>|;,:/])*"
     end = r"(?=/|[^\w.-]|\.?$|\.\s)"
     alternatives = [r"\bfile:/+(?:[A-Za-z]:)?" + body]
     for root in known:

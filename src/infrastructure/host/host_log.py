@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 from ...domain.telemetry.redaction import PathRedactor
 from ..regular_file import open_regular
+from ..secrets import redact_value
 
 LOG_FILE = "daemon.log"
 LOG_BYTES_MAX = 1024 * 1024
@@ -21,7 +22,7 @@ class HostLog:
         self.path = os.path.join(folder, LOG_FILE)
         home = os.path.expanduser("~")
         homes = [home, os.path.realpath(home)] if os.path.isabs(home) else []
-        self._redactor = PathRedactor((os.path.realpath(segment), segment), homes)
+        self._redactor = PathRedactor((os.path.realpath(segment), segment), homes, secrets=redact_value)
         self._bytes_max = bytes_max
 
     def write(self, who: str, text: str) -> None:

@@ -1,0 +1,185 @@
+"""What is a secret in telemetry and what is one in source text."""
+
+from __future__ import annotations
+
+import pytest
+from tests.made_secrets import Made, Maker, windows
+
+from ctx.domain.secret_rules import Span, is_doubtful, is_secret_name, marked, spans
+
+_MAKER = Maker(3)
+
+
+def strictly(text: str) -> str:
+    """Return the text as telemetry would have it."""
+    return marked(text, spans(text, is_strict=True))
+
+
+def precisely(text: str) -> str:
+    """Return the text as an excerpt would have it."""
+    return marked(text, spans(text, is_strict=False))
+
+
+@pytest.mark.parametrize("made", _MAKER.all(), ids=lambda made: made.kind)
+def test_nothing_is_left_of_a_secret_in_telemetry(made: Made) -> None:
+    """No 12 characters of a secret are left, alone or within a sentence."""
+    for text in (made.text, f"why does {made.text} fail", f"({made.text})"):
+        assert [] == [window for window in windows(made.secret) if window in strictly(text)]
+
+
+@pytest.mark.parametrize("made", _MAKER.providers(), ids=lambda made: made.kind)
+def test_keys_are_marked_in_sources(made: Made) -> None:
+    """The form of a key is enough in source text; one that is 40 characters of base64 and nothing else is not."""
+    expected = made.kind == "aws-secret"
+    assert expected == (made.secret in precisely(f'KEY_OF_IT = ("{made.text}")\n'))
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("password=x", "password=[REDACTED:credential]"),
+        ("the password is hunter2!", "the password is [REDACTED:credential]"),
+        ("--token abc def", "--token [REDACTED:credential] def"),
+        ('"api_key": "k"', '"api_key": "[REDACTED:credential]"'),
+        ("DB_PASSWORD_PROD => 'a b'", "DB_PASSWORD_PROD => '[REDACTED:credential]'"),
+        ("redis://:pw@h/0", "redis://:[REDACTED:url]@h/0"),
+        ("https://h/x?a=1&sig=abc&b=2", "https://h/x?a=1&sig=[REDACTED:url]&b=2"),
+        ("Cookie: sid=abc; a=b", "Cookie: [REDACTED:credential] a=b"),
+    ],
+)
+def test_what_telemetry_takes_for_a_secret(text: str, expected: str) -> None:
+    """The value goes, what announces it and what is around it stay."""
+    assert expected == strictly(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "where is the token refreshed",
+        "password reset flow",
+        "secret santa",
+        "the password is required",
+        "password sha256",
+        "sha256:" + "1a" * 32,
+        "1a2b3c4d5e6f7a8b9c0d1a2b3c4d5e6f7a8b9c0d",
+        "run_1764296663_1a2b3c4d",
+        "src/infrastructure/ast_lsp/test_lsp_timeout_falls_back.py#SkeletonMapBuilder.render@1a2b3c4d",
+        "test_lsp_timeout_falls_back_to_tree_sitter_v2",
+        "https://host:8080/a@b",
+        "https://user@host/x",
+        "GET /users",
+        "2025-12-29T22:06:52.060304+00:00",
+        "-----BEGIN CERTIFICATE----- is no key",
+        "12345678-aaaa-bbbb-cccc-1234567890ab",
+        "https://host:80/?next=a@b",
+    ],
+)
+def test_what_telemetry_says_as_it_is(text: str) -> None:
+    """Questions, hashes, names and places are no secrets."""
+    assert text == strictly(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "password = get_password()",
+        'token: str = ""',
+        'password = "changeme"',
+        'api_key = "<your key>"',
+        'API_KEY = "xxxxxxxxxxxxxxxx"',
+        "password: ${DB_PASSWORD}",
+        'secret = "{{ vault.secret }}"',
+        'password = os.environ["DB_PASSWORD1"]',
+        "token = self.lexer.token2",
+        'token_type = "urn:ietf:params:oauth:token-type:jwt1"',
+        'password_url = "/accounts/reset1/2"',
+        'label = "Password: 8 characters1"',
+        'if token == "oauth2":',
+        'TOKENS_ENCODING="cl100k_base"',
+        'url = "postgres://user:password@localhost/db"',
+        'url = f"postgres://{user}:{password}@host"',
+        'if text.startswith("-----BEGIN RSA PRIVATE KEY-----"):\n    return PemKey(text)\n',
+        "Authorization: Bearer <token>",
+        '("refs", "load_cookie", "--deadline=0")',
+        'AWS_KEY = "AK' + 'IAIOSFODNN7EXAMPLE"',
+        "machine h login me password placeholder",
+        "password `abc12345`",
+    ],
+)
+def test_what_sources_say_as_it_is(text: str) -> None:
+    """Calls, names, types, placeholders and prose of sources stay."""
+    assert text == precisely(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ('password = "s3cr3t!x9"', 'password = "[REDACTED:credential]"'),
+        ('password = "hunter2"', 'password = "[REDACTED:credential]"'),
+        ("API_KEY=9f86d081884c7d659a2feaa0c55ad015", "API_KEY=[REDACTED:credential]"),
+        ('"Authorization": "Basic ZGVwbG95OnM5eDdRMnZLMQ=="', '"Authorization": "Basic [REDACTED:credential]"'),
+        ("login me password q9X7b2Lk", "login me password [REDACTED:credential]"),
+        ("db: mysql://app:q9X7b2Lk@h/x", "db: mysql://app:[REDACTED:url]@h/x"),
+    ],
+)
+def test_what_sources_must_not_show(text: str, expected: str) -> None:
+    """Literals behind names that announce a secret go."""
+    assert expected == precisely(text)
+
+
+def test_a_private_key_keeps_its_lines() -> None:
+    """Each line of a block becomes a mark, so that lines keep their numbers."""
+    key = _MAKER.private_key()
+    text = f"a = 1\nKEY = '''{key}'''\nb = 2\n"
+    shown = precisely(text)
+    assert text.count("\n") == shown.count("\n")
+    assert ("a = 1", "b = 2", "") == (shown.split("\n")[0], *shown.split("\n")[-2:])
+    assert key.count("\n") + 1 == shown.count("[REDACTED:private-key]")
+
+
+@pytest.mark.parametrize("is_strict", [False, True])
+def test_a_cut_private_key_is_marked_to_its_last_line(is_strict: bool) -> None:
+    """Without its end a block ends with the last line that may be of a key."""
+    key = _MAKER.private_key("OPENSSH PRIVATE KEY")
+    cut = key[: len(key) // 2]
+    shown = marked(cut, spans(cut, is_strict=is_strict))
+    assert [] == [window for window in windows(cut) if window in shown]
+    code = "".join(
+        ("-----BEGIN ", "PRIVATE KEY-----\n", "Proc-Type: 4,ENCRYPTED\n\n", "A1b2" * 16, "\n", "def f(): pass\n")
+    )
+    if not is_strict:
+        assert "def f(): pass\n" in precisely(code)
+        assert "A1b2" not in precisely(code)
+
+
+def test_spans_do_not_overlap() -> None:
+    """What two rules find is one place of the more telling kind."""
+    key = next(made.secret for made in _MAKER.providers() if made.kind == "github")
+    assert [Span(9, 9 + len(key), "github")] == spans(f"password={key}", is_strict=True)
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [("password", True), ("x-api-key", True), ("total_tokens", False), ("key", False), ("passport", False)],
+)
+def test_names_of_secrets(name: str, expected: bool) -> None:
+    """A key of an object announces a secret by its last word."""
+    assert expected == is_secret_name(name)
+
+
+@pytest.mark.parametrize(
+    ("text", "is_strict", "expected"),
+    [
+        ("where is the token refreshed", True, False),
+        ("test_lsp_timeout_falls_back_to_tree_sitter", True, False),
+        ("9f86d081884c7d659a2feaa0c55ad0159f86d081", True, False),
+        ("password=[REDACTED:credential] = x", True, True),
+        ("Zx9Yw8Vu7Ts6Rq5Po4Nm", True, True),
+        ("[REDACTED:random]", True, False),
+        ('x = "Zx9Yw8Vu7Ts6Rq5Po4Nm"', False, True),
+        ('password = "changeme"', False, False),
+    ],
+)
+def test_what_the_detector_is_asked_about(text: str, is_strict: bool, expected: bool) -> None:
+    """Only literals beside announcing words, and what looks random, are worth loading a detector for."""
+    assert expected == is_doubtful(text, is_strict=is_strict)
