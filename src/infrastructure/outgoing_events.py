@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from ..domain.telemetry.events import RESERVED_FIELDS, kind_of
-from ..domain.telemetry.records import NAME_CHARS_MAX, Record, record_of
+from ..domain.telemetry.events import kind_of
+from ..domain.telemetry.records import NAME_CHARS_MAX, Record, record_of, said_of
 from ..domain.telemetry.redaction import PathRedactor
 from .event_encoding import EventEncoder
 from .event_sources import LongLine, lines_of
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from .event_sources import EventSource
 
-_SAFE_WHOLE = ("segment", "segment_id", "run_id", "level")
+_NAMES = ("cmd", "segment", "segment_id", "run_id", "level")
 _PLAIN = ("ts", "timing_ms", "duration_ns", "tokens", "pid", "seq", "telemetry_dropped_since_last")
 
 
@@ -51,7 +51,7 @@ class OutgoingEvents:
             for event in self._events(source):
                 if not self._takes(event):
                     continue
-                record = record_of(redaction.event(event))
+                record = redaction.record(event)
                 if record is None:
                     self.skipped += 1
                 else:
@@ -84,29 +84,32 @@ class OutgoingRedaction:
         homes = [home, os.path.realpath(home)] if os.path.isabs(home) else []
         self._encoder = EventEncoder(PathRedactor(_segments_of(directory), homes))
         self._name = lru_cache(maxsize=1024)(self._safe_name)
+        self._allowed = lru_cache(maxsize=1024)(lambda cmd: kind_of(cmd).args)
+
+    def record(self, event: Mapping[str, Any]) -> Record | None:
+        """Return the record of a decoded line as it may be handed on; None when the line is no event."""
+        return record_of(self._common(event), self._said(event))
 
     def event(self, event: Mapping[str, Any]) -> dict[str, Any]:
-        """Return a decoded line as it may be handed on, with the keys it had."""
-        encoder = self._encoder
+        """Return a decoded line as it may be handed on, with the keys that every line has."""
+        return {**self._common(event), **self._said(event)}
+
+    def _said(self, event: Mapping[str, Any]) -> dict[str, Any]:
         cmd = event.get("cmd")
-        cmd = self._name(cmd) if isinstance(cmd, str) else ""
-        args, result = event.get("args"), event.get("result")
-        said = {
-            "args": args if isinstance(args, dict) else {},
-            "result": result if isinstance(result, dict) else {},
-            **{key: value for key, value in event.items() if key not in RESERVED_FIELDS and key != "duration_ns"},
-        }
-        safe: dict[str, Any] = orjson.loads(b"{" + encoder.encode(said, kind_of(cmd).args) + b"}")
-        safe["cmd"] = cmd
-        for key in _PLAIN:
-            if key in event:
-                safe[key] = event[key]
-        for key in _SAFE_WHOLE:
+        allowed = self._allowed(cmd if isinstance(cmd, str) else "")
+        said: dict[str, Any] = orjson.loads(b"{" + self._encoder.encode(said_of(event), allowed) + b"}")
+        return said
+
+    def _common(self, event: Mapping[str, Any]) -> dict[str, Any]:
+        safe = {key: event[key] for key in _PLAIN if key in event}
+        for key in _NAMES:
             value = event.get(key)
             safe[key] = self._name(value) if isinstance(value, str) else ""
         warnings = event.get("warnings")
-        texts = [text for text in warnings if isinstance(text, str)] if isinstance(warnings, list) else []
-        safe["warnings"] = encoder.warnings(texts) if texts else []
+        if warnings and isinstance(warnings, list):
+            safe["warnings"] = self._encoder.warnings([text for text in warnings if isinstance(text, str)])
+        else:
+            safe["warnings"] = []
         return safe
 
     def _safe_name(self, text: str) -> str:

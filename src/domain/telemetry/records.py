@@ -22,6 +22,7 @@ DURATION_NS_MAX = 366 * 86_400 * 1_000_000_000
 NAME_CHARS_MAX = 120
 _OWN_KEYS = RESERVED_FIELDS | {"duration_ns"}
 _MS_NS = 1_000_000
+_NO_TOKENS = dict.fromkeys(TOKEN_FIELDS, 0)
 
 
 @dataclass(slots=True)
@@ -50,11 +51,16 @@ class Record:
     dropped_before: int
 
 
-def record_of(event: Mapping[str, Any]) -> Record | None:
-    """Return the record of a decoded line; None when it has no time, no run or no name, and so is no event."""
+def record_of(event: Mapping[str, Any], said: dict[str, Any] | None = None) -> Record | None:
+    """Return the record of a decoded line; None when it has no time, no run or no name, and so is no event.
+
+    `said`, when given, stands for the arguments, the result and the extra fields of the line, and is taken apart.
+    """
     end_us, run_id, cmd = moment_us(event.get("ts")), event.get("run_id"), event.get("cmd")
     if end_us is None or not isinstance(run_id, str) or not isinstance(cmd, str) or not run_id or not cmd:
         return None
+    if said is None:
+        said = said_of(event)
     timing_ms = whole(event.get("timing_ms"))
     given_ns = event.get("duration_ns")
     is_measured = type(given_ns) is int and given_ns >= 0
@@ -66,14 +72,14 @@ def record_of(event: Mapping[str, Any]) -> Record | None:
         segment=_name(event.get("segment")),
         segment_id=_name(event.get("segment_id")),
         cmd=cmd[:NAME_CHARS_MAX],
-        args=_mapping(event.get("args")),
-        result=_mapping(event.get("result")),
-        extra={key: value for key, value in event.items() if key not in _OWN_KEYS},
+        args=_mapping(said.pop("args", None)),
+        result=_mapping(said.pop("result", None)),
+        extra=said,
         timing_ms=timing_ms,
         duration_ns=min(duration_ns, DURATION_NS_MAX),
         is_timed=is_measured or timing_ms > 0,
-        tokens=_tokens(tokens) if isinstance(tokens, dict) else dict.fromkeys(TOKEN_FIELDS, 0),
-        warnings=[str(text) for text in warnings] if isinstance(warnings, list) else [],
+        tokens=_tokens(tokens) if tokens != _NO_TOKENS and isinstance(tokens, dict) else _NO_TOKENS,
+        warnings=[str(text) for text in warnings] if warnings and isinstance(warnings, list) else [],
         pid=whole(event.get("pid")),
         seq=whole(event.get("seq")),
         level=_name(event.get("level")),
@@ -81,9 +87,20 @@ def record_of(event: Mapping[str, Any]) -> Record | None:
     )
 
 
+def said_of(event: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a decoded line says beside what every line has: arguments, result and extra fields."""
+    said = {"args": _mapping(event.get("args")), "result": _mapping(event.get("result"))}
+    for key, value in event.items():
+        if key not in _OWN_KEYS:
+            said[key] = value
+    return said
+
+
 def whole(value: object) -> int:
     """Return a whole number from 0 to INTEGER_MAX; 0 for anything that is none, such as a text or a truth value."""
-    return min(max(value, 0), INTEGER_MAX) if type(value) is int else 0
+    if type(value) is not int or value < 0:
+        return 0
+    return value if value <= INTEGER_MAX else INTEGER_MAX
 
 
 def _tokens(tokens: dict[str, Any]) -> dict[str, int]:

@@ -354,8 +354,12 @@ def _settled(root: Span, parent: Span | None) -> Iterator[Span]:
 
 
 def status_of(span: Span) -> str:
-    """Return the class of error a span ended with, in few fixed words or a class's name; empty when it went well."""
-    record = span.record
+    """Return the class of error a span ended with; empty when it went well."""
+    return failure_of(span.record)
+
+
+def failure_of(record: Record) -> str:
+    """Return the class of error an event tells of, in few fixed words or a class's name; empty when it went well."""
     result: dict[str, Any] = record.result
     if record.cmd == "command.end":
         code = result.get("exit_code")

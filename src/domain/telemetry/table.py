@@ -1,0 +1,77 @@
+"""An event as a row: the columns that CSV, SQLite and Parquet share, and cells that a spreadsheet does not run."""
+
+from __future__ import annotations
+
+from ..terminal_text import without_controls
+from .moments import moment_text
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from .records import Record
+
+COLUMNS: tuple[tuple[str, type[int] | type[str]], ...] = (
+    ("ts", str),
+    ("ts_us", int),
+    ("run_id", str),
+    ("segment", str),
+    ("segment_id", str),
+    ("cmd", str),
+    ("level", str),
+    ("pid", int),
+    ("seq", int),
+    ("timing_ms", int),
+    ("duration_ns", int),
+    ("input_tokens", int),
+    ("output_tokens", int),
+    ("total_tokens", int),
+    ("retrieved_tokens", int),
+    ("dropped_before", int),
+    ("warnings", str),
+    ("args", str),
+    ("result", str),
+    ("extra", str),
+)
+"""Names and types; `duration_ns` is null where nothing was measured, the last four are JSON."""
+
+_FORMULA_STARTS = "=+-@\t\r"
+
+
+def row_of(record: Record, dumps: Callable[[Any], str]) -> tuple[int | str | None, ...]:
+    """Return the cells of an event in the order of `COLUMNS`; `dumps` makes the JSON ones."""
+    tokens = record.tokens
+    return (
+        moment_text(record.end_us),
+        record.end_us,
+        record.run_id,
+        record.segment,
+        record.segment_id,
+        record.cmd,
+        record.level,
+        record.pid,
+        record.seq,
+        record.timing_ms,
+        record.duration_ns if record.is_timed else None,
+        tokens["input_tokens"],
+        tokens["output_tokens"],
+        tokens["total_tokens"],
+        tokens["retrieved_tokens"],
+        record.dropped_before,
+        dumps(record.warnings),
+        dumps(record.args),
+        dumps(record.result),
+        dumps(record.extra),
+    )
+
+
+def spreadsheet_cell(cell: int | str | None) -> int | str | None:
+    """Return a cell that a spreadsheet takes for text: an apostrophe stands before what would begin a formula.
+
+    Controls, NUL among them, and marks that reorder a line are replaced, in JSON the marks alone: it escapes controls.
+    """
+    if not isinstance(cell, str):
+        return cell
+    text = without_controls(cell)
+    return f"'{text}" if text.startswith(tuple(_FORMULA_STARTS)) else text

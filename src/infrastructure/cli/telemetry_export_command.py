@@ -1,0 +1,133 @@
+"""`ctx telemetry export`: events in forms that other programs read."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ... import __version__
+from ...application.telemetry_export import signals_of
+from ...domain.errors import CtxError, NotFoundError, UsageError
+from ...domain.source_files import display_path
+from ..event_selection import selection
+from ..event_sources import default_places, sources_of
+from ..outgoing_events import OutgoingEvents
+from ..output_file import STDOUT, check_target, output_stream, temporary_beside
+from ..services import say
+from .runner import EXIT_INTERRUPTED, EXIT_OK, fail, leave_closed_pipe, progress, say_unwritable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from ...domain.telemetry.records import Record
+
+COMMAND = "telemetry export"
+FORMATS = ("otlp", "csv", "sqlite", "parquet")
+_STREAMS = ("otlp", "csv")
+_TELL_EVERY = 4096
+_KIB_STEP = 32
+
+
+@dataclass(frozen=True, slots=True)
+class ExportOptions:
+    """What `ctx telemetry export` was asked for."""
+
+    places: tuple[str, ...]
+    form: str
+    output: str
+    signal: str
+    last: int | None
+    since: str
+    recursive: bool
+    force: bool
+
+
+def run_export(options: ExportOptions, *, segment: str | None) -> int:
+    """`ctx telemetry export`: write the selected events; exit code 1 when there is none."""
+    try:
+        return _export(options, segment)
+    except BrokenPipeError:
+        leave_closed_pipe()
+        return EXIT_OK
+    except OSError as error:
+        leave_closed_pipe()
+        return say_unwritable(error)
+    except KeyboardInterrupt:
+        say("interrupted" if options.output == STDOUT else "interrupted; nothing was written")
+        return EXIT_INTERRUPTED
+    except CtxError as error:
+        return fail(COMMAND, error, as_json=False)
+
+
+def _export(options: ExportOptions, segment: str | None) -> int:
+    signals = _check(options)
+    sources = sources_of(default_places(options.places, segment), is_recursive=options.recursive)
+    selected = selection(sources, last=options.last, since=options.since)
+    events = OutgoingEvents(sources, selected.takes)
+    with progress("exporting KiB") as tell:
+        records = _found(_told(events, tell))
+        if options.form in _STREAMS:
+            from ..telemetry_exports import write_csv, write_otlp
+
+            with output_stream(options.output, replaces=options.force) as stream:
+                if options.form == "csv":
+                    count = write_csv(records, stream)
+                else:
+                    count = write_otlp(records, stream, signals=signals, version=__version__)
+        else:
+            target = check_target(options.output, replaces=options.force)
+            with temporary_beside(target, replaces=options.force) as temporary:
+                count = _database_writer(options.form)(records, temporary)
+    if events.skipped:
+        say(f"{events.skipped} lines are no events and were left out; ctx telemetry validate says which")
+    if options.output != STDOUT:
+        say(f"{count} events in {display_path(os.fsencode(options.output))}")
+    return EXIT_OK
+
+
+def _check(options: ExportOptions) -> tuple[str, ...]:
+    """Return the signals wanted, after all that can be said before anything is read."""
+    if options.form not in FORMATS:
+        raise UsageError(f"--format must be {', '.join(FORMATS[:-1])} or {FORMATS[-1]}, found {options.form[:60]!r}")
+    signals = signals_of(options.signal)
+    if options.form != "otlp" and options.signal != "all":
+        raise UsageError(f"--signal is for --format otlp; {options.form} has one table of all events")
+    if options.output != STDOUT:
+        check_target(options.output, replaces=options.force)
+    elif options.form not in _STREAMS:
+        raise UsageError(f"--format {options.form} needs a file: give --output FILE")
+    if options.form == "parquet":
+        from ..telemetry_parquet import check_parquet
+
+        check_parquet()
+    return signals
+
+
+def _database_writer(form: str) -> Callable[[Iterable[Record], str], int]:
+    if form == "sqlite":
+        from ..telemetry_exports import write_sqlite
+
+        return write_sqlite
+    from ..telemetry_parquet import write_parquet
+
+    return write_parquet
+
+
+def _told(events: OutgoingEvents, tell: Callable[[int, int], None]) -> Iterator[Record]:
+    """Yield the records, telling how far the reading is."""
+    total_kib = events.size_bytes() >> 10
+    for number, record in enumerate(events):
+        if not number % _TELL_EVERY:
+            tell(min(events.read_bytes >> 10, total_kib) // _KIB_STEP * _KIB_STEP, total_kib)
+        yield record
+
+
+def _found(records: Iterator[Record]) -> Iterator[Record]:
+    """Yield the records; raises NotFoundError when there is none, before anything is written under its name."""
+    is_empty = True
+    for record in records:
+        is_empty = False
+        yield record
+    if is_empty:
+        raise NotFoundError("no event was found; run a ctx command there first, or take --last and --since wider")

@@ -1,0 +1,193 @@
+"""`ctx telemetry export`, in process."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import resource
+import sqlite3
+import sys
+from contextlib import closing, contextmanager
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from tests.event_lines import ToldRun, resolve_with_server, write_segment
+from tests.otlp_lines import read_line
+
+from ctx.infrastructure.cli import telemetry_export_command
+from ctx.infrastructure.cli.telemetry_export_command import ExportOptions, run_export
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+@pytest.fixture
+def segment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A segment with two runs of 12 and 2 events."""
+    monkeypatch.delenv("CTX_SEGMENT", raising=False)
+    later = ToldRun("run_1767323050_00000001", pid=7).begin("search", 9_000_000)
+    later.end("search", 9_100_000, took_us=100_000)
+    write_segment(tmp_path / "segment", resolve_with_server().events, later.events)
+    return tmp_path / "segment"
+
+
+def export(segment: Path, **options: Any) -> int:
+    default: dict[str, Any] = {
+        "places": (),
+        "form": "otlp",
+        "output": "-",
+        "signal": "all",
+        "last": None,
+        "since": "",
+        "recursive": False,
+        "force": False,
+    }
+    return run_export(ExportOptions(**default | options), segment=str(segment))
+
+
+def test_otlp_goes_to_standard_output(segment: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """Nothing is said beside it."""
+    assert 0 == export(segment)
+    out, err = capfd.readouterr()
+    assert (4, "") == (len([read_line(line) for line in out.splitlines()]), err)
+
+
+@pytest.mark.parametrize("form", ["otlp", "csv", "sqlite", "parquet"])
+def test_a_file_is_written_and_said_to_be(
+    segment: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str], form: str
+) -> None:
+    """Once: a second time it is there, and --force replaces it."""
+    if form == "parquet":
+        pytest.importorskip("duckdb", reason="the extra `parquet` is not installed")
+    folder = tmp_path / "out"
+    folder.mkdir()
+    codes = [export(segment, form=form, output=str(folder / "o"), force=force) for force in (False, False, True)]
+    assert ([0, 2, 0], ["o"]) == (codes, os.listdir(folder))
+    err = capfd.readouterr().err
+    assert (2, True) == (err.count("14 events in "), "is there already" in err)
+
+
+def test_only_the_selected_events_are_written(segment: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """The last run, and what was since then."""
+    assert 0 == export(segment, form="csv", last=1)
+    rows = list(csv.DictReader(io.StringIO(capfd.readouterr().out, newline="")))
+    assert ["command.start", "command.end"] == [row["cmd"] for row in rows]
+    assert 0 == export(segment, form="csv", since="2026-01-02T03:04:10+00:00")
+    assert 3 == capfd.readouterr().out.count("\r\n")
+
+
+def test_nothing_found_writes_nothing(segment: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """Exit code 1, and no file."""
+    for form in ("csv", "sqlite"):
+        assert 1 == export(segment, form=form, output=str(tmp_path / "o"), since="2100-01-01")
+    assert [["segment"], 2] == [os.listdir(tmp_path), capfd.readouterr().err.count("no event was found")]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"form": "xml"}, "--format must be otlp, csv, sqlite or parquet, found 'xml'"),
+        ({"form": "sqlite"}, "--format sqlite needs a file"),
+        ({"form": "csv", "signal": "logs"}, "--signal is for --format otlp"),
+        ({"signal": "x"}, "--signal must be"),
+        ({"output": "/"}, "is a directory"),
+        ({"last": 0}, "--last must be"),
+        ({"since": "x"}, "--since must be"),
+    ],
+)
+def test_mistakes_are_one_line(
+    segment: Path, capfd: pytest.CaptureFixture[str], options: dict[str, Any], message: str
+) -> None:
+    """Exit code 2."""
+    assert 2 == export(segment, **options)
+    err = capfd.readouterr().err
+    assert (1, True) == (err.count("\n"), message in err)
+
+
+def test_without_duckdb_parquet_says_how_to_get_it(
+    segment: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """One line, exit code 3, no file."""
+    monkeypatch.setitem(sys.modules, "duckdb", None)
+    assert 3 == export(segment, form="parquet", output=str(tmp_path / "o"))
+    assert "pip install 'ctx-code[parquet]'" in capfd.readouterr().err
+
+
+def test_lines_that_are_none_are_counted(segment: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """And the rest is exported."""
+    with (segment / "_ctx" / "telemetry" / "events.jsonl").open("ab") as file:
+        file.write(b'{"torn":\n{"foreign":1}\n')
+    assert 0 == export(segment, form="csv")
+    assert "2 lines are no events and were left out" in capfd.readouterr().err
+
+
+def test_hostile_names_get_out_harmless(segment: Path, tmp_path: Path) -> None:
+    """Formulas, markup, marks that turn a line around and NUL in names and texts."""
+    hostile = "=cmd|' /C calc'!A0<script>\u202e\x00"
+    event = ToldRun().tell("ctx.search", 0, args={"query": hostile}, result={hostile: hostile}).events[0]
+    write_segment(tmp_path / "hostile", [event | {"segment": hostile, "cmd": hostile}])
+    assert 0 == export(tmp_path / "hostile", form="csv", output=str(tmp_path / "o.csv"))
+    (row,) = csv.DictReader(io.StringIO((tmp_path / "o.csv").read_bytes().decode(), newline=""))
+    shown = hostile.replace("\u202e", "\ufffd")
+    assert ("'=cmd", "'=cmd", {shown: shown}) == (row["cmd"][:5], row["segment"][:5], json.loads(row["result"]))
+    assert 0 == export(tmp_path / "hostile", form="sqlite", output=str(tmp_path / "o.db"))
+    with closing(sqlite3.connect(tmp_path / "o.db")) as connection:
+        assert [(hostile,)] == connection.execute("SELECT cmd FROM events").fetchall()
+
+
+def test_an_interrupt_leaves_nothing(
+    segment: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Exit code 130; under its name is what was there before, if anything was."""
+
+    @contextmanager
+    def interrupted(_what: str) -> Iterator[Any]:
+        def tell(_done: int, _total: int) -> None:
+            raise KeyboardInterrupt
+
+        yield tell
+
+    monkeypatch.setattr(telemetry_export_command, "progress", interrupted)
+    for form in ("otlp", "csv", "sqlite"):
+        assert 130 == export(segment, form=form, output=str(tmp_path / "o"))
+    assert 130 == export(segment)
+    assert ["segment"] == os.listdir(tmp_path)
+    assert ["ctx: interrupted; nothing was written"] * 3 + ["ctx: interrupted"] == capfd.readouterr().err.splitlines()
+
+
+def test_a_closed_pipe_is_no_error_and_a_full_disk_is(
+    segment: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Of standard output."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    codes = []
+    for fd in (writer, os.open("/dev/full", os.O_WRONLY)):
+        with open(fd, "w", encoding="utf-8") as stream:
+            monkeypatch.setattr(sys, "stdout", stream)
+            codes.append(export(segment))
+    assert [0, 3] == codes
+    assert "standard output: cannot be written" in capfd.readouterr().err
+
+
+@pytest.mark.parametrize("form", ["otlp", "csv", "sqlite", "parquet"])
+def test_a_disk_that_takes_no_more_is_one_line(tmp_path: Path, capfd: pytest.CaptureFixture[str], form: str) -> None:
+    """Exit code 3; what was written so far goes."""
+    if form == "parquet":
+        pytest.importorskip("duckdb", reason="the extra `parquet` is not installed")
+    run = ToldRun()
+    for number in range(1000):
+        run.tell(f"ctx.search{number}", number, took_us=1)
+    write_segment(tmp_path / "segment", run.events)
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, before[1]))
+    try:
+        code = export(tmp_path / "segment", form=form, output=str(tmp_path / "o"))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert (3, ["segment"]) == (code, os.listdir(tmp_path))
+    err = capfd.readouterr().err
+    assert (1, True) == (err.count("\n"), "free space" in err)
