@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     Check = Callable[[Any], bool]
 
 FOUND_CHARS_MAX = 40
-"""How much of a wrong value is repeated."""
+"""A wrong value that is longer is not repeated."""
 
 # RFC 3339 as ctx writes it. The month's length is left to whoever reads a calendar.
 _TIMESTAMP = (
@@ -129,13 +129,18 @@ def words_of(fragment: Fragment) -> str:
 
 
 def found(value: Any) -> str:
-    """Return a value as a message repeats it: JSON, cut where it is long; what holds others by its kind."""
+    """Return a value as a message repeats it: JSON where it is short, else what kind of value it is.
+
+    Half of a long text is not shown: nobody could tell a secret in it any more.
+    """
     if isinstance(value, dict):
         return "an object"
     if isinstance(value, list):
         return "a list"
     text = json.dumps(value, ensure_ascii=False)
-    return text if len(text) <= FOUND_CHARS_MAX else f"{text[: FOUND_CHARS_MAX - 1]}…"
+    if len(text) <= FOUND_CHARS_MAX:
+        return text
+    return f"a text of {len(value)} characters" if isinstance(value, str) else f"a number of {len(text)} digits"
 
 
 def faults_of(value: Any, fragment: Fragment, place: str) -> Iterator[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from ...domain.errors import CtxError
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
 SCHEMA = "ctx.telemetry_validate/1"
 _MEGABYTE = 1_000_000
+_MESSAGE_CHARS_MAX = 300
 
 
 def run_validate(
@@ -82,7 +84,7 @@ def _outcome(validation: Validation, *, is_strict: bool) -> Outcome:
         document[severity] = {
             "total": findings.total(severity),
             "kinds": dict(sorted(findings.counts[severity].items())),
-            "first": [_row(finding) for finding in findings.kept[severity]],
+            "first": [_row(_shown(finding)) for finding in findings.kept[severity]],
         }
     return Outcome(
         document,
@@ -100,13 +102,21 @@ def _row(finding: Finding) -> dict[str, Any]:
     return {"kind": finding.kind, "file": finding.place, **line, "message": finding.message}
 
 
+def _shown(finding: Finding) -> Finding:
+    """Return a finding as it may be printed: a file of anybody's may hold anything, secrets among it."""
+    from ...domain.telemetry.redaction import truncated
+    from ..secrets import redact_secrets
+
+    return replace(finding, message=truncated(redact_secrets(finding.message), _MESSAGE_CHARS_MAX))
+
+
 def _text(validation: Validation, paint: Painter, *, is_strict: bool, is_valid: bool) -> str:
     findings = validation.findings
     lines: list[str] = []
     for severity in _severities() if is_strict else ("wrong",):
         kept = findings.kept[severity]
         style = "bad" if severity == "wrong" else "kind"
-        lines += [f"{paint(style, severity)} {paint.safe(str(finding))}" for finding in kept]
+        lines += [f"{paint(style, severity)} {paint.safe(str(_shown(finding)))}" for finding in kept]
         left_out = findings.total(severity) - len(kept)
         if left_out:
             lines.append(f"{paint(style, severity)} … and {left_out:,} more")

@@ -128,6 +128,19 @@ def test_json_has_counts_kinds_and_the_first_of_each(segment: Path, capsys: pyte
     } == document
 
 
+def test_a_secret_in_a_file_is_not_printed(segment: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Neither as text nor as JSON, wherever in the file it is; a long name is cut."""
+    secret = "AKIA" + "QRSTUVWXYZ234567"
+    append(segment, raw(event(timing_ms=secret), event(run_id=secret), event(run_id=secret), event(**{secret: 1})))
+    append(segment, raw(event(run_id="r" * 1_000, seq=9), event(run_id="r" * 1_000, seq=9)))
+    assert 1 == validate(segment, is_strict=True)
+    assert 1 == validate(segment, is_strict=True, as_json=True)
+    printed = capsys.readouterr().out
+    assert secret not in printed
+    assert 4 <= printed.count("[REDACTED:")
+    assert "r" * 400 not in printed
+
+
 def test_looking_writes_nothing(segment: Path) -> None:
     """No event, no folder: what is looked at stays as it is."""
     before = sorted((path, path.stat().st_mtime_ns) for path in segment.parent.rglob("*"))
