@@ -62,8 +62,8 @@ def report_document(
             "foreign": tally.foreign,
             "future": tally.future,
             "duplicate_like": tally.streams.repeated,
-            "first_ts": None if tally.first_us is None else moment_text(tally.first_us),
-            "last_ts": None if tally.last_us is None else moment_text(tally.last_us),
+            "first_ts": moment_text(tally.first_us) if tally.selected else None,
+            "last_ts": moment_text(tally.last_us) if tally.selected else None,
             "clock_steps": clock_steps,
         },
         "runs": {

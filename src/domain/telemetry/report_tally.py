@@ -13,11 +13,11 @@ from .counters import FILE_READ_MODES
 from .event_line import EventLine
 from .events import LEVELS, TOKEN_FIELDS, is_lsp_request
 from .latency import LatencySamples
-from .moments import moment_us
+from .moments import EARLIEST_US, LATEST_US, moment_us
 from .run_streams import RunStreams
 from .selection import Selection
 from .servers_tally import ServersTally
-from .tally_values import OTHER, Counts, FrequentTexts, figure, name, sample_ns, text
+from .tally_values import FIGURE_MAX, OTHER, Counts, FrequentTexts, figure, name, sample_ns, text
 from .trends import EVENTS, LSP_FALLBACKS, LSP_REQUESTS, RUNS, Trends
 
 if TYPE_CHECKING:
@@ -94,9 +94,10 @@ class ReportTally:
         self.selection = selection or Selection()
         self._takes_all = self.selection.is_everything
         self._line = EventLine()
+        self._writer: tuple[object, str, object, int] | None = None
+        self._source = Source("")
         self.read = self.selected = self.unreadable = self.too_long = self.foreign = self.future = 0
-        self.first_us: int | None = None
-        self.last_us: int | None = None
+        self.first_us, self.last_us = LATEST_US, EARLIEST_US  # nothing was selected yet
         self.sources: dict[str, Source] = {}
         self.kinds: dict[str, Kind] = {}
         self.streams = RunStreams()
@@ -113,62 +114,68 @@ class ReportTally:
     def add(self, event: Json, size_bytes: int = 0, file: int = 0) -> None:
         """Count a decoded line: how long it was and, by number, the file it is in."""
         get = event.get
-        at_us, cmd, run_id = moment_us(get("ts")), name(get("cmd")), name(get("run_id"))
-        if at_us is None or not cmd or not run_id:
+        at_us, cmd, run_id = moment_us(get("ts")), get("cmd"), get("run_id")
+        if at_us is None or cmd.__class__ is not str or run_id.__class__ is not str or not cmd or not run_id:
             self.foreign += 1
             return
         self.read += 1
-        segment_id = name(get("segment_id"))
-        source = self.sources.get(segment_id) or self._source(segment_id, get("segment"))
+        line = self._line
+        writer = (get("segment_id"), run_id, get("pid"), file)
+        if writer != self._writer:  # lines of one command mostly follow each other
+            self._turn_to(writer, get("segment"))
+        source = self._source
         source.events += 1
         source.bytes += size_bytes
-        source.files.add(file)
         if self._takes_all or self.selection.takes_at(at_us, run_id):
-            line = self._line
             line.event = event
             line.cmd = cmd
             line.at_us = at_us
-            line.key = (segment_id, run_id, figure(get("pid")))
             args, result = get("args"), get("result")
             line.args = args if args.__class__ is dict else _NOTHING
             line.result = result if result.__class__ is dict else _NOTHING
             self._count(line)
 
+    def _turn_to(self, writer: tuple[object, str, object, int], segment: object) -> None:
+        """Look up what is the same for all lines of one process of a run in a file."""
+        segment_id, run_id, pid, file = writer
+        self._writer = writer
+        key = name(segment_id)
+        self._source = self.sources.get(key) or self._new_source(key, segment)
+        self._source.files.add(file)
+        self._line.key = (key, name(run_id), figure(pid))
+
     def _count(self, line: EventLine) -> None:
-        at_us, event, status = line.at_us, line.event, line.result.get("status")
+        at_us, event = line.at_us, line.event
+        status, seq, level = line.result.get("status"), event.get("seq"), event.get("level")
         self.selected += 1
-        self._see_moment(at_us)
-        kind = self.kinds.get(line.cmd) or self._kind(line.cmd)
+        if at_us > self.last_us:  # noqa: PLR1730 - `max` costs three times as much
+            self.last_us = at_us
+        if at_us < self.first_us:  # noqa: PLR1730
+            self.first_us = at_us
+        kind = self.kinds.get(line.cmd) or self._kind(name(line.cmd))
         kind.count += 1
         line.cell = cell = self.trends.cell(at_us)
         cell.figures[EVENTS] += 1
         line.taken_ns = taken_ns = sample_ns(event)
         if taken_ns is not None:
             kind.latency.add(taken_ns)
-        if status.__class__ is str and (status in _ERRORS or status[:1].isupper()):
-            kind.errors += 1
-        if seq := figure(event.get("seq")):
+        if status is not None and status != "ok":
+            kind.errors += _is_error(status)
+        if seq.__class__ is int and 0 < seq <= FIGURE_MAX:
             self.streams.add(line.key, seq, at_us)
-        self._add_oddities(line)
-        if kind.is_command:
-            face = name(event.get("face"))
-            kind.faces.add(face)
-            if tokens := self.commands.add(line, face):
-                kind.token_count += 1
-                for field, count in zip(TOKEN_FIELDS, tokens, strict=True):
-                    kind.tokens[field] += count
-        elif kind.handle is not None:
-            kind.handle(self, line)
+        if level != "lite" or event.get("warnings") or "telemetry_dropped_since_last" in event:
+            self._add_oddities(line)
+        if kind.handle is not None:
+            kind.handle(self, line, kind)
 
     def merge(self, other: ReportTally) -> None:
         """Add what another one has counted."""
         for field in _COUNTS:
             setattr(self, field, getattr(self, field) + getattr(other, field))
-        for moment in (other.first_us, other.last_us):
-            if moment is not None:
-                self._see_moment(moment)
+        if other.selected:
+            self.first_us, self.last_us = min(self.first_us, other.first_us), max(self.last_us, other.last_us)
         for segment_id, theirs in other.sources.items():
-            ours = self.sources.get(segment_id) or self._source(segment_id, theirs.segment)
+            ours = self.sources.get(segment_id) or self._new_source(segment_id, theirs.segment)
             ours.events += theirs.events
             ours.bytes += theirs.bytes
             ours.files |= theirs.files
@@ -201,15 +208,7 @@ class ReportTally:
         }
         return [what for what, is_capped in found.items() if is_capped]
 
-    def _see_moment(self, at_us: int) -> None:
-        if self.first_us is None or self.last_us is None:
-            self.first_us = self.last_us = at_us
-        elif at_us > self.last_us:
-            self.last_us = at_us
-        elif at_us < self.first_us:
-            self.first_us = at_us
-
-    def _source(self, segment_id: str, segment: object) -> Source:
+    def _new_source(self, segment_id: str, segment: object) -> Source:
         if len(self.sources) >= SEGMENTS_MAX:
             segment_id = segment = OTHER
         return self.sources.setdefault(segment_id, Source(name(segment)))
@@ -238,22 +237,35 @@ class ReportTally:
             self.streams.drops(line.key, dropped)
 
 
+def _is_error(status: object) -> bool:
+    return isinstance(status, str) and (status in _ERRORS or status[:1].isupper())
+
+
 # What else the events of one name mean; called for each of them.
 
 
-def _command_start(tally: ReportTally, line: EventLine) -> None:
+def _command(tally: ReportTally, line: EventLine, kind: Kind) -> None:
+    face = name(line.event.get("face"))
+    kind.faces.add(face)
+    if tokens := tally.commands.add(line, face):
+        kind.token_count += 1
+        for field, count in zip(TOKEN_FIELDS, tokens, strict=True):
+            kind.tokens[field] += count
+
+
+def _command_start(tally: ReportTally, line: EventLine, _kind: Kind) -> None:
     tally.starts.add(name(line.args.get("face")))
     tally.streams.opens(line.key, 1)
     line.cell.figures[RUNS] += 1
 
 
-def _command_end(tally: ReportTally, line: EventLine) -> None:
+def _command_end(tally: ReportTally, line: EventLine, _kind: Kind) -> None:
     exit_code = line.result.get("exit_code")
     tally.exit_codes.add(str(exit_code) if type(exit_code) is int and abs(exit_code) <= 0xFFFF else "")
     tally.streams.opens(line.key, -1)
 
 
-def _ast_cache(tally: ReportTally, line: EventLine) -> None:
+def _ast_cache(tally: ReportTally, line: EventLine, _kind: Kind) -> None:
     # The hit is a result for the lookup itself and an extra field where another command reports one.
     where = line.result if "cache_hit" in line.result else line.event
     if where.get("cache_hit") is True:
@@ -262,7 +274,7 @@ def _ast_cache(tally: ReportTally, line: EventLine) -> None:
         tally.ast_misses += 1
 
 
-def _file_read(tally: ReportTally, line: EventLine) -> None:
+def _file_read(tally: ReportTally, line: EventLine, _kind: Kind) -> None:
     mode = line.args.get("mode")
     if isinstance(mode, str) and mode in tally.reads and line.args.get("file") != PACK_FILE:
         sums = tally.reads[mode]
@@ -271,7 +283,7 @@ def _file_read(tally: ReportTally, line: EventLine) -> None:
         sums[2] += figure(line.result.get("file_bytes"))
 
 
-def _index_update(tally: ReportTally, line: EventLine) -> None:
+def _index_update(tally: ReportTally, line: EventLine, _kind: Kind) -> None:
     changes = [figure(line.result.get(field)) for field in _INDEX_CHANGES]
     for field, count in zip(_INDEX_CHANGES, changes, strict=True):
         tally.index[field] += count
@@ -279,13 +291,13 @@ def _index_update(tally: ReportTally, line: EventLine) -> None:
     tally.index["unchanged_updates"] += not any(changes)
 
 
-def _server_life(tally: ReportTally, line: EventLine) -> None:
+def _server_life(tally: ReportTally, line: EventLine, _kind: Kind) -> None:
     tally.servers.add_life(line)
     if line.cmd == "lsp.fallback":
         line.cell.figures[LSP_FALLBACKS] += 1
 
 
-def _server_request(tally: ReportTally, line: EventLine) -> None:
+def _server_request(tally: ReportTally, line: EventLine, _kind: Kind) -> None:
     tally.servers.add_request(line)
     line.cell.figures[LSP_REQUESTS] += 1
 
@@ -302,5 +314,7 @@ _HANDLERS = {
 }
 
 
-def _handler_of(cmd: str) -> Callable[[ReportTally, EventLine], None] | None:
+def _handler_of(cmd: str) -> Callable[[ReportTally, EventLine, Kind], None] | None:
+    if cmd.startswith("ctx."):
+        return _command
     return _server_request if is_lsp_request(cmd) else _HANDLERS.get(cmd)

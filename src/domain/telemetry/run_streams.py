@@ -50,9 +50,11 @@ class _Stream:
 class RunStreams:
     """The streams of all runs, and what is known of those that were closed."""
 
-    __slots__ = ("_missing", "_quiet", "_steps", "_streams", "_unended", "has_forgotten", "repeated")
+    __slots__ = ("_key", "_missing", "_quiet", "_steps", "_stream", "_streams", "_unended", "has_forgotten", "repeated")
 
     def __init__(self) -> None:
+        self._key: Key | None = None  # the stream of the latest event, as the next is mostly of it, too
+        self._stream = _Stream()
         self._streams: dict[Key, _Stream] = {}
         self._quiet: dict[Key, _Stream] = {}
         self._missing = 0
@@ -63,7 +65,7 @@ class RunStreams:
 
     def add(self, key: Key, seq: int, at_us: int) -> None:
         """Take in the number, from 1, and the time of an event."""
-        stream = self._streams.get(key) or self._stream(key)
+        stream = self._stream if key is self._key else self._turned_to(key)
         if stream.spans:
             span = stream.spans[-1]
             if seq == span.last + 1:  # nearly always
@@ -76,11 +78,11 @@ class RunStreams:
 
     def opens(self, key: Key, commands: int) -> None:
         """Take note that a command began (1) or ended (-1)."""
-        (self._streams.get(key) or self._stream(key)).opened += commands
+        self._turned_to(key).opened += commands
 
     def drops(self, key: Key, count: int) -> None:
         """Take note that a line says that events before it were dropped."""
-        (self._streams.get(key) or self._stream(key)).dropped += count
+        self._turned_to(key).dropped += count
 
     def merge(self, other: RunStreams) -> None:
         """Take in what another one has seen."""
@@ -91,7 +93,7 @@ class RunStreams:
         self.has_forgotten |= other.has_forgotten
         for streams in (other._quiet, other._streams):
             for key, theirs in streams.items():
-                ours = self._streams.get(key) or self._stream(key)
+                ours = self._turned_to(key)
                 ours.opened += theirs.opened
                 ours.dropped += theirs.dropped
                 ours.closed_missing += theirs.closed_missing
@@ -109,21 +111,28 @@ class RunStreams:
                 unended += of_one[2]
         return missing, steps, unended
 
-    def _stream(self, key: Key) -> _Stream:
-        """Return a stream that is not among the lively ones; the quiet ones are closed when there are too many."""
-        stream = self._quiet.pop(key, None) or _Stream()
-        if len(self._streams) >= STREAMS_MAX:
-            if self._quiet:
-                self.has_forgotten = True
-            for quiet in self._quiet.values():
-                missing, steps, unended = _figures(quiet)
-                self._missing += missing
-                self._steps += steps
-                self._unended += unended
-            self._quiet = self._streams
-            self._streams = {}
-        self._streams[key] = stream
+    def _turned_to(self, key: Key) -> _Stream:
+        """Return the stream of a key, for which the next event is expected to be."""
+        if key is self._key:
+            return self._stream
+        stream = self._streams.get(key)
+        if stream is None:
+            stream = self._quiet.pop(key, None) or _Stream()
+            if len(self._streams) >= STREAMS_MAX:
+                self._close_quiet()
+            self._streams[key] = stream
+        self._key, self._stream = key, stream
         return stream
+
+    def _close_quiet(self) -> None:
+        """Close the streams that have been silent longest; the others become the silent ones."""
+        self.has_forgotten |= bool(self._quiet)
+        for stream in self._quiet.values():
+            missing, steps, unended = _figures(stream)
+            self._missing += missing
+            self._steps += steps
+            self._unended += unended
+        self._quiet, self._streams = self._streams, {}
 
     def _insert(self, stream: _Stream, new: _Span) -> None:
         """Put a span among the others; numbers that were there already are repeated."""
