@@ -19,6 +19,7 @@ from ..domain.telemetry.records import NAME_CHARS_MAX, Record, record_of, said_o
 from ..domain.telemetry.redaction import PathRedactor
 from .event_encoding import EventEncoder
 from .event_sources import LongLine, lines_of
+from .secrets import redact_value
 from .state_folder import CTX_FOLDER
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from .event_sources import EventSource
 
 _NAMES = ("cmd", "segment", "segment_id", "run_id", "level")
+_KNOWN_CHARS_MAX = 256
 _PLAIN = ("ts", "timing_ms", "duration_ns", "tokens", "pid", "seq", "telemetry_dropped_since_last")
 
 
@@ -82,7 +84,7 @@ class OutgoingRedaction:
     def __init__(self, directory: str) -> None:
         home = os.path.expanduser("~")
         homes = [home, os.path.realpath(home)] if os.path.isabs(home) else []
-        self._encoder = EventEncoder(PathRedactor(_segments_of(directory), homes))
+        self._encoder = EventEncoder(PathRedactor(_segments_of(directory), homes, secrets=_redacted))
         self._name = lru_cache(maxsize=1024)(self._safe_name)
         self._allowed = lru_cache(maxsize=1024)(lambda cmd: kind_of(cmd).args)
 
@@ -116,6 +118,16 @@ class OutgoingRedaction:
         # Cut before as well: a name is looked at by every rule, and a line may hold megabytes.
         name: str = orjson.loads(self._encoder.text(text[: 2 * NAME_CHARS_MAX]))
         return name[:NAME_CHARS_MAX]
+
+
+def _redacted(text: str, key: str) -> str:
+    return _redacted_before(text, key) if len(text) <= _KNOWN_CHARS_MAX else redact_value(text, key)
+
+
+@lru_cache(maxsize=16_384)
+def _redacted_before(text: str, key: str) -> str:
+    # Files hold the same paths, names and queries again and again.
+    return redact_value(text, key)
 
 
 def decoded(line: bytes) -> dict[str, Any] | None:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from ..application.telemetry_export import otlp_lines
-from ..domain.telemetry.table import COLUMNS, row_of, spreadsheet_cell
+from ..domain.telemetry.table import COLUMNS, row_of, spreadsheet_row
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -52,7 +52,7 @@ def write_csv(records: Iterable[Record], stream: BinaryIO) -> int:
     Raises: OSError.
     """
     counted = Counted(records)
-    rows = ([spreadsheet_cell(cell) for cell in row_of(record, dumps)] for record in counted)
+    rows = (spreadsheet_row(row_of(record, dumps)) for record in counted)
     text = io.StringIO(newline="")
     writer = csv.writer(text, lineterminator="\r\n")
     writer.writerow([name for name, _type in COLUMNS])

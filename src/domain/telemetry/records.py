@@ -89,18 +89,15 @@ def record_of(event: Mapping[str, Any], said: dict[str, Any] | None = None) -> R
 
 def said_of(event: Mapping[str, Any]) -> dict[str, Any]:
     """Return what a decoded line says beside what every line has: arguments, result and extra fields."""
-    said = {"args": _mapping(event.get("args")), "result": _mapping(event.get("result"))}
-    for key, value in event.items():
-        if key not in _OWN_KEYS:
-            said[key] = value
-    return said
+    extra = {key: value for key, value in event.items() if key not in _OWN_KEYS}
+    return {"args": _mapping(event.get("args")), "result": _mapping(event.get("result")), **extra}
 
 
 def whole(value: object) -> int:
     """Return a whole number from 0 to INTEGER_MAX; 0 for anything that is none, such as a text or a truth value."""
     if type(value) is not int or value < 0:
         return 0
-    return value if value <= INTEGER_MAX else INTEGER_MAX
+    return min(value, INTEGER_MAX)
 
 
 def _tokens(tokens: dict[str, Any]) -> dict[str, int]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from ..terminal_text import without_controls
 from .moments import moment_text
 
@@ -36,7 +38,7 @@ COLUMNS: tuple[tuple[str, type[int] | type[str]], ...] = (
 )
 """Names and types; `duration_ns` is null where nothing was measured, the last four are JSON."""
 
-_FORMULA_STARTS = "=+-@\t\r"
+_FORMULA_STARTS = ("=", "+", "-", "@", "\t")
 
 
 def row_of(record: Record, dumps: Callable[[Any], str]) -> tuple[int | str | None, ...]:
@@ -66,12 +68,17 @@ def row_of(record: Record, dumps: Callable[[Any], str]) -> tuple[int | str | Non
     )
 
 
-def spreadsheet_cell(cell: int | str | None) -> int | str | None:
-    """Return a cell that a spreadsheet takes for text: an apostrophe stands before what would begin a formula.
+def spreadsheet_row(row: tuple[int | str | None, ...]) -> tuple[int | str | None, ...]:
+    """Return a row whose cells a spreadsheet takes for what they are: numbers and texts, none of them a formula."""
+    # Most cells are numbers, and names come again and again: there are millions of cells.
+    return tuple(spreadsheet_cell(cell) if cell.__class__ is str else cell for cell in row)  # type: ignore[arg-type]
+
+
+@lru_cache(maxsize=4096)
+def spreadsheet_cell(text: str) -> str:
+    """Return a text that a spreadsheet takes for one: an apostrophe stands before what would begin a formula.
 
     Controls, NUL among them, and marks that reorder a line are replaced, in JSON the marks alone: it escapes controls.
     """
-    if not isinstance(cell, str):
-        return cell
-    text = without_controls(cell)
-    return f"'{text}" if text.startswith(tuple(_FORMULA_STARTS)) else text
+    text = without_controls(text)
+    return f"'{text}" if text.startswith(_FORMULA_STARTS) else text

@@ -80,6 +80,16 @@ def test_an_edited_line_is_redacted_again(tmp_path: Path, home: Path) -> None:
     assert {"file", "query"} == safe["args"].keys()
 
 
+def test_credentials_are_redacted_again(tmp_path: Path) -> None:
+    """In an argument, a result, a name and a warning; also where a cut of before left a line whole."""
+    key = "ghp_" + "a1B2c3D4e5F6g7H8i9J0k1L2m3N4o5P6q7R8"
+    safe = OutgoingRedaction(str(tmp_path)).event(
+        {"cmd": f"ctx.{key}", "args": {"query": key}, "result": {"why": key}, "note": key, "warnings": [key]}
+    )
+    assert key not in json.dumps(safe)
+    assert 5 == json.dumps(safe).count("[REDACTED:")
+
+
 def test_odd_types_are_left_out(tmp_path: Path) -> None:
     """An edited line still has objects where objects belong."""
     safe = OutgoingRedaction(str(tmp_path)).event({"args": 3, "result": [1], "warnings": "x", "cmd": 7})
