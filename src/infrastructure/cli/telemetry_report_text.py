@@ -347,7 +347,7 @@ class _Report:
     def _zero_hits(self) -> None:
         zero, rows = self.document["zero_hit"], self.document["zero_hit_queries"]
         note = f"{figures.count(zero['zero'])} of {figures.count(zero['searches'])}, {figures.percent(zero['rate'])}"
-        self._heading("Searches without a hit", note)
+        self._heading("Questions without a hit", note)
         if not rows:
             return
         columns = (_Column("times"), *(_Column(heading, is_number=False) for heading in ("command", "query")))

@@ -117,9 +117,9 @@ def disclosure(report: Value) -> Markup:
 def savings(report: Value) -> Markup:
     """Return the section of what answers saved, with its definition."""
     saved = report["savings"]
-    about: list[object] = [str(saved["definition"].raw or "")]
-    if saved["uncredited"]:
-        about += [" ", saved["uncredited"].shown(figures.count), " older answers count as cost only."]
+    about = [str(saved["definition"].raw or "")]
+    if saved["capped"]:
+        about.append(" There were more files than are counted: later ones are not credited.")
     whole, get, search = (saved[key].raw for key in ("whole_file_tokens", "get_tokens", "search_tokens"))
     drawn = [
         Bar("files read whole", f"{figures.compact(whole)} tokens", (Part("files read whole", whole, "c6"),)),
@@ -144,6 +144,7 @@ def savings(report: Value) -> Markup:
         "In tokens",
         [
             ("answers", saved["answers"].shown(figures.count)),
+            ("of them older, cost only", saved["uncredited"].shown(figures.count)),
             ("files they are from", saved["files"].shown(figures.count)),
             ("the files read whole", saved["whole_file_tokens"].shown(figures.count)),
             ("answers of ctx get", saved["get_tokens"].shown(figures.count)),
@@ -164,12 +165,16 @@ def zero_hits(report: Value) -> Markup:
         zero["zero"].shown(figures.count),
         " of ",
         zero["searches"].shown(figures.count),
-        " searches found nothing, ",
+        " questions found nothing, ",
     ]
     about += [zero["rate"].shown(figures.percent), ". Most frequent first."]
     columns = (Column("Query"), Column("Command"), Column("Times", figures.count), Column("Last (UTC)"))
     cells = [
         (named(row["query"], empty="(empty)"), named(row["cmd"]), row["count"], moment(row["last_ts"])) for row in rows
     ]
-    content = table("Queries without a hit", columns, cells, can_filter=True) if cells else nothing("Every search hit.")
-    return section("zero-hits", "Searches without a hit", about, content)
+    content = (
+        table("Queries without a hit", columns, cells, can_filter=True)
+        if cells
+        else nothing("Every question was answered.")
+    )
+    return section("zero-hits", "Questions without a hit", about, content)

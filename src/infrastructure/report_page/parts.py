@@ -88,7 +88,7 @@ def distributions(
                 title,
                 [
                     latency["count"].shown(figures.count),
-                    " samples, longest ",
+                    " sample, longest " if latency["count"].raw == 1 else " samples, longest ",
                     latency["max_ms"].shown(figures.duration),
                     ", in all ",
                     latency["sum_ms"].shown(figures.duration),

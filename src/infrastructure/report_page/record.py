@@ -55,7 +55,13 @@ def sources(report: Value) -> Markup:
         ),
         panel("Runs by face", [(key, value.shown(figures.count)) for key, value in runs["by_face"].members()]),
         panel("Runs by exit code", [(key, value.shown(figures.count)) for key, value in runs["exit_codes"].members()]),
-        panel("Events", [(words.removesuffix(", skipped"), events[key].shown(figures.count)) for words, key in lines]),
+        panel(
+            "Events",
+            [
+                *((words.removesuffix(", skipped"), events[key].shown(figures.count)) for words, key in lines),
+                ("with a time that cannot be, in no trend", report["trends"]["left_out"].shown(figures.count)),
+            ],
+        ),
         class_="pairs",
     )
     return section(
@@ -112,7 +118,7 @@ _TRENDS: tuple[tuple[str, str, tuple[Series, ...], Callable[..., str], bool], ..
         figures.count,
         False,
     ),
-    ("Searches without a hit", "", (Series("zero_hits", "searches", "c5"),), figures.count, False),
+    ("Questions without a hit", "", (Series("zero_hits", "questions", "c5"),), figures.count, False),
     ("Events", "", (Series("events", "events", "c6"),), figures.count, False),
 )
 
@@ -120,14 +126,11 @@ _TRENDS: tuple[tuple[str, str, tuple[Series, ...], Callable[..., str], bool], ..
 def trends(report: Value) -> Markup:
     """Return the section of figures over time."""
     buckets, bucket_s = report["trends"]["buckets"], report["trends"]["bucket_s"]
-    left_out = report["trends"]["left_out"]
-    about: list[object] = [
+    about = [
         "A column is ",
         bucket_s.shown(lambda seconds: figures.duration(None if seconds is None else seconds * 1000)),
         ". Times are UTC.",
     ]
-    if left_out:
-        about += [" Of events with a time that cannot be, none of them shown: ", left_out.shown(figures.count), "."]
     if not buckets:
         return section("trends", "Trends", "", nothing("No event has a time."))
     panels = []

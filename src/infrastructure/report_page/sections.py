@@ -58,7 +58,7 @@ def tiles(report: Value) -> Markup:
             [saved["saved_share"].shown(figures.percent), " of reading files whole"],
         ),
         (
-            "Searches without a hit",
+            "Questions without a hit",
             zero["rate"].shown(figures.percent),
             [zero["zero"].shown(figures.count), " of ", zero["searches"].shown(figures.count)],
         ),

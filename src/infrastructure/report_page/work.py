@@ -94,4 +94,10 @@ def operations(report: Value) -> Markup:
     ]
     panels = distributions([(f"operation-{at}", row["cmd"].raw, row["latency"]) for at, row in enumerate(rows)], axis)
     folded = tag("details", tag("summary", "Latency distributions of operations"), panels, class_="more")
-    return section("operations", "Operations", about, table("Operations", columns, cells, can_filter=True), folded)
+    return section(
+        "operations",
+        "Operations",
+        about,
+        table("Operations: how often, how long", columns, cells, can_filter=True),
+        folded,
+    )

@@ -203,3 +203,31 @@ def test_an_interrupt_ends_with_130(
     monkeypatch.setattr(telemetry_report_command, where, interrupt)
     assert 130 == run_report(ReportOptions(), segment=None, as_json=False)
     assert "ctx: interrupted" in capsys.readouterr().err
+
+
+def _shape(value: Any) -> Any:
+    """Return the names in an object, of lists those of the first item; what is named by the user's data is left out."""
+    by_data = {"by_face", "exit_codes", "ready_via", "fallback_reasons", "hist"}
+    if isinstance(value, dict):
+        return {key: None if key in by_data else _shape(item) for key, item in value.items()}
+    return [_shape(value[0])] if isinstance(value, list) and value else None
+
+
+def _missing(expected: Any, found: Any, place: str = "") -> list[str]:
+    if isinstance(expected, dict) and isinstance(found, dict):
+        gone = [f"{place}/{key}" for key in expected.keys() ^ found.keys()]
+        return gone + [
+            one
+            for key in expected.keys() & found.keys()
+            for one in _missing(expected[key], found[key], f"{place}/{key}")
+        ]
+    return (
+        _missing(expected[0], found[0], f"{place}/0") if isinstance(expected, list) and isinstance(found, list) else []
+    )
+
+
+def test_documents_of_tests_have_the_real_shape(segment: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """What text and page are tested with has the names that a real report has."""
+    assert 0 == run_report(ReportOptions(), segment=str(segment), as_json=True)
+    real = json.loads(capsys.readouterr().out)
+    assert [] == _missing(_shape(report_document()), _shape(real))

@@ -59,7 +59,7 @@ def test_a_day_in_80_columns(write: Write) -> None:
         "Caches",
         "Disclosure",
         "Savings",
-        "Searches without a hit",
+        "Questions without a hit",
         "Losses and recoveries",
         "Trends",
         "Slowest runs",
