@@ -38,6 +38,7 @@ COLUMNS: tuple[tuple[str, type[int] | type[str]], ...] = (
 )
 """Names and types; `duration_ns` is null where nothing was measured, the last four are JSON."""
 
+_KNOWN_CHARS_MAX = 200
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t")
 
 
@@ -70,11 +71,12 @@ def row_of(record: Record, dumps: Callable[[Any], str]) -> tuple[int | str | Non
 
 def spreadsheet_row(row: tuple[int | str | None, ...]) -> tuple[int | str | None, ...]:
     """Return a row whose cells a spreadsheet takes for what they are: numbers and texts, none of them a formula."""
-    # Most cells are numbers, and names come again and again: there are millions of cells.
-    return tuple(spreadsheet_cell(cell) if cell.__class__ is str else cell for cell in row)  # type: ignore[arg-type]
+    return tuple(
+        cell if not isinstance(cell, str) else _known(cell) if len(cell) <= _KNOWN_CHARS_MAX else spreadsheet_cell(cell)
+        for cell in row
+    )
 
 
-@lru_cache(maxsize=4096)
 def spreadsheet_cell(text: str) -> str:
     """Return a text that a spreadsheet takes for one: an apostrophe stands before what would begin a formula.
 
@@ -82,3 +84,7 @@ def spreadsheet_cell(text: str) -> str:
     """
     text = without_controls(text)
     return f"'{text}" if text.startswith(_FORMULA_STARTS) else text
+
+
+# Names come again and again, in millions of cells.
+_known = lru_cache(maxsize=4096)(spreadsheet_cell)
