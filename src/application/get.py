@@ -17,18 +17,20 @@ from ..domain.errors import CtxError, NotFoundError, StaleIdError, UsageError
 from ..domain.identifiers import words_of
 from ..domain.index_records import PACK_PATH, PACK_PREFIX
 from ..domain.ranking import RUN_LINES_MAX
+from ..domain.secret_hints import MARK
 from ..domain.source_files import display_path
 from ..domain.symbol_answer import definition_id
 from ..domain.symbols import CONTAINER_KINDS, SkeletonMap
 from .context_pack import pack_text
-from .search import nearest_names
+from .excerpts import SHOWN_AS_IT_IS
+from .search import nearest_names, redacted_id
 from .unparsed_files import why_unparsed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from ..domain.index_records import ChunkRow, FileRecord
-    from ..domain.ports import IndexPort, SegmentFiles, TokenCounter
+    from ..domain.ports import IndexPort, SecretRedactor, SegmentFiles, TokenCounter
 
 Mode = Literal["skeleton", "excerpt", "raw"]
 MODES: tuple[Mode, ...] = ("skeleton", "excerpt", "raw")
@@ -128,6 +130,7 @@ class Get:
     index: IndexPort
     counter: TokenCounter
     skeleton_of: Callable[[str, bytes, str], SkeletonMap]
+    redact: SecretRedactor = SHOWN_AS_IT_IS
 
     def __call__(self, request: GetRequest) -> GetAnswer:
         """Answer every target or raise for the first that cannot be.
@@ -224,6 +227,10 @@ class Get:
     def _by_id(self, wanted: ChunkId, *, latest: bool) -> _Place:
         record = self._record_of(wanted.path)
         same_name: list[_Place] = []
+        if record is not None and MARK in wanted.qualname:
+            for place in self._places_of_digest(record, wanted.digest):
+                if place.id.rpartition("@")[2].partition("~")[0] == wanted.digest:
+                    return place
         for some in self._places_named(record, wanted.qualname) if record is not None else ():
             for place in some:
                 if place.id == str(wanted):
@@ -254,6 +261,14 @@ class Get:
         yield _runs(record, qualname)
         # A method of a small class is a part of the class's chunk; its id is one all the same.
         yield [place for place in self._definitions(record, qualname) if place.qualname == qualname]
+
+    def _places_of_digest(self, record: FileRecord, digest: str) -> Iterator[_Place]:
+        """Yield what an id's digest stands for, when a secret was marked in the name before it."""
+        rows = record.chunks
+        yield from (_place_of(record, row) for row in rows if row.digest == digest)
+        for start, first in enumerate(rows):
+            for last in rows[start + 1 : start + RUN_LINES_MAX]:
+                yield from _runs(record, f"{first.qualname}{RUN_MARK}{last.qualname}")
 
     def _definitions(self, record: FileRecord, symbol: str) -> list[_Place]:
         skeleton = self._skeleton(record)
@@ -351,7 +366,8 @@ class Get:
 
         def select(whole: str) -> str:
             if is_from_pack:
-                return fit("\n".join(pack_text(whole, record.path, digest) for digest in _pack_digests(place)))
+                texts = "\n".join(pack_text(whole, record.path, digest) for digest in _pack_digests(place))
+                return fit(self.redact(texts))
             return fit(self._select(whole, place, mode, is_whole=is_whole))
 
         if is_from_pack:
@@ -371,13 +387,13 @@ class Get:
             )
             more = f"{fitted.lines_left} more lines: {resume}"
         return Item(
-            target,
-            place.id,
+            self.redact(target),
+            redacted_id(place.id, self.redact),
             record.path,
             place.start_line,
             place.end_line,
             place.kind,
-            place.qualname,
+            self.redact(place.qualname),
             record.language,
             mode,
             fitted.text,
@@ -390,13 +406,22 @@ class Get:
         )
 
     def _select(self, whole: str, place: _Place, mode: Mode, *, is_whole: bool) -> str:
-        """Return the part of a file's text that the place is at this mode."""
+        """Return the part of a file's text that the place is at this mode, its secrets marked."""
+        selected = self._selected(whole, whole, place, mode, is_whole=is_whole)
+        if self.redact(selected) == selected and "PRIVATE KEY-" not in whole:
+            return selected
+        # Lines of a private key say what they are only among the others, so the whole text is looked at.
+        return self.redact(self._selected(whole, self.redact(whole), place, mode, is_whole=is_whole))
+
+    def _selected(self, whole: str, shown: str, place: _Place, mode: Mode, *, is_whole: bool) -> str:
         lines = whole.split("\n")
         own = "\n".join(lines[place.start_line - 1 : place.end_line])
         if place.end_line < len(lines):
             own += "\n"
         if place.digest and digest_of(own.encode("utf-8", "replace")) != place.digest:
             raise StaleIdError(f"{place.id}: {place.record.path} is being changed right now; run `ctx search` again")
+        lines = shown.split("\n")
+        own = "\n".join(lines[place.start_line - 1 : place.end_line]) + ("\n" if place.end_line < len(lines) else "")
         if mode == "raw" or (is_whole and mode == "excerpt"):
             return own
         if why_unparsed(place.record):

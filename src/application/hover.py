@@ -60,10 +60,10 @@ class Hover:
         return HoverAnswer(
             query,
             self.resolve.candidate(best) if best is not None else None,
-            doc,
+            self.resolve.redact(doc),
             callers,
             tokens,
-            without_fences(reply.hover) if reply is not None else "",
+            self.resolve.redact(without_fences(reply.hover)) if reply is not None else "",
             resolution.resolved_by,
             resolution.complete,
             self.resolve.index.meta("as_of"),

@@ -418,6 +418,7 @@ class FindReferences:
         kept: list[Reference] = []
         tokens = 0
         for use in uses[: request.limit]:
+            use = replace(use, text=self.resolve.redact.line(use.text))  # noqa: PLW2901 - as it is shown
             cost = self.counter.count(use.text)
             if tokens + cost > request.budget_tokens:
                 break
@@ -433,6 +434,7 @@ class FindReferences:
         kept: list[Caller] = []
         tokens = 0
         for (path, qualname), calls in list(groups.items())[: request.limit]:
+            calls[0] = replace(calls[0], text=self.resolve.redact.line(calls[0].text))
             cost = self.counter.count(calls[0].text)
             if tokens + cost > request.budget_tokens:
                 break

@@ -28,6 +28,7 @@ from ..domain.repo_map import (
     reference_edges,
     score_definitions,
 )
+from .excerpts import SHOWN_AS_IT_IS, joined
 from .focus import focus_files, indexed_spelling
 from .module_index import import_edges, packed, unpacked
 from .unparsed_files import failed_files
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
 
     from ..domain.index_records import DefinitionRow
     from ..domain.module_map import ModuleMap
-    from ..domain.ports import Clock, IndexPort, SegmentFiles, TelemetryPort, TokenCounter
+    from ..domain.ports import Clock, IndexPort, SecretRedactor, SegmentFiles, TelemetryPort, TokenCounter
     from ..domain.repo_map import Drawing, ReferenceGraph
 
 MAP_BUDGET_TOKENS = 2048
@@ -133,6 +134,7 @@ class RepoMapper:
     read_text: Callable[[str], str | None]
     modules: Callable[[], ModuleMap]
     weights: MapWeights = field(default=DEFAULT_MAP_WEIGHTS)
+    redact: SecretRedactor = SHOWN_AS_IT_IS
 
     def __call__(
         self, request: RepoMapRequest, *, on_progress: Callable[[int, int], None] = lambda _done, _total: None
@@ -167,14 +169,24 @@ class RepoMapper:
         )
 
     def _draw(self, ranked: _Ranked, budget_tokens: int) -> Drawing:
-        return draw_map(
-            ranked.definitions,
-            ranked.files,
-            budget_tokens,
-            self.counter.count,
-            first=ranked.first,
-            weights=self.weights,
-        )
+        definitions = ranked.definitions
+        while True:
+            drawn = draw_map(
+                definitions,
+                ranked.files,
+                budget_tokens,
+                self.counter.count,
+                first=ranked.first,
+                weights=self.weights,
+            )
+            # A mark may cost more or less than the secret, and other definitions are then shown.
+            shown = [d.signature for file in drawn.files for d in file.definitions]
+            if self.redact(joined(shown)) == joined(shown):
+                return drawn
+            marked = {signature: self.redact(signature) for signature in shown}
+            if all(signature == mark for signature, mark in marked.items()):
+                return drawn  # only what stands beside each other looked like one
+            definitions = tuple(d._replace(signature=marked.get(d.signature, d.signature)) for d in definitions)
 
     def _why_empty(self, ranked: _Ranked, known: Mapping[str, str], request: RepoMapRequest) -> str:
         if not known:

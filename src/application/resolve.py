@@ -33,6 +33,7 @@ from ..domain.symbol_answer import (
 from ..domain.symbols import CLASS_KINDS, CONTAINER_KINDS, FUNCTION_KINDS
 from ..domain.syntax import first_name
 from .definition_finder import NOT_STORED, DefinitionFinder, Meaning, is_builtin
+from .excerpts import SHOWN_AS_IT_IS
 from .search import nearest_names
 from .server_answer import graded, pointed
 from .unparsed_files import why_unparsed
@@ -43,7 +44,7 @@ if TYPE_CHECKING:
     from ..domain.index_records import ChunkRow, FileRecord, StoredDefinition
     from ..domain.language_server import Method, ServerPlace, ServerReply
     from ..domain.module_map import ModuleMap
-    from ..domain.ports import Clock, IndexPort, LanguageServers, PendingReply, SegmentFiles
+    from ..domain.ports import Clock, IndexPort, LanguageServers, PendingReply, SecretRedactor, SegmentFiles
     from ..domain.selectors import Selector
     from ..domain.symbol_answer import Reason
     from ..domain.syntax import NameTree, NameUse, ReadTree
@@ -115,6 +116,7 @@ class Resolve:
     modules: Callable[[], ModuleMap]
     deadline_s: float = RESOLVE_DEADLINE_S
     servers: LanguageServers | None = None
+    redact: SecretRedactor = SHOWN_AS_IT_IS
 
     def __call__(self, request: ResolveRequest) -> SymbolAnswer:
         """Answer from the index as it stands.
@@ -522,8 +524,8 @@ class Resolve:
             row.kind,
             row.name,
             row.qualname,
-            row.signature,
-            row.doc,
+            self.redact(row.signature),
+            self.redact(row.doc),
             self._id(record, row) if record is not None else path,
             language,
             meaning.reason,

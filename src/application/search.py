@@ -6,7 +6,7 @@ Owns what is asked of the index, the budget over the snippets, and why there was
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from ..domain.budget import check_budget
@@ -15,12 +15,13 @@ from ..domain.errors import UsageError
 from ..domain.imported_names import FILE_IMPORT_LANGUAGES, importable_name
 from ..domain.query import Query, parse_query
 from ..domain.ranking import DEFAULT_WEIGHTS, Candidate, RankingWeights, Run, into_runs, is_test_path, rank
+from .excerpts import SHOWN_AS_IT_IS, joined
 from .filters import FILTERED_OUT, check_filters, check_kinds_present, read_filters
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
-    from ..domain.ports import Clock, IndexPort, TelemetryPort
+    from ..domain.ports import Clock, IndexPort, SecretRedactor, TelemetryPort
     from .filters import Filters
 
 CANDIDATES = 200
@@ -130,11 +131,13 @@ def search(
     *,
     nearness: Mapping[str, float] | None = None,
     without: frozenset[str] = frozenset(),
+    redact: SecretRedactor = SHOWN_AS_IT_IS,
+    count: Callable[[str], int] = len,
 ) -> SearchAnswer:
     """Answer from the index as it stands.
 
     `nearness` says by path how near a file is to what the caller works on, from 0 to 1 (`focus.nearness`); `without`
-    names ranking stages to leave out.
+    names ranking stages to leave out. `redact` marks secrets; `count` counts the tokens of a text it changed.
 
     Raises: UsageError as `check_request`, and for a kind or language that there is none of.
     """
@@ -150,13 +153,21 @@ def search(
     ranked = rank(query, candidates, weights, without=without, on_stage=marks.mark)
     hits: list[Hit] = []
     total_tokens = omitted = 0
-    for run in into_runs(query, ranked, request.limit):
+    runs = list(into_runs(query, ranked, request.limit))
+    said = joined(text for run in runs for c in run.chunks for text in (c.qualname, c.signature, c.doc))
+    is_clean = redact(said) == said
+    for run in runs:
+        hit = _hit(run)
         snippet_tokens = sum(c.snippet_tokens for c in run.chunks) + len(run.chunks) - 1  # the line ends between them
+        if not is_clean:
+            shown = redacted_hit(hit, redact)
+            snippet_tokens = snippet_tokens if shown.snippet == hit.snippet else count(shown.snippet)
+            hit = shown
         if omitted or total_tokens + snippet_tokens > request.budget_tokens:
             omitted += 1  # the order is the answer: nothing after the first that does not fit
             continue
         total_tokens += snippet_tokens
-        hits.append(_hit(run))
+        hits.append(hit)
     telemetry.event(
         "index.search",
         {"query": request.query},
@@ -265,6 +276,25 @@ def _hit(run: Run) -> Hit:
         signature=best.signature,
         snippet="\n".join(dict.fromkeys(snippet_of(c.signature, c.doc) for c in run.chunks)),
     )
+
+
+def redacted_hit(hit: Hit, redact: SecretRedactor) -> Hit:
+    """Return a hit with its secrets marked."""
+    return replace(
+        hit,
+        id=redacted_id(hit.id, redact),
+        name=redact(hit.name),
+        qualname=redact(hit.qualname),
+        signature=redact(hit.signature),
+        snippet=redact(hit.snippet),
+    )
+
+
+def redacted_id(shown: str, redact: SecretRedactor) -> str:
+    """Return an id with the secrets in its name marked: its digest finds it all the same."""
+    path, mark, tail = shown.partition("#")
+    name, _, digest = tail.rpartition("@")
+    return f"{path}#{redact(name)}@{digest}" if mark and name else shown
 
 
 def _why_others(query: Query, index: IndexPort) -> str:

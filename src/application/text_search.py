@@ -14,14 +14,23 @@ from ..domain.budget import check_budget
 from ..domain.chunk_ids import format_id, snippet_of
 from ..domain.ranking import is_test_path
 from ..domain.text_match import literal_pattern, names_matched, regex_pattern
+from .excerpts import SHOWN_AS_IT_IS
 from .filters import check_filters, check_kinds_present, read_filters
-from .search import SEARCH_BUDGET_TOKENS, SEARCH_LIMIT, Hit, check_limit, nearest_names, why_nothing_indexed
+from .search import (
+    SEARCH_BUDGET_TOKENS,
+    SEARCH_LIMIT,
+    Hit,
+    check_limit,
+    nearest_names,
+    redacted_hit,
+    why_nothing_indexed,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from ..domain.index_records import ChunkRow, FileRecord
-    from ..domain.ports import Clock, IndexPort, TelemetryPort, TextScanner, TokenCounter
+    from ..domain.ports import Clock, IndexPort, SecretRedactor, TelemetryPort, TextScanner, TokenCounter
     from ..domain.text_match import LineMatch, TextFile, TextPattern
     from .filters import Filters
 
@@ -148,6 +157,7 @@ def text_search(
     counter: TokenCounter,
     telemetry: TelemetryPort,
     clock: Clock,
+    redact: SecretRedactor = SHOWN_AS_IT_IS,
 ) -> TextSearchAnswer:
     """Answer from the files on disk, as far as they are indexed.
 
@@ -174,7 +184,7 @@ def text_search(
             break
     # A stable sort: equal ones stay by place in the file.
     groups.sort(key=lambda group: (-group.score, group.record.path))
-    hits, total_tokens, omitted = _fitting(groups[: request.limit], request.budget_tokens, counter)
+    hits, total_tokens, omitted = _fitting(groups[: request.limit], request.budget_tokens, counter, redact)
     duration_ns = clock.perf_counter_ns() - started_ns
     telemetry.event(
         "index.search",
@@ -219,17 +229,29 @@ def _placed(found: Iterator[tuple[TextFile, LineMatch]], index: IndexPort) -> It
             yield groups[max(0, bisect_right(starts, match.line) - 1)], match
 
 
-def _fitting(groups: list[_Group], budget_tokens: int, counter: TokenCounter) -> tuple[list[TextHit], int, int]:
+def _fitting(
+    groups: list[_Group], budget_tokens: int, counter: TokenCounter, redact: SecretRedactor
+) -> tuple[list[TextHit], int, int]:
     """Return the leading hits that fit, what they cost, and how many do not."""
     hits: list[TextHit] = []
     total_tokens = 0
     for at, group in enumerate(groups):
-        cost = group.row.snippet_tokens + sum(counter.count(match.text) for match in group.shown)
+        whole = _hit(group)
+        hit = redacted_hit(whole, redact)
+        matches = tuple(_redacted(match, redact) for match in group.shown)
+        cost = group.row.snippet_tokens if hit.snippet == whole.snippet else counter.count(hit.snippet)
+        cost += sum(counter.count(match.text) for match in matches)
         if total_tokens + cost > budget_tokens:
             return hits, total_tokens, len(groups) - at  # the order is the answer: nothing smaller moves up
         total_tokens += cost
-        hits.append(TextHit(_hit(group), tuple(group.shown), group.count - len(group.shown)))
+        hits.append(TextHit(hit, matches, group.count - len(group.shown)))
     return hits, total_tokens, 0
+
+
+def _redacted(match: LineMatch, redact: SecretRedactor) -> LineMatch:
+    """Return a match with the secrets of its line marked; what matched is then pointed at no more."""
+    text = redact.line(match.text)
+    return match if text == match.text else match._replace(text=text, start=0, end=0)
 
 
 def _hit(group: _Group) -> Hit:

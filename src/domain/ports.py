@@ -89,6 +89,18 @@ class TokenCounter(Protocol):
         ...
 
 
+class SecretRedactor(Protocol):
+    """Marks secrets in source text that is shown; `ctx.infrastructure.secrets.SourceRedactor` is the adapter."""
+
+    def __call__(self, text: str) -> str:
+        """Return the text with `[REDACTED:<kind>]` in place of each secret, as many lines as before."""
+        ...
+
+    def line(self, text: str) -> str:
+        """Return a line, or what stands around a place in one, that is shown without the lines around it."""
+        ...
+
+
 class SegmentFiles(Protocol):
     """The files of one segment, as far as keeping an index of them needs."""
 

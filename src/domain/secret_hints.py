@@ -9,6 +9,9 @@ few tests do for all words. Pure, and nothing is imported: this is part of every
 
 from __future__ import annotations
 
+MARK = "[REDACTED:"
+"""What every mark in a secret's place begins with; its kind and a bracket follow."""
+
 RUN_CHARS = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-+"
 RUN_LENGTH = 20
 """As many of these characters in a row are looked at: no known kind of key is shorter."""

@@ -14,9 +14,8 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-from .secret_hints import BASE64_LENGTH, RUN_LENGTH, folded_runs
+from .secret_hints import BASE64_LENGTH, MARK, RUN_LENGTH, folded_runs
 
-MARK = "[REDACTED:"
 _MARKED = re.compile(r"\[REDACTED:[a-z0-9-]{1,40}\]")
 
 
@@ -245,6 +244,25 @@ def marked(text: str, found: list[Span]) -> str:
 def is_secret_name(name: str) -> bool:
     """Tell whether a key of an object announces a secret as its value."""
     return any(match.end() == len(name) and _KNOWN_TO_HINTS.search(match.group()) for match in _WORD.finditer(name))
+
+
+def cut_line_spans(line: str) -> list[Span]:
+    """Return what may be a part of a secret in a line that is shown without those around it.
+
+    A line that is nothing but base64 may be of a private key, and a run that ends at an ellipsis half of anything.
+    """
+    whole = _KEY_LINE.fullmatch(line)
+    if whole is not None and _has_mixture(whole["key"]):
+        return [Span(*whole.span("key"), "base64")]
+    return [
+        Span(*match.span("run"), "cut")
+        for match in _AT_ELLIPSIS.finditer(line)
+        if len(match["run"]) >= RUN_LENGTH or _looks_random(match["run"])
+    ]
+
+
+_KEY_LINE = re.compile(r"[\s\"'`,+]*(?P<key>[A-Za-z0-9+/]{40,100}={0,2})(?:\\n)?[\s\"'`,+\\;]*")
+_AT_ELLIPSIS = re.compile(r"(?P<run>(?<=\A…)[\w+/=-]{8,}|[\w+/=-]{8,}(?=…\Z))", re.ASCII)
 
 
 def is_doubtful(text: str, *, is_strict: bool) -> bool:

@@ -267,9 +267,21 @@ def outside_documents(places: tuple[ServerPlace, ...]) -> list[dict[str, Any]]:
 
 
 def _with_unsaved(services: Services, document: dict[str, Any]) -> dict[str, Any]:
-    """Return the document; it names the files whose unsaved text it rests on, when there are any."""
+    """Return the document; it names the files whose unsaved text it rests on and counts secrets, when there are any."""
     if services.unsaved_paths:
         document["unsaved"] = list(services.unsaved_paths)
+    return with_redacted(services, document)
+
+
+def with_redacted(services: Services, document: dict[str, Any]) -> dict[str, Any]:
+    """Return the document; it says at how many places a secret was marked in what it holds, when there is one."""
+    document.pop("redacted", None)
+    if services.redactor.has_marked:
+        from ..application.excerpts import marked_places
+
+        places = marked_places(document)
+        if places:
+            document["redacted"] = places
     return document
 
 

@@ -5,12 +5,12 @@ A `Paint` says how words look: coloured on a terminal (`cli.paint.Painter`), as 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from .answer_documents import LEVELS
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from ..application.get import GetAnswer, Item
     from ..application.refresh_index import RefreshReport
@@ -320,6 +320,15 @@ def ambiguity_notes(answer: HoverAnswer) -> list[str]:
 
 
 # ---------------------------------------------------------------------- for all
+
+
+def redaction_notes(document: Mapping[str, Any]) -> list[str]:
+    """Return what to know of an answer in which secrets were marked, nothing when none was."""
+    places = document.get("redacted", 0)
+    if not places:
+        return []
+    where = "1 place" if places == 1 else f"{places} places"
+    return [f"secrets are left out in {where}: [REDACTED:…] stands in their place and is not what the file holds"]
 
 
 def stale_notes(report: RefreshReport) -> list[str]:

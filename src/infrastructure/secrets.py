@@ -8,7 +8,7 @@ says why it is this one.
 
 from __future__ import annotations
 
-from ..domain.secret_hints import may_hold_secret
+from ..domain.secret_hints import MARK, may_hold_secret
 
 TYPE_CHECKING = False  # importing `typing` for it would double what this module costs at start
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ def redact_secrets(text: str, *, is_source: bool = False) -> str:
 def redact_value(text: str, key: str) -> str:
     """Return the text as `redact_secrets` does; as the value of a key such as "password" it is all secret."""
     if key and text and may_hold_secret(b'"%b":"' % key.encode("utf-8", "surrogatepass")):
-        from ..domain.secret_rules import MARK, is_secret_name
+        from ..domain.secret_rules import is_secret_name
 
         if is_secret_name(key) and not text.startswith(MARK):
             return f"{MARK}credential]"
@@ -83,8 +83,37 @@ def redact_value(text: str, key: str) -> str:
 
 
 def redact_source(text: str) -> str:
-    """Return source text with its secrets marked; the adapter of `ports.SecretRedactor`."""
+    """Return source text with its secrets marked."""
     return redact_secrets(text, is_source=True)
+
+
+class SourceRedactor:
+    """Implements `SecretRedactor`; `is_off` is for who asked at a terminal to see everything.
+
+    `has_marked` tells whether anything was marked since it was made.
+    """
+
+    def __init__(self) -> None:
+        """Load nothing yet."""
+        self.is_off = False
+        self.has_marked = False
+
+    def __call__(self, text: str) -> str:
+        """Return the text with its secrets marked."""
+        return text if self.is_off else self._noted(text, redact_source(text))
+
+    def line(self, text: str) -> str:
+        """Return a line with its secrets marked, and with what may be a part of one."""
+        shown = self(text)
+        if self.is_off or shown is not text or not may_hold_secret(text.encode("utf-8", "surrogatepass")):
+            return shown
+        from ..domain.secret_rules import cut_line_spans, marked
+
+        return self._noted(text, marked(text, cut_line_spans(text)))
+
+    def _noted(self, text: str, shown: str) -> str:
+        self.has_marked = self.has_marked or shown != text
+        return shown
 
 
 class _Detector:
@@ -112,7 +141,7 @@ def _plugins() -> tuple[tuple[Any, str, bool], ...]:
 
 def _detected(text: str, *, is_strict: bool) -> list[Span]:
     """Return what the detector finds, line by line."""
-    from ..domain.secret_rules import MARK, Span, is_doubtful
+    from ..domain.secret_rules import Span, is_doubtful
 
     found = []
     start = 0

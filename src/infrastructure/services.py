@@ -18,6 +18,7 @@ from .clock import SystemClock
 from .config import Config, load_config
 from .file_system import FileSystemAdapter
 from .index_store import IndexStore
+from .secrets import SourceRedactor
 from .state_folder import CTX_FOLDER, cache_folder, make_ctx_folder
 from .telemetry import Telemetry
 
@@ -75,6 +76,7 @@ class Services:
         self.config = config or load_config(segment, os.environ)
         self.warnings: list[str] = list(self.config.warnings)
         self.clock = SystemClock()
+        self.redactor = SourceRedactor()
         self.state_folder, self.is_elsewhere = _state_folder(segment)
         self.telemetry = Telemetry(
             segment,
@@ -161,6 +163,10 @@ class Services:
         from .tokenizer import BpeTokenCounter
 
         return BpeTokenCounter(self.config.text("tokens.encoding"))
+
+    def count_tokens(self, text: str) -> int:
+        """Return the tokens of a text; the tokenizer is loaded only when this is asked."""
+        return self.counter.count(text)
 
     @property
     def settings_mark(self) -> str:
@@ -465,7 +471,9 @@ class Services:
         from ..application.resolve import Resolve
 
         servers = self.servers if asks_servers else None
-        return Resolve(self.store, self.files, self.trees, self.clock, self.modules, servers=servers)
+        return Resolve(
+            self.store, self.files, self.trees, self.clock, self.modules, servers=servers, redact=self.redactor
+        )
 
     def refs(self, *, asks_servers: bool = True) -> FindReferences:
         """Return the use case behind `ctx refs`."""
@@ -517,13 +525,22 @@ class Services:
         """Return the use case behind `ctx get`."""
         from ..application.get import Get
 
-        return Get(self.files, self.pack_files, self.store, self.counter, self.skeleton_of)
+        return Get(self.files, self.pack_files, self.store, self.counter, self.skeleton_of, self.redactor)
 
     def repo_mapper(self) -> RepoMapper:
         """Return the use case behind `ctx map`."""
         from ..application.repo_map import RepoMapper
 
-        return RepoMapper(self.files, self.store, self.counter, self.telemetry, self.clock, self._text_of, self.modules)
+        return RepoMapper(
+            self.files,
+            self.store,
+            self.counter,
+            self.telemetry,
+            self.clock,
+            self._text_of,
+            self.modules,
+            redact=self.redactor,
+        )
 
     def nearness(self, typed: Sequence[str]) -> dict[str, float]:
         """Return how near files are to the ones that `--focus` names (see `application.focus`).

@@ -8,6 +8,7 @@ from time import perf_counter_ns
 from typing import TYPE_CHECKING, Any
 
 from ...application.refresh_index import RefreshReport
+from ..answer_texts import redaction_notes
 from .tools import MAX_TOKENS_MAX
 from .words import for_agents
 
@@ -72,11 +73,12 @@ def index_state(services: Services) -> str:
 
 def with_missing(document: dict[str, Any], notes: list[str], question: Question) -> list[str]:
     """Say in both forms what the index does not hold yet."""
+    notes = [*notes, *redaction_notes(document)]
     if not question.missing:
         return notes
     document["complete"] = False
     document["reason"] = question.missing  # whatever else there would be to say may be wrong in a moment
-    return [question.missing]
+    return [question.missing, *redaction_notes(document)]
 
 
 def too_small(what: str, needed_tokens: int, max_tokens: int) -> str:

@@ -54,7 +54,15 @@ def search_answer(question: Question, services: Services) -> Answer:
     )
     check_request(request)
     nearness = services.nearness(request.focus)
-    found = search(request, services.store, services.telemetry, services.clock, nearness=nearness)
+    found = search(
+        request,
+        services.store,
+        services.telemetry,
+        services.clock,
+        nearness=nearness,
+        redact=services.redactor,
+        count=services.count_tokens,
+    )
     index_files = services.store.file_count()
     document = search_document(
         services,
@@ -104,7 +112,13 @@ def text_search_answer(question: Question, services: Services) -> Answer:
     scanner = services.text_scanner
     counter = services.counter
     found = text_search(
-        request, services.store, scanner, counter=counter, telemetry=services.telemetry, clock=services.clock
+        request,
+        services.store,
+        scanner,
+        counter=counter,
+        telemetry=services.telemetry,
+        clock=services.clock,
+        redact=services.redactor,
     )
     index_files = services.store.file_count()
     document = text_search_document(

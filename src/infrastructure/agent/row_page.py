@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from ..answer_documents import with_redacted
 from ..answer_texts import stale_notes
 from .paging import MOVED, Place, cursor_of, fitting, leading, read_cursor
 from .question import Answer, Question, asked, index_state, json_of, text_of, too_small, with_missing
@@ -126,6 +127,7 @@ class RowPage:
         if "omitted" in page:
             page["omitted"] = max(0, page["total"] - self.place.rows - take)
         page["truncated"] = was_cut or page.get("truncated", False)
+        with_redacted(self.services, page)
         if take and (was_cut or has_more):
             page["next_cursor"] = self._cursor(self.place.rows + take)
         if self.has_moved:

@@ -34,6 +34,9 @@ Segment = Annotated[
     ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text.")]
+NoRedact = Annotated[
+    bool, typer.Option("--no-redact", help="Show secrets that sources hold as they are; on a terminal only.")
+]
 Focus = Annotated[
     list[str] | None,
     typer.Option("--focus", metavar="PATH", help="Lift this file, what it imports and what imports it; repeatable."),
@@ -92,6 +95,7 @@ def search(
     budget: Budget = None,
     segment: Segment = None,
     as_json: AsJson = False,
+    no_redact: NoRedact = False,
 ) -> None:
     """Find the places that answer a question, best first.
 
@@ -104,6 +108,7 @@ def search(
             query,
             segment=segment,
             as_json=as_json,
+            no_redact=no_redact,
             limit=limit,
             kind=",".join(kind) if kind else None,
             lang=",".join(lang) if lang else None,
@@ -138,6 +143,7 @@ def get(
     ] = False,
     segment: Segment = None,
     as_json: AsJson = False,
+    no_redact: NoRedact = False,
 ) -> None:
     """Print the text behind ids, paths, lines or symbols.
 
@@ -146,7 +152,14 @@ def get(
     """
     raise typer.Exit(
         commands.run_get(
-            targets or [], segment=segment, as_json=as_json, ids=ids, mode=mode, budget=budget, latest=latest
+            targets or [],
+            segment=segment,
+            as_json=as_json,
+            no_redact=no_redact,
+            ids=ids,
+            mode=mode,
+            budget=budget,
+            latest=latest,
         )
     )
 
@@ -164,6 +177,7 @@ def resolve(
     no_lsp: NoLsp = False,
     segment: Segment = None,
     as_json: AsJson = False,
+    no_redact: NoRedact = False,
 ) -> None:
     """Find where a symbol is defined; of an ambiguous one all candidates, ranked.
 
@@ -172,7 +186,11 @@ def resolve(
     """
     from . import navigation
 
-    raise typer.Exit(navigation.run_resolve(selector, segment=segment, as_json=as_json, limit=limit, no_lsp=no_lsp))
+    raise typer.Exit(
+        navigation.run_resolve(
+            selector, segment=segment, as_json=as_json, no_redact=no_redact, limit=limit, no_lsp=no_lsp
+        )
+    )
 
 
 @app.command()
@@ -183,6 +201,7 @@ def hover(
     no_lsp: NoLsp = False,
     segment: Segment = None,
     as_json: AsJson = False,
+    no_redact: NoRedact = False,
 ) -> None:
     """Say what a symbol is at a glance: signature, documentation, callers, type, and what seeing more costs.
 
@@ -190,7 +209,7 @@ def hover(
     """
     from .hover_command import run_hover
 
-    raise typer.Exit(run_hover(selector, segment=segment, as_json=as_json, no_lsp=no_lsp))
+    raise typer.Exit(run_hover(selector, segment=segment, as_json=as_json, no_redact=no_redact, no_lsp=no_lsp))
 
 
 @app.command()
@@ -208,6 +227,7 @@ def refs(
     no_lsp: NoLsp = False,
     segment: Segment = None,
     as_json: AsJson = False,
+    no_redact: NoRedact = False,
 ) -> None:
     """Find who uses a symbol; those that certainly do first.
 
@@ -221,6 +241,7 @@ def refs(
             selector,
             segment=segment,
             as_json=as_json,
+            no_redact=no_redact,
             callers=callers,
             callees=callees,
             limit=limit,
@@ -238,6 +259,7 @@ def map_(
     focus: Focus = None,
     segment: Segment = None,
     as_json: AsJson = False,
+    no_redact: NoRedact = False,
 ) -> None:
     """Show what the rest of the repository leans on: its most important files and signatures, within a budget.
 
@@ -246,7 +268,11 @@ def map_(
     """
     from .map_command import run_map
 
-    raise typer.Exit(run_map(paths or [], segment=segment, as_json=as_json, budget=budget, focus=tuple(focus or ())))
+    raise typer.Exit(
+        run_map(
+            paths or [], segment=segment, as_json=as_json, no_redact=no_redact, budget=budget, focus=tuple(focus or ())
+        )
+    )
 
 
 @app.command()

@@ -17,6 +17,7 @@ SEGMENT: dict[str, tuple[str, type]] = {
 }
 COMMON: dict[str, tuple[str, type]] = SEGMENT | {
     "--json": ("as_json", bool),
+    "--no-redact": ("no_redact", bool),
 }
 
 SEARCH: dict[str, tuple[str, type]] = COMMON | {
@@ -77,6 +78,7 @@ MAP: dict[str, tuple[str, type]] = COMMON | {
 SEARCH_DEFAULTS: dict[str, Any] = {
     "segment": None,
     "as_json": False,
+    "no_redact": False,
     "limit": None,
     "kind": None,
     "lang": None,
@@ -90,16 +92,24 @@ SEARCH_DEFAULTS: dict[str, Any] = {
 GET_DEFAULTS: dict[str, Any] = {
     "segment": None,
     "as_json": False,
+    "no_redact": False,
     "ids": "",
     "mode": "",
     "budget": None,
     "latest": False,
 }
-HOVER_DEFAULTS: dict[str, Any] = {"segment": None, "as_json": False, "no_lsp": False}
-RESOLVE_DEFAULTS: dict[str, Any] = {"segment": None, "as_json": False, "limit": None, "no_lsp": False}
+HOVER_DEFAULTS: dict[str, Any] = {"segment": None, "as_json": False, "no_redact": False, "no_lsp": False}
+RESOLVE_DEFAULTS: dict[str, Any] = {
+    "segment": None,
+    "as_json": False,
+    "no_redact": False,
+    "limit": None,
+    "no_lsp": False,
+}
 REFS_DEFAULTS: dict[str, Any] = {
     "segment": None,
     "as_json": False,
+    "no_redact": False,
     "limit": None,
     "callers": False,
     "callees": False,
@@ -107,7 +117,7 @@ REFS_DEFAULTS: dict[str, Any] = {
     "deadline_s": None,
     "no_lsp": False,
 }
-MAP_DEFAULTS: dict[str, Any] = {"segment": None, "as_json": False, "budget": None, "focus": ()}
+MAP_DEFAULTS: dict[str, Any] = {"segment": None, "as_json": False, "no_redact": False, "budget": None, "focus": ()}
 
 THIN: dict[str, tuple[dict[str, tuple[str, type]], dict[str, Any]]] = {
     "search": (SEARCH, SEARCH_DEFAULTS),

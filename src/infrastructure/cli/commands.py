@@ -40,6 +40,7 @@ def run_search(
     *,
     segment: str | None = None,
     as_json: bool = False,
+    no_redact: bool = False,
     limit: int | None = None,
     kind: str | None = None,
     lang: str | None = None,
@@ -58,6 +59,7 @@ def run_search(
             query,
             segment=segment,
             as_json=as_json,
+            no_redact=no_redact,
             limit=limit,
             kind=kind,
             lang=lang,
@@ -89,7 +91,15 @@ def run_search(
         check_request(request)
         report = refreshed(services)
         nearness = services.nearness(request.focus)
-        answer = search(request, services.store, services.telemetry, services.clock, nearness=nearness)
+        answer = search(
+            request,
+            services.store,
+            services.telemetry,
+            services.clock,
+            nearness=nearness,
+            redact=services.redactor,
+            count=services.count_tokens,
+        )
         index_files = services.store.file_count()
         document = search_document(
             services,
@@ -110,7 +120,7 @@ def run_search(
             notes=search_notes(answer, report, budget_tokens=request.budget_tokens),
         )
 
-    return run_command("search", body, segment=segment, as_json=as_json, args=args)
+    return run_command("search", body, segment=segment, as_json=as_json, no_redact=no_redact, args=args)
 
 
 def _run_text_search(
@@ -118,6 +128,7 @@ def _run_text_search(
     *,
     segment: str | None,
     as_json: bool,
+    no_redact: bool,
     limit: int | None,
     kind: str,
     lang: str,
@@ -165,6 +176,7 @@ def _run_text_search(
             counter=services.counter,
             telemetry=services.telemetry,
             clock=services.clock,
+            redact=services.redactor,
         )
         index_files = services.store.file_count()
         document = text_search_document(
@@ -186,7 +198,7 @@ def _run_text_search(
             notes=text_search_notes(answer, report, budget_tokens=request.budget_tokens, deadline_s=request.deadline_s),
         )
 
-    return run_command("search", body, segment=segment, as_json=as_json, args=args)
+    return run_command("search", body, segment=segment, as_json=as_json, no_redact=no_redact, args=args)
 
 
 def _search_args(query: str, request: SearchRequest | TextSearchRequest) -> dict[str, Any]:
@@ -216,6 +228,7 @@ def run_get(
     *,
     segment: str | None = None,
     as_json: bool = False,
+    no_redact: bool = False,
     ids: str = "",
     mode: str = "",
     budget: int | None = None,
@@ -251,7 +264,7 @@ def run_get(
             notes=get_notes(answer, budget_tokens=request.budget_tokens),
         )
 
-    return run_command("get", body, segment=segment, as_json=as_json, args=args)
+    return run_command("get", body, segment=segment, as_json=as_json, no_redact=no_redact, args=args)
 
 
 def run_index(*, segment: str | None = None, as_json: bool = False, rebuild: bool = False, watch: bool = False) -> int:

@@ -14,7 +14,9 @@ if TYPE_CHECKING:
     from ..services import Services
 
 
-def run_hover(selector: str, *, segment: str | None = None, as_json: bool = False, no_lsp: bool = False) -> int:
+def run_hover(
+    selector: str, *, segment: str | None = None, as_json: bool = False, no_redact: bool = False, no_lsp: bool = False
+) -> int:
     """`ctx hover`: what a symbol is at a glance."""
     selector = spelled(selector)
     started_ns = perf_counter_ns()
@@ -41,4 +43,4 @@ def run_hover(selector: str, *, segment: str | None = None, as_json: bool = Fals
             notes=[*resolve_notes(answer, report), *ambiguity_notes(answer)],
         )
 
-    return run_command("hover", body, segment=segment, as_json=as_json, args=args)
+    return run_command("hover", body, segment=segment, as_json=as_json, no_redact=no_redact, args=args)

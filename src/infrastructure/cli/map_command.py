@@ -24,6 +24,7 @@ def run_map(
     *,
     segment: str | None = None,
     as_json: bool = False,
+    no_redact: bool = False,
     budget: int | None = None,
     focus: Sequence[str] = (),
 ) -> int:
@@ -56,7 +57,7 @@ def run_map(
             notes=map_notes(answer, report),
         )
 
-    return run_command("map", body, segment=segment, as_json=as_json, args=args)
+    return run_command("map", body, segment=segment, as_json=as_json, no_redact=no_redact, args=args)
 
 
 @contextmanager

@@ -28,6 +28,7 @@ def run_resolve(
     *,
     segment: str | None = None,
     as_json: bool = False,
+    no_redact: bool = False,
     limit: int | None = None,
     no_lsp: bool = False,
 ) -> int:
@@ -60,7 +61,7 @@ def run_resolve(
             notes=[*resolve_notes(answer, report), *limit_notes(answer)],
         )
 
-    return run_command("resolve", body, segment=segment, as_json=as_json, args=args)
+    return run_command("resolve", body, segment=segment, as_json=as_json, no_redact=no_redact, args=args)
 
 
 def run_refs(
@@ -68,6 +69,7 @@ def run_refs(
     *,
     segment: str | None = None,
     as_json: bool = False,
+    no_redact: bool = False,
     callers: bool = False,
     callees: bool = False,
     limit: int | None = None,
@@ -114,7 +116,7 @@ def run_refs(
             notes=refs_notes(answer, view, report),
         )
 
-    return run_command("refs", body, segment=segment, as_json=as_json, args=args)
+    return run_command("refs", body, segment=segment, as_json=as_json, no_redact=no_redact, args=args)
 
 
 def prepare_server(services: Services, selector: str, *, also_for_names: bool = False) -> None:

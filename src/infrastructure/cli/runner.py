@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from ...domain.errors import CtxError, IndexDamagedError
 from ...domain.source_files import display_path
 from .. import services as services_module
+from ..answer_texts import redaction_notes
 from ..host.places import is_switched_on
 from ..segment import find_segment, repository_sha
 from ..services import Services, say
@@ -64,9 +65,13 @@ def run_command(
     *,
     segment: str | None = None,
     as_json: bool = False,
+    no_redact: bool = False,
     args: dict[str, Any] | None = None,
 ) -> int:
-    """Run one command from its segment to its exit code; `args` is what telemetry shows when it fails early."""
+    """Run one command from its segment to its exit code; `args` is what telemetry shows when it fails early.
+
+    With `no_redact` secrets in sources are shown as they are, if a person is there to see them.
+    """
     started_ns = perf_counter_ns()
     try:
         services = Services(find_segment(os.environ.get("CTX_SEGMENT") or None if segment is None else segment))
@@ -75,6 +80,8 @@ def run_command(
     except KeyboardInterrupt:
         return EXIT_INTERRUPTED
     with services:
+        if no_redact:
+            _show_secrets(services)
         telemetry = services.telemetry
         telemetry.command_start(command, "cli")
         outcome, exit_code, failure = _attempt(body, services)
@@ -115,6 +122,13 @@ def run_command(
     if exit_code != EXIT_INTERRUPTED and command in THIN and services.config.flag("daemon.auto"):
         _start_host(services.segment)
     return exit_code
+
+
+def _show_secrets(services: Services) -> None:
+    """Leave secrets as they are on a terminal; whatever reads a pipe may be an agent, which hands them on."""
+    services.redactor.is_off = sys.stdout is not None and sys.stdout.isatty()
+    if not services.redactor.is_off:
+        say("--no-redact is for a terminal; in a pipe or a file secrets stay [REDACTED:…]")
 
 
 def _start_host(segment: str) -> None:
@@ -206,7 +220,7 @@ def show(outcome: Outcome, *, as_json: bool) -> None:
             sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # a text stream has it
             sys.stdout.write(text if text.endswith("\n") else text + "\n")
             sys.stdout.flush()
-    for note in outcome.notes:
+    for note in (*outcome.notes, *redaction_notes(outcome.document)):
         say(note)
 
 

@@ -125,7 +125,15 @@ def search(services: Services, arguments: Mapping[str, Any]) -> Answer:
     check_request(request)
     report = services.refresh()
     nearness = services.nearness(request.focus)
-    answer = run(request, services.store, services.telemetry, services.clock, nearness=nearness)
+    answer = run(
+        request,
+        services.store,
+        services.telemetry,
+        services.clock,
+        nearness=nearness,
+        redact=services.redactor,
+        count=services.count_tokens,
+    )
     index_files = services.store.file_count()
     document = search_document(
         services,
@@ -173,6 +181,7 @@ def _text_search(services: Services, arguments: Mapping[str, Any]) -> Answer:
         counter=services.counter,
         telemetry=services.telemetry,
         clock=services.clock,
+        redact=services.redactor,
     )
     index_files = services.store.file_count()
     document = text_search_document(
