@@ -32,6 +32,8 @@ command -v nvim >/dev/null || missing+=(neovim)
 if ! command -v emacs >/dev/null || ! command -v emacsclient >/dev/null; then
   missing+=(emacs-nox)
 fi
+command -v jq >/dev/null || missing+=(jq)
+command -v lnav >/dev/null || missing+=(lnav)
 command -v chromium >/dev/null || missing+=(chromium)
 command -v jq >/dev/null || missing+=(jq)
 [ ${#missing[@]} -eq 0 ] || install "${missing[@]}"
