@@ -74,13 +74,13 @@ def _plan(options: PruneOptions, now: datetime) -> PrunePlan:
     if not options.older_than:
         keep = KEEP_ROTATED if options.keep is None else options.keep
         return PrunePlan(keep, None, options.everything, options.dry_run)
-    age = age_of(options.older_than)
-    if age is None:
-        raise UsageError(f"--older-than must be an age (12h, 7d, 2w), found {options.older_than[:60]!r}")
     try:
-        before = now - age
+        age = age_of(options.older_than)
+        before = now - age if age is not None else None
     except OverflowError:
         before = datetime.min.replace(tzinfo=UTC)
+    if before is None:
+        raise UsageError(f"--older-than must be an age (12h, 7d, 2w), found {options.older_than[:60]!r}")
     return PrunePlan(options.keep or 0, moment_us(before.isoformat()), is_dry=options.dry_run)
 
 
