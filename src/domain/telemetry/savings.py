@@ -7,6 +7,7 @@ day: a reader who has a file does not pay for it again. Against it stand all tok
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 from .moments import SECOND_US
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
 FILES_MAX = 200_000
 """Files and days that are told apart; beyond it no further one is credited."""
+_LINES = re.compile(r":\d+(-\d+)?\Z", re.ASCII)
 _DAY_US = 86_400 * SECOND_US
 DEFINITION = (
     "Tokens of the files that ctx get handed parts of, read whole, each file once per segment and UTC day, "
@@ -111,8 +113,8 @@ def _single_file(event: Mapping[str, Any], result: Mapping[str, Any]) -> Iterato
 
 
 def path_of_id(identifier: str) -> str:
-    """Return the file that an id (`path#name@hash`) is in."""
-    return identifier.partition("#")[0]
+    """Return the file that an id (`path#name@hash`, `path:3-9`) is in."""
+    return _LINES.sub("", identifier.partition("#")[0])
 
 
 def _key(text: str) -> int:

@@ -18,7 +18,7 @@ SERVERS_MAX = 32
 METHODS_MAX = 24
 _EXACT_MAX = 20_000
 _EXACT_METHOD_MAX = 5_000
-_FAILED_STARTS = {"lsp.spawn": frozenset({"error"}), "lsp.initialize": frozenset({"error", "timeout"})}
+_FAILED_STARTS = {"lsp.spawn": ("error",), "lsp.initialize": ("error", "timeout")}
 
 
 class _Method:
@@ -133,7 +133,7 @@ class ServersTally:
         """Take in an event of a server's life, a timeout or a fallback."""
         cmd, args, result = line.cmd, line.args, line.result
         server = self._server(name(args.get("server")))
-        server.spawn_failures += cmd in _FAILED_STARTS and result.get("status") in _FAILED_STARTS[cmd]
+        server.spawn_failures += result.get("status") in _FAILED_STARTS.get(cmd, ())
         if cmd == "lsp.spawn":
             server.spawns += 1
         elif cmd == "lsp.ready":

@@ -62,7 +62,7 @@ class Trends:
         cell = self._cells.get(number)
         if cell is None:
             cell = self._cells[number] = Cell()
-            self._reach(number, number)
+            self._reach(number)
             if self._widths_needed():
                 return self._cells[(at_us - _ORIGIN_US) // self._width_us]
         return cell
@@ -77,7 +77,7 @@ class Trends:
             cell = self._cells.get(ours)
             if cell is None:
                 cell = self._cells[ours] = Cell()
-                self._reach(ours, ours)
+                self._reach(ours)
             cell.merge(theirs)
         self._widths_needed()
 
@@ -93,10 +93,10 @@ class Trends:
             buckets.append(shown | {key: latency.get(key) for key in ("p50_ms", "p95_ms")})
         return {"bucket_s": self._width_us // SECOND_US, "buckets": buckets, "left_out": self.left_out}
 
-    def _reach(self, first: int, last: int) -> None:
+    def _reach(self, number: int) -> None:
         if len(self._cells) == 1:
-            self._first, self._last = first, last
-        self._first, self._last = min(self._first, first), max(self._last, last)
+            self._first = self._last = number
+        self._first, self._last = min(self._first, number), max(self._last, number)
 
     def _widths_needed(self) -> bool:
         """Widen the buckets until they are few enough; tell whether that was necessary."""

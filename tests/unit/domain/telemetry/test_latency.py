@@ -52,3 +52,20 @@ def test_negative_sample_counts_as_zero() -> None:
     samples = LatencySamples()
     samples.add(-5)
     assert samples.summary() == {"count": 1, "p50_ms": 0.0, "p95_ms": 0.0, "max_ms": 0.0}
+
+
+@given(st.lists(st.integers(0, 1 << 40)), st.lists(st.integers(0, 1 << 40)))
+def test_samples_put_together_are_as_if_added_one_by_one(one: list[int], other: list[int]) -> None:
+    """Exact while few, in buckets when many, by the number of all of them."""
+    whole, merged, rest = (LatencySamples(20) for _ in range(3))
+    for value in one + other:
+        whole.add(value)
+    for value in one:
+        merged.add(value)
+    for value in other:
+        rest.add(value)
+    merged.merge(rest)
+    assert (whole.count, whole.sum_ns, whole.max_ns) == (merged.count, merged.sum_ns, merged.max_ns)
+    assert whole.buckets() == merged.buckets()
+    if one or other:
+        assert whole.summary() == merged.summary()
