@@ -178,33 +178,43 @@ def os_path_of(shown: str) -> OsPath:
 # --- secrets files ---------------------------------------------------------------------------------------------------
 
 _SECRETS_NAME = re.compile(
-    rb"""\.env(?:[._-].*)? | \.envrc
-    | .*\.(?:pem|key|p12|pfx|kdbx|jks|keystore|ppk)
-    | id_(?:rsa|dsa|ecdsa|ed25519).*
-    | [._]netrc | \.npmrc | \.pypirc | \.git-credentials | \.htpasswd | \.pgpass | \.my\.cnf | \.dockercfg
+    rb"""\.env(?:[._-].*)? | \.envrc | .+\.env
+    | .*\.(?:pem|key|p8|p12|pfx|pkcs12|kdbx?|jks|jceks|bks|keystore|ppk|ovpn|agekey)
+    | id_(?:rsa|dsa|ecdsa|ed25519).* | .+_(?:rsa|dsa|ecdsa|ed25519)
+    | [._]netrc | \.npmrc | \.pypirc | \.git-credentials | \.htpasswd | \.pgpass | pgpass\.conf | \.my(?:login)?\.cnf
+    | \.docker(?:cfg|configjson) | \.vault-token | \.boto | \.s3cfg | \.terraformrc | credentials\.tfrc\.json
+    | .*\.tfstate(?:\.backup|\.\d+\.backup)? | .*\.tfvars(?:\.json)? | (?:.*[._-])?kubeconfig(?:\.ya?ml)?
+    | (?:.*[._-])?credentials\.json | client_secrets?(?:[._-].*)?\.json | .*firebase-adminsdk.*\.json
+    | (?:.*[._-])?service[_-]?account(?:[._-].*)?\.json
     """,
     re.VERBOSE | re.DOTALL,
 )
 _SECRETS_PLACE = re.compile(
     rb"""(?:.*/)?(?:\.aws/credentials | \.git/config | \.docker/config\.json | \.kube/config | \.gem/credentials
-    | \.cargo/credentials(?:\.toml)?)""",
+    | \.cargo/credentials(?:\.toml)? | \.streamlit/secrets\.toml | \.config/gh/hosts\.yml | \.gnupg/.*
+    | \.config/gcloud/.* | \.azure/.*\.json | sops/age/keys\.txt)""",
     re.VERBOSE | re.DOTALL,
 )
-_ENV_PATTERN_WORDS = frozenset({b"example", b"sample", b"template", b"dist"})
+_PATTERN_WORDS = frozenset({b"example", b"sample", b"template", b"dist"})
+_PUBLIC_WORDS = frozenset({b"pub", b"public", b"pubkey", b"publickey"})
+_HOLDS_SETTINGS = re.compile(rb"\.env.*|.*\.(?:env|tfvars|tfvars\.json)", re.DOTALL)
 
 
 def is_secrets_file(os_path: OsPath) -> bool:
     """Tell whether the name says that the file holds keys or passwords, whatever the case of its letters.
 
-    Public keys (`*.pub`) and patterns to copy (`.env.example`, `.env.local.sample`) hold none.
+    Public keys (`*.pub`, `public.pem`) and patterns to copy (`.env.example`, `example.tfvars`) hold none. Sources that
+    are called after what they are about (`secrets.py`, `key.py`, `test_credentials.py`) are sources.
     """
     path = os_path.lower()
     name = path[path.rfind(b"/") + 1 :]
     if _SECRETS_NAME.fullmatch(name) is None:
-        return b"." in path and _SECRETS_PLACE.fullmatch(path) is not None
-    if name.startswith(b".env"):
-        return _ENV_PATTERN_WORDS.isdisjoint(re.split(rb"[._-]", name))
-    return not name.endswith(b".pub")
+        is_place = b"." in path or b"sops/" in path
+        return is_place and _SECRETS_PLACE.fullmatch(path) is not None
+    words = re.split(rb"[._-]", name)
+    if _HOLDS_SETTINGS.fullmatch(name) is not None:
+        return _PATTERN_WORDS.isdisjoint(words)
+    return _PUBLIC_WORDS.isdisjoint(words)
 
 
 # --- decoding --------------------------------------------------------------------------------------------------------

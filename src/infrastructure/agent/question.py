@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...application.refresh_index import RefreshReport
 from ..answer_texts import redaction_notes
+from ..secrets import redact_secrets
 from .tools import MAX_TOKENS_MAX
 from .words import for_agents
 
@@ -59,6 +60,13 @@ class Question:
         """What the answer may cost."""
         tokens: int = self.arguments["max_tokens"]
         return tokens
+
+
+def holds_secret(question: Question) -> bool:
+    """Tell whether there is a secret in what was asked: it is repeated nowhere then, not even a part of it."""
+    texts = [value for value in question.arguments.values() if isinstance(value, str)]
+    texts += [one for value in question.arguments.values() if isinstance(value, list) for one in value]
+    return any(redact_secrets(text) != text for text in texts)
 
 
 def asked(question: Question) -> dict[str, Any]:

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ..answer_documents import with_redacted
-from ..answer_texts import stale_notes
+from ..answer_texts import redaction_notes, stale_notes
+from ..secrets import redact_secrets
 from .paging import MOVED, Place, cursor_of, fitting, leading, read_cursor
-from .question import Answer, Question, asked, index_state, json_of, text_of, too_small, with_missing
+from .question import Answer, Question, asked, holds_secret, index_state, json_of, text_of, too_small, with_missing
 from .words import ends_of
 
 if TYPE_CHECKING:
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
 _QUERY_SIZE_MAX = 200
 _REASON_SIZE_MAX = 400
+_NOT_REPEATED = "what was asked holds a secret, so no part of it is repeated"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,10 +69,14 @@ class RowPage:
         if "focus" in document:
             document["focus"] = leading(document["focus"], max_tokens, count)
         # What was asked is known to who asked, and reasons repeat it.
-        document["query"] = ends_of(document["query"], _QUERY_SIZE_MAX)
+        document["query"] = ends_of(redact_secrets(document["query"]), _QUERY_SIZE_MAX)
+        if holds_secret(question):
+            notes = self._without_words(document, key)
         if document.get("reason"):
-            document["reason"] = ends_of(document["reason"], _REASON_SIZE_MAX)
-        notes = [ends_of(note, _REASON_SIZE_MAX) for note in notes]
+            document["reason"] = ends_of(redact_secrets(document["reason"]), _REASON_SIZE_MAX)
+        if document.get("server"):
+            document["server"]["detail"] = redact_secrets(document["server"]["detail"])
+        notes = [ends_of(redact_secrets(note), _REASON_SIZE_MAX) for note in notes]
         # Parts are counted first, because the whole is close to their sum; then the whole, because it is not equal.
         frame = json_of({**document, key: [], "next_cursor": self._cursor(10**6), "moved": MOVED})
         take = min(
@@ -109,6 +115,14 @@ class RowPage:
             },
             extra,
         )
+
+    def _without_words(self, document: dict[str, Any], key: str) -> list[str]:
+        """Take out of an answer what repeats words of a question that holds a secret; returns the notes instead."""
+        if document.get("reason") or not document[key]:
+            document["reason"] = _NOT_REPEATED
+        if "nearest" in document:
+            document["nearest"] = []
+        return [_NOT_REPEATED, *redaction_notes(document)] if not document[key] else redaction_notes(document)
 
     def _document(
         self,

@@ -20,6 +20,7 @@ from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 from ... import __version__
 from ...domain.errors import CtxError, UsageError
 from ...domain.file_uris import SCHEME, path_of_uri
+from ..secrets import redact_secrets
 from ..segment import find_segment
 from .question import Question
 from .session import session_of
@@ -257,7 +258,9 @@ class AgentServer:
             worker = await self._worker(ctx, None)
             found = await self._answer(ctx, worker, question)
         except (CtxError, CallError) as error:
-            raise MCPError(code=types.INVALID_PARAMS, message=_line_of(error), data={"uri": uri[:1000]}) from None
+            raise MCPError(
+                code=types.INVALID_PARAMS, message=_line_of(error), data={"uri": redact_secrets(uri)[:1000]}
+            ) from None
         text = found.document["items"][0]["text"] if question.tool == "ctx_get" else found.text
         content = types.TextResourceContents(uri=uri, text=_clean(text), mime_type="text/plain")
         return types.ReadResourceResult(contents=[content])
@@ -349,12 +352,14 @@ def _question_of(uri: str) -> Question:
     if uri.startswith(_SKELETON) and len(uri) > len(_SKELETON):
         path = unquote(uri.removeprefix(_SKELETON))
         return Question("ctx_get", tool_named("ctx_get").read({"id": path, "mode": "skeleton"}))
-    raise UsageError(f"there is no resource {uri[:80]!a}; there is {_MAP}, {_STATUS} and {_SKELETON}{{path}}")
+    raise UsageError(
+        f"there is no resource {redact_secrets(uri)[:80]!a}; there is {_MAP}, {_STATUS} and {_SKELETON}{{path}}"
+    )
 
 
 def _line_of(error: Exception) -> str:
     """Return what is wrong, cut in its middle: what was given stands first and what to do last."""
-    return ends_of(_clean(str(error)), _ERROR_SIZE_MAX)
+    return ends_of(_clean(redact_secrets(str(error))), _ERROR_SIZE_MAX)
 
 
 def _clean(value: Any) -> Any:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ...domain.errors import UsageError
+from ..secrets import redact_secrets
 
 MAX_TOKENS = 8000
 MAX_TOKENS_MIN = 500
@@ -250,6 +251,7 @@ def _shown(value: Any) -> str:
         case bool():
             return "true" if value else "false"
         case str():
+            value = redact_secrets(value)  # before it is cut: half a secret does not look like one
             return ascii(value if len(value) <= _SHOWN_CHARS_MAX else value[:_SHOWN_CHARS_MAX] + "...")
         case int() | float():
             return str(value) if abs(value) < 1e15 else "a number out of range"

@@ -17,7 +17,9 @@ from time import perf_counter_ns
 from typing import TYPE_CHECKING, Any
 
 from ...domain.errors import CtxError, IndexDamagedError
+from ..secrets import redact_secrets
 from ..segment import repository_sha
+from .question import holds_secret
 from .session import FACE, session_of
 from .words import for_agents
 
@@ -326,8 +328,12 @@ def _told(question: Question) -> dict[str, Any]:
 
 
 def _message(question: Question, error: Exception | None) -> str:
-    if isinstance(error, CtxError):
-        message = for_agents(str(error))
+    if isinstance(error, CtxError) and holds_secret(question):
+        message = (
+            f"{question.tool}: {type(error).__name__}; what was asked holds a secret, so no part of it is repeated"
+        )
+    elif isinstance(error, CtxError):
+        message = redact_secrets(for_agents(str(error)))
         if question.missing:
             message = f"{message.removesuffix('; ctx_status says why')} ({question.missing})"
     else:  # its text may name what is nobody's business: a path outside, somebody's words

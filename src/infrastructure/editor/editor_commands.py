@@ -10,6 +10,7 @@ from time import perf_counter_ns
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ...domain.errors import UsageError
+from ..secrets import redact_secrets
 from .root import Answer
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ class CommandForm(NamedTuple):
     rest: str = ""
 
 
+_BRIEF_CHARS_MAX = 40
 _NUMBER = (int, float)
 COMMANDS: dict[str, CommandForm] = {
     "ctx.search": CommandForm(
@@ -87,13 +89,18 @@ def arguments_of(command: str, given: list[Any] | None) -> dict[str, Any]:
     for name, value in named.items():
         kind = form.types.get(name)
         if kind is None:
-            raise UsageError(f"{command} has no argument {ascii(name)[:40]}; it takes {', '.join(form.types)}")
+            raise UsageError(f"{command} has no argument {_brief(name)}; it takes {', '.join(form.types)}")
         is_flag = isinstance(value, bool)
         if not isinstance(value, kind) or (is_flag and kind is not bool):
-            raise UsageError(f"{command}: {name} must be {_spelled(kind)}, found {ascii(value)[:40]}")
+            raise UsageError(f"{command}: {name} must be {_spelled(kind)}, found {_brief(value)}")
         if isinstance(value, list) and not all(isinstance(item, str) for item in value):
-            raise UsageError(f"{command}: {name} must be a list of texts, found {ascii(value)[:40]}")
+            raise UsageError(f"{command}: {name} must be a list of texts, found {_brief(value)}")
     return named
+
+
+def _brief(value: Any) -> str:
+    """Return a value as a message repeats it; secrets go before it is cut."""
+    return redact_secrets(ascii(value))[:_BRIEF_CHARS_MAX]
 
 
 def _spelled(kind: type | tuple[type, ...]) -> str:
@@ -241,7 +248,7 @@ def refs(services: Services, arguments: Mapping[str, Any], *, asks_servers: bool
     started_ns = perf_counter_ns()
     view = arguments.get("view", "uses")
     if view not in REFS_VIEWS:
-        raise UsageError(f"ctx.refs: view must be one of {', '.join(REFS_VIEWS)}, found {ascii(view)[:40]}")
+        raise UsageError(f"ctx.refs: view must be one of {', '.join(REFS_VIEWS)}, found {_brief(view)}")
     request = RefsRequest(
         _needed(arguments, "selector"),
         view,

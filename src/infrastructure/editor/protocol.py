@@ -19,6 +19,7 @@ from pygls.exceptions import JsonRpcException
 from pygls.protocol import LanguageServerProtocol, lsp_method
 
 from ...domain.errors import CtxError, UsageError
+from ..secrets import redact_secrets
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
@@ -261,7 +262,7 @@ class EditorProtocol(LanguageServerProtocol):
         self.send({"jsonrpc": self.VERSION, "method": method, "params": params})
 
     def _refuse(self, msg_id: Any, code: int, message: str, data: Any = None) -> None:
-        error: dict[str, Any] = {"code": code, "message": message[:_MESSAGE_CHARS_MAX]}
+        error: dict[str, Any] = {"code": code, "message": redact_secrets(message)[:_MESSAGE_CHARS_MAX]}
         if data is not None:
             error["data"] = data
         self.send({"jsonrpc": self.VERSION, "id": msg_id, "error": error})

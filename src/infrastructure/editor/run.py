@@ -9,6 +9,7 @@ import os
 import sys
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from ..secrets import redact_secrets
 from .lifetime import watch_signals
 from .stdio import UNREAD_BYTES_MAX, BrokenFrameError, Frames, Reader, Writer, take_standard_streams
 
@@ -122,9 +123,16 @@ def _nothing() -> None:
     pass
 
 
+class _RedactingFormatter(logging.Formatter):
+    """Editors keep what a server writes to its standard error: no secret is in it, tracebacks included."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return redact_secrets(super().format(record))
+
+
 def _set_up_logging(level: str) -> None:
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(logging.Formatter("ctx lsp: %(levelname)s: %(message)s"))
+    handler.setFormatter(_RedactingFormatter("ctx lsp: %(levelname)s: %(message)s"))
     root = logging.getLogger()
     root.addHandler(handler)
     number = logging.CRITICAL + 1 if level == "off" else getattr(logging, level.upper())

@@ -26,6 +26,7 @@ from ...domain.text_positions import DEFAULT_ENCODING, column_at, units_before
 from ..file_system import MAX_FILE_BYTES, FileSystemAdapter
 from ..languages import TEXT, language_of
 from ..null_telemetry import NullTelemetry
+from ..secrets import redact_secrets
 from ..segment import find_segment
 from . import editor_commands, symbol_answers
 from .diagnostics import syntax_diagnostics
@@ -213,13 +214,14 @@ class EditorServer(LanguageServer):
 
     def show(self, text: str) -> None:
         """Show a message once."""
+        text = redact_secrets(text)
         if text not in self._said:
             self._said.add(text)
             self.protocol.tell(types.WINDOW_SHOW_MESSAGE, {"type": 2, "message": f"ctx: {text}"})
 
     def note(self, text: str, *, kind: int = 2) -> None:
         """Write a line into the editor's log, once; 1 error, 2 warning, 3 information."""
-        text = " ".join(text.split())
+        text = redact_secrets(" ".join(text.split()))
         if text not in self._said:
             self._said.add(text)
             self.protocol.tell(types.WINDOW_LOG_MESSAGE, {"type": kind, "message": f"ctx: {text}"})
@@ -230,7 +232,9 @@ class EditorServer(LanguageServer):
         """Make the root of a workspace folder, or return the one that has its segment."""
         path = path_of(uri)
         if not path:
-            self.note(f"{uri[:200]} is no folder on disk; its documents are answered from their text alone")
+            self.note(
+                f"{redact_secrets(uri)[:200]} is no folder on disk; its documents are answered from their text alone"
+            )
             return None
         folder = os.path.normpath(path)
         try:
@@ -472,7 +476,7 @@ class EditorServer(LanguageServer):
                 document.changes += 1  # what was asked about its text is stale
                 self._tell_disk(document)
                 root, path = self._root_at(document.path)
-                name = path if root is not None else document.uri[:200]
+                name = path if root is not None else redact_secrets(document.uri)[:200]
                 self.note(f"a change of {name} could not be read: it is answered as on disk until it is opened again")
 
     def _tell_disk(self, document: Document) -> None:
@@ -656,7 +660,8 @@ class EditorServer(LanguageServer):
         if len(content) <= MAX_FILE_BYTES:
             text, language = content.text, document.language  # joined here: the lines may change under the other thread
         else:
-            self.note(f"{path or document.uri[:200]} has no outline: it is larger than {MAX_FILE_BYTES >> 20} MiB")
+            name = path or redact_secrets(document.uri)[:200]
+            self.note(f"{name} has no outline: it is larger than {MAX_FILE_BYTES >> 20} MiB")
 
         def from_text() -> tuple[SkeletonMap, OutlineSpans] | None:
             found = self._outlines.get(key)
@@ -927,7 +932,7 @@ class EditorServer(LanguageServer):
         command = params.command
         if not self.options.has("commands") or command not in editor_commands.COMMANDS:
             known = ", ".join(editor_commands.COMMANDS)
-            raise UsageError(f"{command[:80]} is no command of ctx's; there are {known}")
+            raise UsageError(f"{redact_secrets(command)[:80]} is no command of ctx's; there are {known}")
         given = self.protocol._converter.unstructure(params.arguments) if params.arguments else []
         if command == "ctx.refs" and len(given) == 1 and isinstance(given[0], dict):
             given = [{key: value for key, value in given[0].items() if key not in _LENS_FIGURES}]
@@ -998,7 +1003,7 @@ class EditorServer(LanguageServer):
             if found is not None:
                 return found
             known = ", ".join(root.name for root in self.roots) or "none"
-            raise UsageError(f"root {wanted[:200]} is no folder of the workspace; there are: {known}")
+            raise UsageError(f"root {redact_secrets(wanted)[:200]} is no folder of the workspace; there are: {known}")
         raise AnsweredError(REQUEST_FAILED, "no folder is open; commands need one")
 
     def _status(self, _params: Any) -> list[dict[str, Any]]:
