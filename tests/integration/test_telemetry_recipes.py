@@ -173,3 +173,11 @@ def test_export_to_sqlite_answers_the_page_s_query(session: Path) -> None:
     named = re.search(r"^The columns: (.*?)\.$", EXPORT_PAGE.read_text("utf-8"), re.MULTILINE | re.DOTALL)
     assert named
     assert columns == re.findall(r"`(\w+)`", named[1])
+
+
+def test_the_reference_has_every_key_of_the_report(session: Path) -> None:
+    """The table of the report's document names its keys and no other."""
+    section = (ROOT / "docs/telemetry-reference.md").read_text("utf-8").partition("## The report as JSON\n")[2]
+    rows = re.findall(r"^\| (`.*?`) \|", section.partition("\n## ")[0], re.MULTILINE)
+    named = [key.partition(".")[0] for row in rows for key in re.findall(r"`([\w.]+)`", row)]
+    assert sorted(json.loads(_output("ctx telemetry report --json"))) == sorted(named)
