@@ -71,8 +71,8 @@ def test_sizes_counts_and_short_numbers() -> None:
         figures.size(number) for number in (None, 0, 999, 1000, 999_999, 11_534_336, 2_500_000_000, 1_200_000_000_000)
     ]
     assert ["\N{EN DASH}", "0", "1,234,567"] == [figures.count(number) for number in (None, 0, 1_234_567)]
-    assert ["\N{EN DASH}", "999", "1.00 k", "-1.25 M", "3.00 G", "80.5", "0"] == [
-        figures.compact(number) for number in (None, 999, 999.9, -1_250_000, 3_000_000_000, 80.5, 0)
+    assert ["\N{EN DASH}", "999", "1.00 k", "-1.25 M", "3.00 G", "80.5", "0", "0"] == [
+        figures.compact(number) for number in (None, 999, 999.9, -1_250_000, 3_000_000_000, 80.5, 0, 0.0)
     ]
 
 

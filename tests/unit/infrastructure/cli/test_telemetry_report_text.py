@@ -116,7 +116,11 @@ def test_parts_of_a_section(write: Write) -> None:
     (ty, _other, none) = document["lsp"]["servers"]
     document["lsp"]["servers"] = [none, ty | {"fallback_reasons": {}, "spawns": 0}]
     document["answers"] = []
+    (unmeasured, *_others) = document["commands"]
+    nothing = {"count": 0, "p50_ms": None, "p95_ms": None, "max_ms": None, "sum_ms": 0.0, "hist": None}
+    document["commands"] = [unmeasured | {"latency": nothing}]
     text = write(document)
+    assert ["search", "268", "2", *"\N{EN DASH}" * 3, "231 k"] == _row(text, "search")
     assert "READY" not in text
     assert "ty fell back" not in text
     assert ["mode", "reads", "handed on", "files", "share"] == _row(text, "mode")
