@@ -13,9 +13,9 @@ _FINENESS = ((16, 1), (8, 1), (4, 1), (2, 1), (1, 1), (1, 2))
 
 
 def latency_document(samples: LatencySamples) -> dict[str, Any]:
-    """Return count, p50_ms, p95_ms, max_ms, sum_ms and hist; percentiles and maximum are null without samples."""
+    """Return count, p50_ms, p95_ms, max_ms, sum_ms and hist; without samples sum_ms is 0 and the rest null."""
     if not samples.count:
-        return {"count": 0, "p50_ms": None, "p95_ms": None, "max_ms": None, "sum_ms": 0.0, "hist": histogram(samples)}
+        return {"count": 0, "p50_ms": None, "p95_ms": None, "max_ms": None, "sum_ms": 0.0, "hist": None}
     return {**samples.summary(), "sum_ms": samples.sum_ns / 1e6, "hist": histogram(samples)}
 
 
@@ -23,12 +23,12 @@ def histogram(samples: LatencySamples) -> dict[str, list[float] | list[int]]:
     """Return at most BINS_MAX counts and the edges of their bins in ms, ascending, from the first to the last sample.
 
     A power of two is divided evenly into 1 to 16 bins, so edges are edges of the samples' buckets. 0 ns counts as 1.
+    There must be a sample.
     """
-    low_ns = {max(top << shift, 1): 0 for shift, top in samples.buckets()}
-    if not low_ns:
-        return {"edges_ms": [], "counts": []}
+    low_ns: dict[int, int] = {}
     for (shift, top), count in samples.buckets().items():
-        low_ns[max(top << shift, 1)] += count
+        low = max(top << shift, 1)
+        low_ns[low] = low_ns.get(low, 0) + count
     smallest, largest = min(low_ns), max(low_ns)
     for per_power, powers in _FINENESS:
         first = _bin_of(smallest, per_power, powers)

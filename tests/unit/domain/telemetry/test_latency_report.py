@@ -41,14 +41,7 @@ def test_few_alike_samples_have_fine_bins() -> None:
 
 def test_a_latency_without_samples_is_all_null() -> None:
     """Nothing was measured; that is no latency of 0."""
-    expected = {
-        "count": 0,
-        "p50_ms": None,
-        "p95_ms": None,
-        "max_ms": None,
-        "sum_ms": 0.0,
-        "hist": {"edges_ms": [], "counts": []},
-    }
+    expected = {"count": 0, "p50_ms": None, "p95_ms": None, "max_ms": None, "sum_ms": 0.0, "hist": None}
     assert expected == latency_document(LatencySamples())
 
 
