@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from ... import __version__
 from ...domain.errors import CtxError
-from .runner import EXIT_NOTHING, EXIT_OK, Outcome, fail, leave_closed_pipe, progress, say_unwritable, show
+from .runner import EXIT_NOTHING, EXIT_OK, Outcome, fail, leave_closed_pipe, progress, say_unwritable, show, spelled
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -96,6 +96,6 @@ def _text(document: dict[str, Any], wrote: str) -> Callable[[Painter], str]:
         from .telemetry_report_text import report_text
 
         said = report_text(document, paint)
-        return f"{said}\n\nThe page is written: {paint('path', wrote)}" if wrote else said
+        return f"{said}\n\nThe page is written: {paint('path', spelled(wrote))}" if wrote else said
 
     return text
