@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-SCRIPTS = ("telemetry_sink.py", "index_search.py", "host.py", "agent.py")
+SCRIPTS = ("telemetry_sink.py", "telemetry_report.py", "index_search.py", "host.py", "agent.py")
 """`languages.py` and `resolve_agreement.py` are not among them: they take trees, or a language server, as arguments."""
 
 
