@@ -129,7 +129,7 @@ class _PlaceCheck:
                 self._ledger.see(event)
         last_name = self._place.events[-1].name if self._place.events else self._place.name
         for gap in self._ledger.gaps():
-            what = "1 event" if gap.missing == 1 else f"{gap.missing} events"
+            what = "1 event" if gap.missing == 1 else f"{gap.missing:,} events"
             message = f"{what} of run {gap.run_id}, process {gap.pid}, missing: no line says that they were dropped"
             self._add("odd", "gap", last_name, 0, message)
         self._found.runs += self._ledger.runs
@@ -238,6 +238,8 @@ class _PlaceCheck:
 def _why_no_json(raw: bytes) -> str:
     if not raw:
         return "is empty"
+    if raw.startswith(b"\xef\xbb\xbf"):
+        return "begins with a byte order mark; save the file without one"
     if 0 in raw:
         return "holds NUL bytes: the machine went down while it was written, or it is no text"
     try:

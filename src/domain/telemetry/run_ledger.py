@@ -72,7 +72,8 @@ class RunLedger:
 
     def see(self, event: Mapping[str, Any]) -> list[tuple[str, str]]:
         """Take a valid event in and return what is wrong or odd about its place in its run: kind and message each."""
-        run_id, pid, seq, ts = event["run_id"], event["pid"], event["seq"], event["ts"]
+        run_id, pid, ts = event["run_id"], event["pid"], event["ts"]
+        seq = int(event["seq"])  # 1.0 is an integer, too
         key = (event["segment_id"], run_id, pid)
         process = self._processes.get(key)
         if process is None:

@@ -111,6 +111,11 @@ DAMAGE: list[tuple[str, TelemetryFiles, str]] = [
         "events.jsonl line 1: holds events without a line end between them",
     ),
     ("no JSON", place(b"hello\n" + GOOD), "events.jsonl line 1: is no JSON"),
+    (
+        "a mark that some editors put first",
+        place(b"\xef\xbb\xbf" + GOOD),
+        "events.jsonl line 1: begins with a byte order mark; save the file without one",
+    ),
     ("a byte of another encoding", place(b'{"ts":"\xff"}\n'), "events.jsonl line 1: is not UTF-8 (byte 8)"),
     (
         "zeros of a machine that went down",

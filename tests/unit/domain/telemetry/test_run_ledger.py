@@ -48,6 +48,15 @@ def test_a_repetition_is_named() -> None:
     )
 
 
+def test_a_number_of_any_size_and_spelling_is_one() -> None:
+    """1.0 is 1, and 1e21 more than anybody has written."""
+    ledger = RunLedger()
+    ledger.see(event(seq=1))
+    assert ["duplicate"] == [kind for kind, _message in ledger.see(event(seq=1.0))]
+    ledger.see(event(seq=1e21))
+    assert [10**21 - 2] == [gap.missing for gap in ledger.gaps()]
+
+
 def test_processes_runs_and_segments_count_for_themselves() -> None:
     """The same number in another process, run or segment is no repetition."""
     ledger = RunLedger()
