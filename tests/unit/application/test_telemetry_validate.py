@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+import orjson
 import pytest
 from tests.telemetry_lines import event, raw
 
@@ -46,7 +47,7 @@ def place(*contents: bytes, metrics: Any = None, last_run: Any = None, waiting: 
 
 
 def validated(*places: TelemetryFiles) -> Validation:
-    return ValidateTelemetry(json.loads)(places)
+    return ValidateTelemetry(orjson.loads)(places)
 
 
 def said(found: Validation) -> tuple[list[str], list[str]]:
@@ -279,7 +280,7 @@ def test_progress_is_told_in_bytes() -> None:
     """While a long file is read, and at the end of each."""
     content = raw(*(event(seq=number) for number in range(1, 4097)))
     told: list[int] = []
-    ValidateTelemetry(json.loads)([place(content, content[:0])], told.append)
+    ValidateTelemetry(orjson.loads)([place(content, content[:0])], told.append)
     assert [len(content)] * 3 == told
 
 
