@@ -143,16 +143,19 @@ class Get:
         if not request.targets:
             raise UsageError("nothing to get: give an id from `ctx search`, a path, PATH:LINE or PATH#Symbol")
         left = request.budget_tokens
+        is_full = False
         items: list[Item] = []
         omitted: list[str] = []
         for target in request.targets:
             for place, is_whole in self._places(target, latest=request.latest):
                 mode: Mode = request.mode or ("skeleton" if is_whole else "excerpt")
-                if left <= 0:
+                if left <= 0 or is_full:
                     omitted.append(place.id)
                     continue
                 item = self._item(target, place, mode, left, is_whole=is_whole)
                 left -= item.tokens
+                # Not one line of it had room: reading the hundreds of overloads that may follow would show no more.
+                is_full = item.truncated and not item.text
                 items.append(item)
         return GetAnswer(tuple(items), request.budget_tokens - left, tuple(omitted))
 

@@ -513,6 +513,17 @@ def test_the_budget_is_shared_in_order_and_never_passed(segment: Reader) -> None
     assert (segment.root / "long.txt").read_text() == cut.text + rest.text
 
 
+def test_what_follows_a_place_without_room_is_not_read(segment: Reader) -> None:
+    """Of a name with many definitions, those after the first that not one line fits of are named alone."""
+    segment.put("many.py", "".join(f"def same(value):\n    return value + {n}\n\n\n" for n in range(40)))
+    answer = segment.get("many.py#same", mode="raw", budget_tokens=13)
+    assert answer.items[-1].truncated
+    assert "" == answer.items[-1].text
+    assert [""] == [item.text for item in answer.items if not item.text]
+    assert 40 == len(answer.items) + len(answer.omitted)
+    assert len(answer.items) < 10
+
+
 @settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.lists(st.sampled_from(["pkg/mod.py", "pkg/large.py#Large", "notes.txt:2", "docs/guide.md#use"]), min_size=1),
