@@ -126,8 +126,7 @@ class PathRedactor:
         path = self._secrets(path, "")
         if path.startswith("/"):
             return self._placed(normalised(path))
-        if path[:1] == "~" or "\\" in path or ":" in path:
-            path = self._without_paths(path)
+        path = self._without_paths(path)
         if ".." in path:
             root = self.segment_roots[0] if self.segment_roots else "/"
             joined = normalised(f"{root}/{path}")
@@ -208,7 +207,7 @@ class PathRedactor:
             return f"external/{short_hash(path)}-{rest.rpartition('/')[2] or 'home'}{tail}"
         if path[:1] != "/":  # a drive or a server: C:\x, \\server\share
             parts = path.replace("\\", "/").rstrip("/").split("/")
-            name = "home" if len(parts) == 3 and parts[1].lower() == "users" else parts[-1]
+            name = "home" if len(parts) > 2 and parts[-2].lower() == "users" else parts[-1]
             return f"external/{short_hash(path)}-{name.rstrip(':') or 'root'}{tail}"
         return self._placed(normalised(path)) + tail
 
@@ -237,6 +236,7 @@ def _path_pattern(known: list[str]) -> re.Pattern[str]:
         alternatives.append(f"{'' if anywhere else starts}{re.escape(root)}{end}(?:/{body})?")
     alternatives += [
         rf"{starts}/{component}/+{component}{body}",
+        rf"(?<!:){starts}//+{component}/{body}",
         rf"(?<![\w/.~])~[\w.-]*/{body}",
         rf"(?<![A-Za-z0-9])[A-Za-z]:[\\/]+{body}",
         rf"(?<![\w\\])\\\\[\w.$?-]{{2,}}\\{body}",
