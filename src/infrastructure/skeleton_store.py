@@ -18,11 +18,17 @@ class IndexedSkeletons:
     def __init__(self, store: IndexStore) -> None:
         """Take the open index."""
         self._store = store
+        # An answer asks for one file's skeleton once for each of its places, which may be hundreds.
+        self._last: tuple[bytes, SkeletonMap | None] = (b"", None)
 
     def get(self, key: str) -> SkeletonMap | None:
         """Return the skeleton stored under the key, or None."""
         payload = self._store.cached(key)
-        return decode_skeleton(payload) if payload is not None else None
+        if payload is None:
+            return None
+        if payload != self._last[0]:
+            self._last = payload, decode_skeleton(payload)
+        return self._last[1]
 
     def put(self, key: str, skeleton: SkeletonMap) -> None:
         """Store a skeleton, unless another process is writing."""

@@ -80,5 +80,6 @@ def test_the_index_keeps_skeletons_by_key(tmp_path: Path) -> None:
     with IndexStore(path) as store:
         cache = IndexedSkeletons(store)
         assert skeleton == cache.get("key")
+        assert cache.get("key") is cache.get("key"), "what is asked for again is not decoded again"
         store.put_cached("key", b"garbage")
         assert cache.get("key") is None
