@@ -130,7 +130,7 @@ _COMMAND_EXTRA: Fields = (
     ("index_files", "count", "files", "files in the index that answered"),
     ("whole_file_tokens", "count", "tokens", "what reading the answer's files whole would have cost"),
     ("file_tokens", "counts", "tokens", "the same by file, of at most 100 files"),
-    ("resolved_by", "string?", "", "who answered: `tree_sitter`, `index`, or a language server's name"),
+    ("resolved_by", "string?", "", "who answered: `tree_sitter`, `index`, or `lsp:<server>`"),
     ("files_searched", "count", "files", "files that were looked through for uses"),
     ("engine", "string", "", "what looked for the pattern: `re2`, or `ripgrep` before it"),
     ("state", "string", "", "the editor server's state: `indexing`, `warming`, `ready` or `fallback`"),
@@ -223,7 +223,7 @@ EVENTS: dict[str, EventKind] = {
                 ("ambiguous", "bool", "", "whether several are as likely"),
                 _STATUS,
             ),
-            (("resolved_by", "string?", "", "who answered: `tree_sitter`, `index`, or a server's name"),),
+            (("resolved_by", "string?", "", "who answered: `tree_sitter`, `index`, or `lsp:<server>`"),),
         ),
         EventKind(
             "lsp.spawn",
