@@ -6,6 +6,7 @@ Nothing here writes, or makes a folder.
 from __future__ import annotations
 
 import os
+from io import BufferedReader, FileIO
 from typing import TYPE_CHECKING
 
 from ..application.telemetry_validate import EventFile, SummaryFile, TelemetryFiles
@@ -44,7 +45,7 @@ def numbered_lines(path: str) -> Iterator[Line]:
     except OSError:
         return
     number = 0
-    with open(fd, "rb", buffering=_READ_BYTES) as file:
+    with BufferedReader(FileIO(fd), _READ_BYTES) as file:
         while line := file.readline(LINE_BYTES_MAX + 1):
             number += 1
             size = len(line)
