@@ -6,7 +6,6 @@ Nothing here writes, or makes a folder.
 from __future__ import annotations
 
 import os
-from io import BufferedReader, FileIO
 from typing import TYPE_CHECKING
 
 from ..application.telemetry_validate import EventFile, SummaryFile, TelemetryFiles
@@ -23,7 +22,6 @@ if TYPE_CHECKING:
     from .event_sources import EventSource
 
 SUMMARY_BYTES_MAX = 16 << 20
-_READ_BYTES = 1 << 20
 _WAITING_FILES_MAX = 1024
 
 
@@ -45,7 +43,7 @@ def numbered_lines(path: str) -> Iterator[Line]:
     except OSError:
         return
     number = 0
-    with BufferedReader(FileIO(fd), _READ_BYTES) as file:
+    with open(fd, "rb") as file:
         while line := file.readline(LINE_BYTES_MAX + 1):
             number += 1
             size = len(line)
