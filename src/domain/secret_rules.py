@@ -563,6 +563,7 @@ def _is_word_with_number(said: str) -> bool:
 
 _PIECES = re.compile(r"[A-Za-z0-9]+")
 _HEX = re.compile(r"[0-9a-f]+|[0-9A-F]+")
+_WORD_OF_PATH = re.compile(r"[A-Z]?[a-z]{2,}|[a-z]+(?:[_-][a-z0-9]+)+")
 _BASE64_LINE = re.compile(rf"[A-Za-z0-9+/_-]{{{RUN_LENGTH},}}={{0,2}}")
 _RANDOM_SHARE = 0.25
 _LONG_CHARS, _RANDOM_SHARE_OF_LONG = 32, 0.15
@@ -574,7 +575,7 @@ def _random_runs(text: str) -> list[Span]:
     regions = sorted({*_regions(text), *(_regions(text, with_slashes=True) if "/" in text else ())})
     for match in (one for start, end in regions for one in _BASE64_LINE.finditer(text, start, end)):
         run = match.group()
-        if "/" in run and (len(run) < BASE64_LENGTH or run.count("/") > len(run) / 12):
+        if "/" in run and (len(run) < BASE64_LENGTH or any(map(_WORD_OF_PATH.fullmatch, run.split("/")))):
             # A path, mostly; what is between its slashes may be one.
             at = match.start()
             for part in run.split("/"):

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from .secrets import redact_secrets
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -255,7 +257,7 @@ def server_document(reply: ServerReply | None) -> dict[str, Any] | None:
     return {
         "name": reply.server,
         "status": reply.status,
-        "detail": reply.detail,
+        "detail": redact_secrets(reply.detail),  # a server's words
         "elapsed_ms": _ms(reply.elapsed_ns),
         "cached": reply.is_cached,
     }

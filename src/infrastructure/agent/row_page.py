@@ -74,8 +74,6 @@ class RowPage:
             notes = self._without_words(document, key)
         if document.get("reason"):
             document["reason"] = ends_of(redact_secrets(document["reason"]), _REASON_SIZE_MAX)
-        if document.get("server"):
-            document["server"]["detail"] = redact_secrets(document["server"]["detail"])
         notes = [ends_of(redact_secrets(note), _REASON_SIZE_MAX) for note in notes]
         # Parts are counted first, because the whole is close to their sum; then the whole, because it is not equal.
         frame = json_of({**document, key: [], "next_cursor": self._cursor(10**6), "moved": MOVED})
