@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 LINE_BYTES_MAX = 4 << 20
 """Four times what a writer writes at most: what is longer is no event and is not held in memory."""
 READ_BYTES = 1 << 20
+# After so many empty lines more are expected: a file of a billion takes seconds instead of minutes.
+_EMPTY_LINES = 1000
 # Never descended into when folders are searched: nothing of theirs is a segment of the user's.
 _SKIPPED_FOLDERS = frozenset({".git", "node_modules", ".venv", "venv", "__pycache__", ".cache"})
 
@@ -156,6 +158,7 @@ def lines_in(file: BinaryIO, start: int = 0, end: int | None = None) -> Iterator
     by side give every line once.
     """
     at = _line_begin(file, start, end) if start else 0
+    empty_in_a_row = 0
     while end is None or at < end:
         line = file.readline(LINE_BYTES_MAX + 1)
         if not line:
@@ -165,8 +168,21 @@ def lines_in(file: BinaryIO, start: int = 0, end: int | None = None) -> Iterator
             size += pass_rest_of_line(file, None)
             yield LongLine(size)
         elif line := line.strip():
+            empty_in_a_row = 0
             yield line
+        else:
+            empty_in_a_row += 1
+            if empty_in_a_row > _EMPTY_LINES:
+                size += _pass_newlines(file)
         at += size
+
+
+def _pass_newlines(file: BinaryIO) -> int:
+    """Go behind the newlines that follow within READ_BYTES and return how many they were."""
+    ahead = file.read(READ_BYTES)
+    count = len(ahead) - len(ahead.lstrip(b"\n"))
+    file.seek(count - len(ahead), os.SEEK_CUR)
+    return count
 
 
 def _line_begin(file: BinaryIO, start: int, end: int | None) -> int:

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from .moments import SECOND_US
 
-STREAMS_MAX = 50_000
-"""Streams of which everything is known; as many again that have been silent longer. Others are closed and forgotten."""
+STREAMS_MAX = 25_000
+"""Streams that were heard of last; as many again that have been silent longer, and as many that seem unfinished."""
 SPANS_MAX = 64
 """Runs of consecutive numbers that one stream may be in pieces of; beyond it the oldest are closed."""
 STEP_US = SECOND_US
@@ -38,17 +38,27 @@ class _Span:
 
 
 class _Stream:
-    __slots__ = ("closed_missing", "dropped", "opened", "spans")
+    __slots__ = ("closed_missing", "dropped", "ended", "opened", "spans")
 
     def __init__(self) -> None:
         self.spans: list[_Span] = []
         self.opened = 0  # commands that began, less those that ended
+        self.ended = 0  # commands that ended
         self.dropped = 0  # events that lines of it say were dropped
         self.closed_missing = 0
 
+    @property
+    def is_finished(self) -> bool:
+        """Tell whether it was seen from its first event to its end: then nothing more is expected of it."""
+        return not self.opened and self.ended > 0 and bool(self.spans) and self.spans[0].first == 1
+
 
 class RunStreams:
-    """The streams of all runs, and what is known of those that were closed."""
+    """The streams of all runs, and what is known of those that were closed.
+
+    When there are too many, those that are finished are closed first; nothing is lost by it, unless a copy of one is
+    still to come, which is then not known for one.
+    """
 
     __slots__ = ("_key", "_missing", "_quiet", "_steps", "_stream", "_streams", "_unended", "has_forgotten", "repeated")
 
@@ -78,7 +88,9 @@ class RunStreams:
 
     def opens(self, key: Key, commands: int) -> None:
         """Take note that a command began (1) or ended (-1)."""
-        self._turned_to(key).opened += commands
+        stream = self._turned_to(key)
+        stream.opened += commands
+        stream.ended += commands < 0
 
     def drops(self, key: Key, count: int) -> None:
         """Take note that a line says that events before it were dropped."""
@@ -95,6 +107,7 @@ class RunStreams:
             for key, theirs in streams.items():
                 ours = self._turned_to(key)
                 ours.opened += theirs.opened
+                ours.ended += theirs.ended
                 ours.dropped += theirs.dropped
                 ours.closed_missing += theirs.closed_missing
                 for span in theirs.spans:
@@ -126,13 +139,15 @@ class RunStreams:
 
     def _close_quiet(self) -> None:
         """Close the streams that have been silent longest; the others become the silent ones."""
-        self.has_forgotten |= bool(self._quiet)
+        unfinished = [key for key, stream in self._quiet.items() if not stream.is_finished]
+        kept = {key: self._quiet.pop(key) for key in unfinished[-STREAMS_MAX:]}
+        self.has_forgotten |= len(unfinished) > len(kept)
         for stream in self._quiet.values():
             missing, steps, unended = _figures(stream)
             self._missing += missing
             self._steps += steps
             self._unended += unended
-        self._quiet, self._streams = self._streams, {}
+        self._quiet, self._streams = {**kept, **self._streams}, {}
 
     def _insert(self, stream: _Stream, new: _Span) -> None:
         """Put a span among the others; numbers that were there already are repeated."""

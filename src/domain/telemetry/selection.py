@@ -16,7 +16,7 @@ from .moments import EARLIEST_US, moment_us
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-LAST_RUNS_MAX = 1_000_000
+LAST_RUNS_MAX = 100_000
 RUN_ID_CHARS_MAX = 120
 """A run's name has 23 characters; what is longer was not ours, and is told apart by its beginning alone."""
 _AGE = re.compile(r"(\d{1,8})([smhdw])", re.ASCII)

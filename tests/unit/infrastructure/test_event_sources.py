@@ -156,6 +156,15 @@ def test_ranges_side_by_side_give_every_line_once(tmp_path: Path, monkeypatch: p
             assert whole == [line for start, end in cuts for line in lines_of(str(path), start, end)]
 
 
+def test_many_empty_lines_are_passed_at_once(tmp_path: Path) -> None:
+    """They are nothing, before and after lines that are something, and in ranges as well."""
+    path = tmp_path / "events.jsonl"
+    path.write_bytes(b"one\n" + b"\n" * 3_000_000 + b"two\n" + b"\n" * 2000)
+    assert [b"one", b"two"] == list(lines_of(str(path)))
+    assert [b"two"] == list(lines_of(str(path), 100))
+    assert [b"one"] == list(lines_of(str(path), 0, 2_999_000))
+
+
 @pytest.mark.parametrize("has_seek_data", [True, False])
 def test_a_hole_is_passed_in_one_step(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, has_seek_data: bool) -> None:
     """A sparse file of 100 GB is one long line and what stands behind it; elsewhere holes are read."""

@@ -96,9 +96,30 @@ def test_any_number_of_streams_takes_little_memory(monkeypatch: pytest.MonkeyPat
         streams.opens(key, 1)
         streams.add(key, 1, 9_000_000)
         streams.add(key, 3, 0)
-        assert len(streams._streams) + len(streams._quiet) <= 20
-        assert (number >= 20) == streams.has_forgotten
+        assert len(streams._streams) + len(streams._quiet) <= 30
+        assert (number >= 30) == streams.has_forgotten
     assert (100, 100, 100) == streams.figures()
+
+
+def test_finished_streams_are_closed_without_a_loss(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Seen from their first event to their end; what began before, or goes on, is kept meanwhile."""
+    monkeypatch.setattr(run_streams, "STREAMS_MAX", 4)
+    parts = RunStreams(), RunStreams()
+    parts[0].opens(KEY, 1)
+    parts[0].add(KEY, 1, 0)
+    parts[1].add(KEY, 2, 0)
+    parts[1].opens(KEY, -1)
+    for streams in parts:
+        for number in range(100):
+            key = ("segment", f"run_{number}_{id(streams)}", 1)
+            streams.opens(key, 1)
+            streams.add(key, 1, 0)
+            streams.add(key, 3, 0)
+            streams.opens(key, -1)
+            assert len(streams._streams) + len(streams._quiet) <= 12
+    parts[0].merge(parts[1])
+    assert (200, 0, 0) == parts[0].figures()
+    assert not parts[0].has_forgotten
 
 
 def test_a_stream_that_comes_back_in_time_is_known(monkeypatch: pytest.MonkeyPatch) -> None:

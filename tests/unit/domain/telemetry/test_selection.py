@@ -93,6 +93,6 @@ def test_any_number_of_runs_takes_little_memory() -> None:
 
 @pytest.mark.parametrize("last", [0, -1, LAST_RUNS_MAX + 1])
 def test_the_number_of_runs_has_limits(last: int) -> None:
-    """None at all is no question, and more than a million is no selection."""
-    with pytest.raises(UsageError, match="--last must be a number of runs from 1 to 1,000,000, found "):
+    """None at all is no question, and more than a hundred thousand is no selection."""
+    with pytest.raises(UsageError, match="--last must be a number of runs from 1 to 100,000, found "):
         RecentRuns(last)
