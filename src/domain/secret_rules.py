@@ -474,6 +474,8 @@ def _announced(text: str, *, is_strict: bool) -> list[Span]:
 
 def _strict_value(text: str, word: re.Match[str]) -> Span | None:
     behind = _BEHIND_EQUALS.match(text, word.end())
+    if behind is None and text[word.start() - 1 : word.start()] == "/":
+        return None  # /etc/passwd: it is a path that something is said of
     if behind is None and _KNOWN_TO_HINTS.search(word.group()) is not None:
         behind = _BEHIND_COLON.match(text, word.end())
         if behind is None:
