@@ -35,6 +35,8 @@ PROGRESS_LINES = 4096
 _SEGMENTS_MAX = 64
 _MESSAGE_CHARS_MAX = 4096
 _LINE_BEGINS = b'{"ts":"'
+_NOTHING: Any = object()
+"""Stands for the content of a summary that is not there: JSON's null is a content."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,7 +179,7 @@ class _PlaceCheck:
     def _unreadable(self, place: str, number: int, raw: bytes, size_bytes: int, *, is_ended: bool) -> None:
         if size_bytes and not raw:
             self._add("wrong", "too_long", place, number, f"has {size_bytes:,} bytes; an event has at most 1 MiB")
-        elif not is_ended:
+        elif not is_ended and raw[: len(_LINE_BEGINS)] == _LINE_BEGINS[: len(raw)]:
             message = "is half a line: a process was killed while it wrote, or writes; the next event begins a new line"
             self._add("odd", "torn_tail", place, number, message)
         elif b'}{"ts":"' in raw:
@@ -192,7 +194,7 @@ class _PlaceCheck:
 
     def _summaries(self, waiting: int) -> None:
         metrics = self._read(self._place.metrics, METRICS)
-        if metrics is not None and self._place.metrics is not None:
+        if metrics is not _NOTHING and self._place.metrics is not None:
             name = self._place.metrics.name
             faults = metrics_faults(metrics, waiting=waiting)
             for message in faults:
@@ -201,28 +203,29 @@ class _PlaceCheck:
                 self._add("odd", "new", name, 0, message)
             metrics = None if faults else metrics
         last_run = self._read(self._place.last_run, LAST_RUN)
-        if last_run is not None and self._place.last_run is not None:
+        if last_run is not _NOTHING and self._place.last_run is not None:
             name = self._place.last_run.name
             faults = last_run_faults(last_run)
             for message in faults:
                 self._add("wrong", LAST_RUN, name, 0, message)
-            for message in last_run_novelties(last_run, metrics) if not faults else ():
+            counters = None if metrics is _NOTHING else metrics
+            for message in last_run_novelties(last_run, counters) if not faults else ():
                 self._add("odd", "new", name, 0, message)
 
     def _read(self, file: SummaryFile | None, kind: str) -> Any:
-        """Return the content of a summary file; None when there is none to look at."""
+        """Return the content of a summary file; _NOTHING when there is none to look at."""
         if file is None:
-            return None
+            return _NOTHING
         if file.failure:
             self._add("wrong", kind, file.name, 0, file.failure)
         if file.content is None:
-            return None
+            return _NOTHING
         self._found.files += 1
         try:
             return self._decode(file.content)
         except ValueError:
             self._add("wrong", kind, file.name, 0, _why_no_json(file.content))
-            return None
+            return _NOTHING
 
     def _decoded(self, raw: bytes) -> Any:
         try:

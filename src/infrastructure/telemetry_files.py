@@ -17,6 +17,7 @@ from .state_folder import spill_dir
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
+    from io import BufferedReader
 
     from ..application.telemetry_validate import Line
     from .event_sources import EventSource
@@ -50,10 +51,20 @@ def numbered_lines(path: str) -> Iterator[Line]:
             if line[-1:] == b"\n":
                 if line := line.strip():
                     yield number, line, size, True
+                else:
+                    number += _pass_newlines(file)
             elif size > LINE_BYTES_MAX:
                 yield number, b"", size + pass_rest_of_line(file, None), True
-            else:
-                yield number, line.strip(), size, False
+            elif line := line.strip():
+                yield number, line, size, False
+
+
+def _pass_newlines(file: BufferedReader) -> int:
+    """Go behind the newlines that are read already and return how many they were: a billion of them take seconds."""
+    ahead = file.peek()
+    count = len(ahead) - len(ahead.lstrip(b"\n"))
+    file.read(count)
+    return count
 
 
 def _files_of(source: EventSource, *, is_one: bool, is_lone: bool) -> TelemetryFiles:

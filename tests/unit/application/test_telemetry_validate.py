@@ -123,6 +123,14 @@ DAMAGE: list[tuple[str, TelemetryFiles, str]] = [
         place(GOOD + b"\0\0\0\0\n"),
         "events.jsonl line 4: holds NUL bytes: the machine went down while it was written, or it is no text",
     ),
+    ("no half of a line at the end", place(GOOD + b"\x89PNG"), "events.jsonl line 4: is not UTF-8 (byte 1)"),
+    (
+        "zeros at the end",
+        place(GOOD + b"\0\0"),
+        "events.jsonl line 4: holds NUL bytes: the machine went down while it was written, or it is no text",
+    ),
+    ("null for counters", place(GOOD, metrics=b"null"), "metrics.json: the counters must be an object, found null"),
+    ("null for a summary", place(GOOD, last_run=b"null"), "last_run.json: the summary must be an object, found null"),
     ("no object", place(b"[1]\n"), "events.jsonl line 1: an event must be an object, found a list"),
     (
         "a file of another program",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -32,6 +33,27 @@ def test_lines_are_numbered_as_an_editor_numbers_them(tmp_path: Path) -> None:
     path = tmp_path / "events.jsonl"
     path.write_bytes(b"\n{}\r\n  \n [1] \n{")
     assert [(2, b"{}", 4, True), (4, b"[1]", 6, True), (5, b"{", 1, False)] == list(numbered_lines(str(path)))
+    path.write_bytes(b"{}\n  ")
+    assert [(1, b"{}", 3, True)] == list(numbered_lines(str(path)))
+
+
+def test_a_file_of_empty_lines_is_not_read_one_by_one(tmp_path: Path) -> None:
+    """A disk full of newlines is passed in buffers; what follows has its number."""
+    path = tmp_path / "events.jsonl"
+    path.write_bytes(b"{}\n" + b"\n" * 3_000_000 + b"[1]\n")
+    calls = 0
+
+    def count(_frame: object, event: str, _argument: object) -> None:
+        nonlocal calls
+        calls += event == "c_call"
+
+    sys.setprofile(count)
+    try:
+        found = list(numbered_lines(str(path)))
+    finally:
+        sys.setprofile(None)
+    assert [(1, b"{}", 3, True), (3_000_002, b"[1]", 4, True)] == found
+    assert calls < 30_000
 
 
 def test_a_line_too_long_to_hold_has_its_size_and_no_content(tmp_path: Path) -> None:
