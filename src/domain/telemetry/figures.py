@@ -16,7 +16,7 @@ ODDITIES = (
     ("unreadable", "lines that are no JSON object (torn, edited by hand), skipped"),
     ("too_long", "lines longer than any event, skipped"),
     ("foreign", "lines without the keys of an event, skipped"),
-    ("future", "lines of a later version of ctx, skipped"),
+    ("future", "lines of a later version of ctx"),
     ("duplicate_like", "events with the run, process and number of another"),
     ("clock_steps", "times the clock was set back by more than a second"),
 )
@@ -36,6 +36,16 @@ def significant(value: float) -> str:
 def count(number: int | None) -> str:
     """Return a whole number with separators between thousands."""
     return UNKNOWN if number is None else f"{number:,}"
+
+
+def many(number: int, word: str) -> str:
+    """Return a number with a word for what is counted, which takes an s: 1 run, 2 runs."""
+    return f"{count(number)} {word}" if number == 1 else f"{count(number)} {word}s"
+
+
+def segments(names: Sequence[str]) -> str:
+    """Return what a report is of: the one segment by its name, more by their number."""
+    return names[0] or "(no name)" if len(names) == 1 else many(len(names), "segment")
 
 
 def compact(number: float | None) -> str:

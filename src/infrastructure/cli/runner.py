@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from contextlib import contextmanager
@@ -224,6 +225,20 @@ def show(outcome: Outcome, *, as_json: bool) -> None:
         say(note)
 
 
+def show_to_end(command: str, outcome: Outcome, *, as_json: bool) -> int:
+    """Write the answer of a command that keeps no record of itself and return the exit code, however that ends."""
+    try:
+        show(outcome, as_json=as_json)
+    except BrokenPipeError:
+        leave_closed_pipe()
+    except OSError as error:
+        leave_closed_pipe()
+        return say_unwritable(error)
+    except KeyboardInterrupt as error:
+        return fail(command, error, as_json=False)
+    return outcome.exit_code
+
+
 def _write_json(document: dict[str, Any]) -> None:
     import orjson
 
@@ -236,6 +251,14 @@ def _write_json(document: dict[str, Any]) -> None:
     on_output()
     sys.stdout.buffer.write(raw + b"\n")
     sys.stdout.buffer.flush()
+
+
+def unreadable(error: OSError) -> CtxError:
+    """Return what is said of something a command has to read and cannot: a folder, a file of a failing disk."""
+    if error.filename is None and error.errno == errno.ENOENT:
+        return CtxError("the current directory was deleted; change to one that exists")
+    shown = display_path(os.fsencode(error.filename)) if error.filename is not None else "a file"
+    return CtxError(f"{shown}: cannot be read ({error.strerror}); check its permissions and the disk")
 
 
 def say_unwritable(error: OSError) -> int:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from ... import __version__
 from ...domain.errors import CtxError
-from .runner import EXIT_NOTHING, EXIT_OK, Outcome, fail, leave_closed_pipe, progress, say_unwritable, show, spelled
+from ...domain.telemetry.figures import many
+from .runner import EXIT_NOTHING, EXIT_OK, Outcome, fail, progress, show_to_end, spelled, unreadable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -35,16 +36,9 @@ def run_report(options: ReportOptions, *, segment: str | None, as_json: bool) ->
         outcome = _report(options, segment)
     except (CtxError, KeyboardInterrupt) as error:
         return fail(COMMAND, error, as_json=as_json)
-    try:
-        show(outcome, as_json=as_json)
-    except BrokenPipeError:
-        leave_closed_pipe()
     except OSError as error:
-        leave_closed_pipe()
-        return say_unwritable(error)
-    except KeyboardInterrupt as error:
-        return fail(COMMAND, error, as_json=False)
-    return outcome.exit_code
+        return fail(COMMAND, unreadable(error), as_json=as_json)
+    return show_to_end(COMMAND, outcome, as_json=as_json)
 
 
 def _report(options: ReportOptions, segment: str | None) -> Outcome:
@@ -85,9 +79,13 @@ def _document(options: ReportOptions, segment: str | None) -> dict[str, Any]:
 
 def _nothing(events: dict[str, Any]) -> str:
     if events["read"]:
-        return f"none of {events['read']:,} events is in what was asked for; give a longer --since, or leave it out"
+        return (
+            f"none of {many(events['read'], 'event')} is in what was asked for; give a longer --since, or leave it out"
+        )
     if lines := sum(events[key] for key in ("unreadable", "too_long", "foreign", "future")):
-        return f"none of {lines:,} lines is an event that can be read; `ctx telemetry validate` says what they are"
+        return (
+            f"none of {many(lines, 'line')} is an event that can be read; `ctx telemetry validate` says what they are"
+        )
     return "no event is there yet; run a ctx command in the segment, then look again"
 
 

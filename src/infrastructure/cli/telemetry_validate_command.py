@@ -8,13 +8,26 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from ...domain.errors import CtxError
-from .runner import EXIT_NOTHING, EXIT_OK, Outcome, fail, progress, say_unwritable, show
+from ...domain.telemetry.figures import many
+from ...domain.terminal_text import without_controls
+from .runner import (
+    EXIT_NOTHING,
+    EXIT_OK,
+    Outcome,
+    fail,
+    leave_closed_pipe,
+    progress,
+    say_unwritable,
+    show_to_end,
+    unreadable,
+)
 
 if TYPE_CHECKING:
     from ...application.telemetry_validate import Validation
     from ...domain.telemetry.findings import Finding, Severity
     from .paint import Painter
 
+COMMAND = "telemetry validate"
 SCHEMA = "ctx.telemetry_validate/1"
 _MEGABYTE = 1_000_000
 _MESSAGE_CHARS_MAX = 300
@@ -28,13 +41,11 @@ def run_validate(
 
     try:
         validation = _validated(default_places(places, segment), is_recursive=is_recursive)
-        outcome = _outcome(validation, is_strict=is_strict)
-        show(outcome, as_json=as_json)
-    except (CtxError, KeyboardInterrupt, BrokenPipeError) as error:
-        return fail("telemetry validate", error, as_json=as_json)
+    except (CtxError, KeyboardInterrupt) as error:
+        return fail(COMMAND, error, as_json=as_json)
     except OSError as error:
-        return say_unwritable(error)
-    return outcome.exit_code
+        return fail(COMMAND, unreadable(error), as_json=as_json)
+    return show_to_end(COMMAND, _outcome(validation, is_strict=is_strict), as_json=as_json)
 
 
 def run_schema() -> int:
@@ -42,10 +53,13 @@ def run_schema() -> int:
     try:
         sys.stdout.write(schema_text())
         sys.stdout.flush()
-    except (BrokenPipeError, KeyboardInterrupt) as error:
-        return fail("telemetry schema", error, as_json=False)
+    except BrokenPipeError:
+        leave_closed_pipe()
     except OSError as error:
+        leave_closed_pipe()
         return say_unwritable(error)
+    except KeyboardInterrupt as error:
+        return fail("telemetry schema", error, as_json=False)
     return EXIT_OK
 
 
@@ -116,13 +130,13 @@ def _text(validation: Validation, paint: Painter, *, is_strict: bool, is_valid: 
     for severity in _severities() if is_strict else ("wrong",):
         kept = findings.kept[severity]
         style = "bad" if severity == "wrong" else "kind"
-        lines += [f"{paint(style, severity)} {paint.safe(str(_shown(finding)))}" for finding in kept]
+        lines += [f"{paint(style, severity)} {without_controls(str(_shown(finding)))}" for finding in kept]
         left_out = findings.total(severity) - len(kept)
         if left_out:
             lines.append(f"{paint(style, severity)} … and {left_out:,} more")
     wrong, odd = findings.total("wrong"), findings.total("odd")
     counted = (
-        f"{_many(validation.events, 'event')} of {_many(validation.runs, 'run')} in {_many(validation.files, 'file')}"
+        f"{many(validation.events, 'event')} of {many(validation.runs, 'run')} in {many(validation.files, 'file')}"
     )
     verdict = paint("good", "valid") if is_valid else paint("bad", "not valid")
     lines.append(f"{counted}: {verdict}; {wrong:,} wrong, {odd:,} odd")
@@ -131,7 +145,3 @@ def _text(validation: Validation, paint: Painter, *, is_strict: bool, is_valid: 
             "What is odd is no fault (a gap, half a line at the end, what a later version added); --strict names it."
         )
     return "\n".join(lines)
-
-
-def _many(number: int, word: str) -> str:
-    return f"{number:,} {word}" if number == 1 else f"{number:,} {word}s"

@@ -23,10 +23,15 @@ def page_place(path: str) -> str:
     shown = display_path(os.fsencode(path))
     if path == "-":
         raise UsageError("--html -: standard output has the report as text; name a file, such as --html report.html")
+    real = ""
     try:
         real = os.path.realpath(path)
-        found = os.stat(real)
+        found = os.stat(path)  # and not `real`: of /dev/stdout that is no path
     except FileNotFoundError:
+        if not real:
+            raise UsageError(
+                f"--html {shown}: the current directory was deleted; change to one that exists, or name the whole path"
+            ) from None
         if path.endswith("/") or not os.path.isdir(os.path.dirname(real)):
             raise UsageError(f"--html {shown}: there is no such directory; make it first") from None
         return real

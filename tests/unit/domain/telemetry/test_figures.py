@@ -98,3 +98,16 @@ def test_every_oddity_is_said_in_words() -> None:
     """Keys are those of the report's events."""
     assert all(re.fullmatch(r"[a-z_]+", key) and words for key, words in figures.ODDITIES)
     assert 6 == len({key for key, _words in figures.ODDITIES})
+
+
+def test_what_is_counted_takes_an_s() -> None:
+    """But one of it does not; a report of one segment has its name, if there is one."""
+    assert ["0 runs", "1 run", "1,234 runs"] == [figures.many(number, "run") for number in (0, 1, 1234)]
+    assert ["0 segments", "shop", "(no name)", "2 segments"] == [
+        figures.segments(names) for names in ([], ["shop"], [""], ["shop", "shop"])
+    ]
+
+
+def test_what_was_counted_all_the_same_is_not_said_to_be_skipped() -> None:
+    """A report reads the lines of a later version as far as it can."""
+    assert ["unreadable", "too_long", "foreign"] == [key for key, words in figures.ODDITIES if "skipped" in words]

@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from tests.fixtures.report_document import report_document
 
-from ctx.infrastructure.cli import telemetry_report_command
+from ctx.infrastructure.cli import runner, telemetry_report_command
 from ctx.infrastructure.cli.telemetry_report_command import ReportOptions, run_report
 
 if TYPE_CHECKING:
     from pathlib import Path
+    from types import ModuleType
 
 
 def _event(cmd: str, number: int, **more: Any) -> dict[str, Any]:
@@ -183,16 +184,16 @@ def test_standard_output_that_takes_nothing(
 
     left: list[bool] = []
     monkeypatch.setattr(telemetry_report_command, "_document", lambda *_given: report_document())
-    monkeypatch.setattr(telemetry_report_command, "show", refuse)
-    monkeypatch.setattr(telemetry_report_command, "leave_closed_pipe", lambda: left.append(True))
+    monkeypatch.setattr(runner, "show", refuse)
+    monkeypatch.setattr(runner, "leave_closed_pipe", lambda: left.append(True))
     assert exit_code == run_report(ReportOptions(), segment=None, as_json=False)
     assert [True] == left
     assert ("ctx: standard output: cannot be written" in capfd.readouterr().err) is bool(exit_code)
 
 
-@pytest.mark.parametrize("where", ["_document", "show"])
+@pytest.mark.parametrize("where", [(telemetry_report_command, "_document"), (runner, "show")])
 def test_an_interrupt_ends_with_130(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], where: str
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], where: tuple[ModuleType, str]
 ) -> None:
     """While reading as while writing."""
 
@@ -200,9 +201,30 @@ def test_an_interrupt_ends_with_130(
         raise KeyboardInterrupt
 
     monkeypatch.setattr(telemetry_report_command, "_document", lambda *_given: report_document())
-    monkeypatch.setattr(telemetry_report_command, where, interrupt)
+    monkeypatch.setattr(*where, interrupt)
     assert 130 == run_report(ReportOptions(), segment=None, as_json=False)
     assert "ctx: interrupted" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (PermissionError(13, "Permission denied", "/shop/_ctx"), "/shop/_ctx: cannot be read (Permission denied); "),
+        (OSError(5, "Input/output error"), "a file: cannot be read (Input/output error); "),
+        (FileNotFoundError(2, "No such file"), "the current directory was deleted; change to one that exists"),
+    ],
+)
+def test_what_cannot_be_read_is_not_said_to_be_the_output(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], error: OSError, said: str
+) -> None:
+    """A folder without permission, a failing disk, a directory that is gone: exit code 3 and the place."""
+
+    def refuse(*_given: Any) -> None:
+        raise error
+
+    monkeypatch.setattr(telemetry_report_command, "_document", refuse)
+    assert 3 == run_report(ReportOptions(), segment=None, as_json=False)
+    assert capsys.readouterr().err.startswith(f"ctx: {said}")
 
 
 def _shape(value: Any) -> Any:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from tests.telemetry_lines import event, raw
 
+from ctx.infrastructure.cli import runner
 from ctx.infrastructure.cli import telemetry_validate_command as command
 from ctx.infrastructure.cli.telemetry_validate_command import run_schema, run_validate
 from ctx.infrastructure.telemetry import Telemetry
@@ -170,7 +171,9 @@ class _Closed(io.StringIO):
 
 def test_an_output_that_cannot_be_written_is_an_error(segment: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A full disk ends with 3, a closed pipe quietly."""
-    monkeypatch.setattr(command, "show", lambda _outcome, as_json: _Full().write(""))
+    monkeypatch.setattr(runner, "leave_closed_pipe", lambda: None)
+    monkeypatch.setattr(command, "leave_closed_pipe", lambda: None)
+    monkeypatch.setattr(runner, "show", lambda _outcome, as_json: _Full().write(""))
     assert 3 == validate(segment)
     monkeypatch.setattr(sys, "stdout", _Full())
     assert 3 == run_schema()
@@ -186,6 +189,38 @@ def test_an_interrupt_ends_with_130(segment: Path, monkeypatch: pytest.MonkeyPat
 
     monkeypatch.setattr(command, "_validated", interrupted)
     assert 130 == validate(segment)
+
+
+def test_an_interrupt_of_the_schema_ends_with_130(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also while it is printed."""
+
+    def interrupted() -> str:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(command, "schema_text", interrupted)
+    assert 130 == run_schema()
+
+
+def test_what_cannot_be_read_is_not_said_to_be_the_output(
+    segment: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A failing disk, in the words of a file and not of standard output."""
+
+    def failing(*_args: object, **_options: object) -> None:
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr(command, "_validated", failing)
+    assert 3 == validate(segment)
+    assert ("", "ctx: a file: cannot be read (Input/output error); check its permissions and the disk\n") == tuple(
+        capsys.readouterr()
+    )
+
+
+def test_texts_of_a_file_steer_nothing(segment: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Neither a terminal nor what a pipe hands on to one."""
+    append(segment, raw(event(face="a\N{RIGHT-TO-LEFT OVERRIDE}b\x9b31m")))
+    assert 1 == validate(segment)
+    assert 'found "a\N{REPLACEMENT CHARACTER}b\N{REPLACEMENT CHARACTER}31m"\n' in capsys.readouterr().out
 
 
 def test_the_schema_is_printed(capsys: pytest.CaptureFixture[str]) -> None:

@@ -65,3 +65,22 @@ def test_a_file_that_cannot_be_read_is_not_ours(tmp_path: Path, monkeypatch: pyt
     monkeypatch.setattr("ctx.infrastructure.report_page.page_file.open_regular", refuse)
     with pytest.raises(UsageError, match="is no report of ctx"):
         page_place(str(path))
+
+
+def test_a_pipe_is_no_place_for_a_page() -> None:
+    """Such as /dev/stdout, whose real path is no path."""
+    reader, writer = os.pipe()
+    with pytest.raises(UsageError, match="is there and is no report of ctx"):
+        page_place(f"/dev/fd/{writer}")
+    os.close(reader)
+    os.close(writer)
+
+
+def test_in_a_deleted_directory_the_whole_path_is_needed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is said is a way out; a whole path works there, too."""
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+    with pytest.raises(UsageError, match="the current directory was deleted; change to one that exists, or name the"):
+        page_place("r.html")
+    assert str(tmp_path / "r.html") == page_place(str(tmp_path / "r.html"))
