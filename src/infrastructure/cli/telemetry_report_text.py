@@ -25,6 +25,8 @@ PIPE_COLUMNS = 160
 """In a pipe nothing is folded to a window; a query has at most 120 characters."""
 _COLUMNS_MIN = 60
 _DISTRIBUTION_COLUMNS = 12
+_DISTRIBUTION_FROM_COLUMNS = 80
+"""In a narrower window names would be folded to two letters a line to make room for it."""
 _TREND_COLUMNS = 60
 
 
@@ -136,16 +138,15 @@ class _Report:
         document = self.document
         events, runs, selection = document["events"], document["runs"], document["selection"]
         names = [row["segment"] for row in document["sources"]]
-        what = names[0] if len(names) == 1 else f"{len(names)} segments"
         period = f"{figures.moment(events['first_ts'])} to {figures.moment(events['last_ts'])} UTC"
-        self._line(f"Telemetry of {what}, {period}", "bold")
-        self._line(f"{figures.count(events['selected'])} of {figures.count(events['read'])} events")
+        self._line(f"Telemetry of {figures.segments(names)}, {period}", "bold")
+        self._line(f"{figures.count(events['selected'])} of {figures.many(events['read'], 'event')}")
         if selection["last"]:
-            self._line(f"only the last {selection['last']} runs")
+            self._line(f"only the last {figures.many(selection['last'], 'run')}")
         if selection["since"]:
             self._line(f"only since {figures.moment(selection['since'])} UTC")
         unended = f", {figures.count(runs['unended'])} without an end" if runs["unended"] else ""
-        self._line(f"{figures.count(runs['started'])} runs{unended}; {self._pairs(runs['by_face'])}")
+        self._line(f"{figures.many(runs['started'], 'run')}{unended}; {self._pairs(runs['by_face'])}")
         self._line(f"exit codes: {self._pairs(runs['exit_codes'])}")
         for key, words in figures.ODDITIES:
             if events[key]:
@@ -158,11 +159,21 @@ class _Report:
             self._table(
                 columns,
                 [
-                    (row["segment"], figures.count(row["events"]), str(row["files"]), figures.size(row["bytes"]))
+                    (
+                        self._segment(row, names),
+                        figures.count(row["events"]),
+                        str(row["files"]),
+                        figures.size(row["bytes"]),
+                    )
                     for row in rows[:SHOWN_ROWS]
                 ],
             )
             self._more(len(rows))
+
+    def _segment(self, row: dict[str, Any], names: Sequence[str]) -> str:
+        """Return the name of a segment, with its id where another one has the same name."""
+        name = row["segment"] or "(no name)"
+        return f"{name} ({row['segment_id']})" if names.count(row["segment"]) > 1 else name
 
     def _more(self, rows: int) -> None:
         if rows > SHOWN_ROWS:
@@ -185,14 +196,26 @@ class _Report:
         return f"distributions from {figures.duration(axis.lower_ms)} to {figures.duration(axis.upper_ms)}, logarithmic"
 
     def _commands(self) -> None:
-        rows = self.document["commands"]
+        if self.document["commands"]:
+            self._latencies("Commands", "command", self.document["commands"])
+        else:
+            self._heading("Commands")
+            self._line("no command ended", indent=2)
+
+    def _operations(self) -> None:
+        if self.document["operations"]:
+            self._latencies("Operations", "operation", self.document["operations"])
+
+    def _latencies(self, title: str, what: str, rows: Sequence[dict[str, Any]]) -> None:
+        """Write how often each was and how long it took; of commands how many tokens they handed on, too."""
         axis = self._axis(row["latency"] for row in rows)
-        self._heading("Commands", self._span(axis))
-        columns = (
-            _Column("command", is_number=False, style="bold"),
-            *(_Column(heading) for heading in ("count", "failed", "p50", "p95", "max", "tokens")),
-            _Column("distribution", is_number=False, style="cyan"),
-        )
+        has_room = self.console.width >= _DISTRIBUTION_FROM_COLUMNS
+        has_tokens = "tokens" in rows[0]
+        self._heading(title, self._span(axis) if has_room else "")
+        columns = [_Column(what, is_number=False, style="bold" if has_tokens else "")]
+        columns += [_Column(heading) for heading in ("count", "failed", "p50", "p95", "max")]
+        columns += [_Column("tokens")] if has_tokens else []
+        columns += [_Column("distribution", is_number=False, style="cyan")] if has_room else []
         self._table(
             columns,
             [
@@ -201,37 +224,16 @@ class _Report:
                     figures.count(row["count"]),
                     figures.count(row["errors"]),
                     *self._times(row["latency"]),
-                    figures.compact(row["tokens"]["output_tokens"]) if row["tokens"]["count"] else "",
-                    self._distribution(row["latency"], axis),
+                    *((self._tokens(row),) if has_tokens else ()),
+                    *((self._distribution(row["latency"], axis),) if has_room else ()),
                 )
                 for row in rows
             ],
         )
 
-    def _operations(self) -> None:
-        rows = self.document["operations"]
-        if not rows:
-            return
-        axis = self._axis(row["latency"] for row in rows)
-        self._heading("Operations", self._span(axis))
-        columns = (
-            _Column("operation", is_number=False),
-            *(_Column(heading) for heading in ("count", "failed", "p50", "p95", "max")),
-            _Column("distribution", is_number=False, style="cyan"),
-        )
-        self._table(
-            columns,
-            [
-                (
-                    row["cmd"],
-                    figures.count(row["count"]),
-                    figures.count(row["errors"]),
-                    *self._times(row["latency"]),
-                    self._distribution(row["latency"], axis),
-                )
-                for row in rows
-            ],
-        )
+    def _tokens(self, command: dict[str, Any]) -> str:
+        tokens = command["tokens"]
+        return figures.compact(tokens["output_tokens"]) if tokens["count"] else ""
 
     def _servers(self) -> None:
         rows = self.document["lsp"]["servers"]

@@ -62,8 +62,7 @@ def _hash_of(text: str) -> str:
 
 
 def _segments(report: Value) -> str:
-    names = [str(row["segment"].raw) for row in report["sources"]]
-    return names[0] if len(names) == 1 else f"{len(names)} segments"
+    return figures.segments([str(row["segment"].raw) for row in report["sources"]])
 
 
 def _body(report: Value) -> Markup:

@@ -51,7 +51,7 @@ def commands(report: Value) -> Markup:
                 Column("Answers", figures.count, "events that reported tokens"),
                 Column("Output", figures.count, "tokens of what was printed"),
                 Column("Total", figures.count, "input and output"),
-                Column("Retrieved", figures.count, "tokens found before the budget cut"),
+                Column("Retrieved", figures.count, "tokens of the texts that were found and handed on"),
                 Column("Mean", figures.compact, "total tokens of an answer"),
             ),
             [

@@ -97,7 +97,7 @@ def test_little_is_a_short_report(write: Write) -> None:
     """What has nothing to show is left out or said in words."""
     text = write(small_document())
     assert "Telemetry of shop, 2026-03-14 03:41:07 to 2026-03-14 22:58:59 UTC\n2 of 2 events\n" in text
-    assert "only the last 1 runs\nonly since 2026-03-14 00:00:00 UTC\n1 runs; cli 1\nexit codes: 0 1\n" in text
+    assert "only the last 1 run\nonly since 2026-03-14 00:00:00 UTC\n1 run; cli 1\nexit codes: 0 1\n" in text
     assert "  no question for a language server\n" in text
     assert "  parsed files     \N{EN DASH} hits, 0 of 0\n" in text
     assert "  -120 tokens saved: 0 files whole 0, get 0, search 120\n" in text
@@ -108,6 +108,7 @@ def test_little_is_a_short_report(write: Write) -> None:
     text = write(document)
     assert "exit codes: none\n" in text
     assert "Slowest" not in text
+    assert "\nCommands\n  no command ended\n" in text
 
 
 def test_parts_of_a_section(write: Write) -> None:
@@ -140,6 +141,28 @@ def test_a_narrow_window_folds_words_and_no_number(write: Write) -> None:
     """Figures are whole at any width from 60 columns on."""
     text = write(report_document(("y" * 120,)), 40)
     assert all(words in text for words in ("46.3 ms", "126 ms", "215 ms", "231 k", "5,210", "1,284,992"))
+
+
+@pytest.mark.parametrize(("columns", "is_there"), [(79, False), (80, True)])
+def test_distributions_give_way_to_names(write: Write, columns: int, *, is_there: bool) -> None:
+    """In a narrow window no name is folded letter by letter, and its heading speaks of no distribution."""
+    text = write(report_document(), columns)
+    assert ("distribution" in text, True) == (is_there, "\n  get " in text)
+    assert [is_there] * 2 == ["▁" in _row(text, name)[-1] or "█" in _row(text, name)[-1] for name in ("get", "map")]
+
+
+def test_segments_of_one_name_are_told_apart(write: Write) -> None:
+    """By their ids, and only where that is necessary."""
+    document = report_document()
+    names = ("shop", "shop", "")
+    document["sources"] = [
+        {"segment": name, "segment_id": f"0000000{at}", "files": 1, "bytes": 9, "events": 3 - at}
+        for at, name in enumerate(names)
+    ]
+    text = write(document)
+    assert ["shop (00000000)", "3", "1", "9 B"] == _row(text, "shop", "(00000000")
+    assert ["shop (00000001)", "2", "1", "9 B"] == _row(text, "shop", "(00000001")
+    assert ["(no name)", "1", "1", "9 B"] == _row(text, "(no", "name")
 
 
 def test_hostile_texts_steer_nothing(write: Write) -> None:
