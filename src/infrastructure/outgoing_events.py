@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from .event_sources import EventSource
 
 _NAMES = ("cmd", "segment", "segment_id", "run_id", "level")
+_OWN_RUN = re.compile(r"run_\d{1,12}_[0-9a-f]{8}", re.ASCII)
 _KNOWN_CHARS_MAX = 256
 _PLAIN = ("ts", "timing_ms", "duration_ns", "tokens", "pid", "seq", "telemetry_dropped_since_last")
 
@@ -115,6 +117,8 @@ class OutgoingRedaction:
         return safe
 
     def _safe_name(self, text: str) -> str:
+        if _OWN_RUN.fullmatch(text):
+            return text  # nearly every line has another one, and looking for secrets in it takes a while
         # Cut before as well: a name is looked at by every rule, and a line may hold megabytes.
         name: str = orjson.loads(self._encoder.text(text[: 2 * NAME_CHARS_MAX]))
         return name[:NAME_CHARS_MAX]

@@ -30,6 +30,7 @@ _STATUS_ERROR = 2
 _TIME_MAX_NS = (1 << 63) - 1
 _INTEGER_MIN, _INTEGER_MAX = -(1 << 63), (1 << 63) - 1
 _DEPTH_MAX = 16
+_KNOWN_CHARS_MAX = 64
 # The conventions' namespace for instance ids that are derived from something.
 _INSTANCES = uuid.UUID("4d63009a-8d0f-11ee-aad7-4c796ed8e320")
 _STEPS = frozenset({"lsp.spawn", "lsp.initialize", "lsp.ready"})
@@ -91,16 +92,19 @@ def span_id(kind: SpanKind, record: Record) -> str:
 
 def attributes(values: Mapping[str, Any]) -> list[Json]:
     """Return the values as key-value pairs; what is None is left out."""
-    made = []
-    for key, value in values.items():
-        kind = value.__class__  # most are texts and numbers, and there are millions of them
-        if kind is str:
-            made.append({"key": key, "value": {"stringValue": value}})
-        elif kind is int and 0 <= value <= _INTEGER_MAX:
-            made.append({"key": key, "value": {"intValue": str(value)}})
-        elif value is not None:
-            made.append({"key": key, "value": any_value(value)})
-    return made
+    return [
+        # Most are short and come again and again, in millions of pairs.
+        _known_pair(key, value)
+        if value.__class__ is int or (value.__class__ is str and len(value) <= _KNOWN_CHARS_MAX)
+        else {"key": key, "value": any_value(value)}
+        for key, value in values.items()
+        if value is not None
+    ]
+
+
+@lru_cache(maxsize=16_384)
+def _known_pair(key: str, value: int | str) -> Json:
+    return {"key": key, "value": any_value(value)}
 
 
 def any_value(value: Any, depth: int = 0) -> Json:  # noqa: PLR0911 - one return per JSON type
@@ -160,6 +164,14 @@ def lsp_method(record: Record) -> str:
     return _WORKSPACE_METHODS.get(tail) or (tail if "/" in tail else f"textDocument/{tail}")
 
 
+def _pairs(record: Record) -> list[Json]:
+    """Return the attributes of an event, made once: it is a log record and may be a span."""
+    if record.kept is None:
+        record.kept = attributes(said_by(record))
+    pairs: list[Json] = record.kept
+    return pairs
+
+
 # Traces.
 
 
@@ -199,24 +211,24 @@ def traces_data(spans: Iterable[Span], version: str) -> Json | None:
 
 def _span(span: Span, own_id: str, events: list[Json] | None) -> Json:
     record = span.record
-    said = said_by(record)
+    pairs = _pairs(record)
     if span.is_open:
-        said["ctx.unended"] = True
+        pairs = [*pairs, *attributes({"ctx.unended": True})]
     is_request = span.kind is SpanKind.REQUEST
     made: Json = {
         "traceId": trace_id(record.segment_id, record.run_id),
         "spanId": own_id,
-        "name": said["rpc.method"] if is_request else span.name,
+        "name": lsp_method(record) if is_request else span.name,
         "kind": CLIENT if is_request else INTERNAL,
         "startTimeUnixNano": _time(span.start_ns),
         "endTimeUnixNano": _time(span.end_ns),
-        "attributes": attributes(said),
+        "attributes": pairs,
     }
     if span.parent is not None:
         made["parentSpanId"] = span_id(span.parent.kind, span.parent.opener)
     if events:
         made["events"] = events
-    if "error.type" in said:
+    if failure_of(record):
         made["status"] = {"code": _STATUS_ERROR}
     return made
 
@@ -225,7 +237,7 @@ def _span_event(span: Span) -> Json:
     return {
         "timeUnixNano": _time(span.end_ns),
         "name": span.name,
-        "attributes": attributes(said_by(span.record)),
+        "attributes": _pairs(span.record),
     }
 
 
@@ -246,9 +258,10 @@ def log_record(record: Record) -> Json:
         "severityNumber": number,
         "severityText": text,
         "eventName": record.cmd,
-        "attributes": attributes(
-            said_by(record) | {"ctx.duration_ns": record.duration_ns if record.is_timed else None}
-        ),
+        "attributes": [
+            *_pairs(record),
+            *attributes({"ctx.duration_ns": record.duration_ns if record.is_timed else None}),
+        ],
         "traceId": trace_id(record.segment_id, record.run_id),
     }
     kind = _kind_of(record)

@@ -49,6 +49,8 @@ class Record:
     seq: int
     level: str
     dropped_before: int
+    kept: Any = None
+    """What a conversion keeps with an event that it tells of twice."""
 
 
 def record_of(event: Mapping[str, Any], said: dict[str, Any] | None = None) -> Record | None:
