@@ -337,6 +337,17 @@ def test_no_window_scrolls_sideways(open_page: Open, hostile: Path, width: int) 
     assert width >= page.evaluate("document.documentElement.scrollWidth")
 
 
+def test_tables_fit_a_desktop_and_stay_low_on_a_telephone(open_page: Open, day: Path) -> None:
+    """No column is cut off at 1,280 px; at 360 px no row is higher than its name because a time is folded."""
+    page = open_page(day, width=1280).page
+    wide = "boxes => boxes.filter(box => box.scrollWidth > box.clientWidth).map(box => box.ariaLabel)"
+    assert [] == page.locator("main > section > .scroll").evaluate_all(wide)
+    page.set_viewport_size({"width": 360, "height": 900})
+    heights = page.locator("td time").evaluate_all("times => times.map(time => time.getBoundingClientRect().height)")
+    assert 20 <= len(heights)
+    assert max(heights) < 1.5 * min(height for height in heights if height)
+
+
 def test_motion_and_paper(open_page: Open, day: Path) -> None:
     """Who asked for less motion gets none; paper has neither sections to jump to nor a button."""
     page = open_page(day, reduced_motion="reduce").page
