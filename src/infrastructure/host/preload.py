@@ -27,6 +27,7 @@ _NEEDED = (
     "application.unparsed_files",
     "domain.context_pack",
     "domain.manifests",
+    "domain.secret_rules",
     "domain.statistics",
     "domain.telemetry.latency",
     "domain.telemetry.summary",
