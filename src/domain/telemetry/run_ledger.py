@@ -6,7 +6,9 @@ been seen longest ago is forgotten, and a repetition that is 100,000 processes a
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from datetime import datetime
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
@@ -42,10 +44,9 @@ class _Process:
         spans = self.spans
         if not spans or seq > spans[-1][1] + 1:
             spans.append([seq, seq])
-            if len(spans) > SPANS_MAX:
-                del spans[0]
+            self._forget()
             return True
-        at = next((number for number, (first, _last) in enumerate(spans) if first > seq), len(spans)) - 1
+        at = bisect_right(spans, seq, key=itemgetter(0)) - 1
         if at >= 0 and spans[at][1] >= seq:
             return False
         if at >= 0 and spans[at][1] == seq - 1:
@@ -55,7 +56,12 @@ class _Process:
             spans.insert(at, [seq, seq])
         if at + 1 < len(spans) and spans[at + 1][0] == seq + 1:
             spans[at][1] = spans.pop(at + 1)[1]
+        self._forget()
         return True
+
+    def _forget(self) -> None:
+        if len(self.spans) > SPANS_MAX:
+            del self.spans[0]
 
     def missing(self) -> int:
         """Return how many numbers between the first and the last one have not been seen."""

@@ -124,4 +124,7 @@ def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
         ledger.see(start("search", run_id=f"run_{number}"))
     assert 3 == len(ledger._processes) == len(ledger._starts)
     seen(ledger, 1, 3, 5, 7, 9)
-    assert [[5, 5], [7, 7], [9, 9]] == ledger._processes["0123abcd", "run_1767045999_0123abcd", 4711].spans
+    spans = ledger._processes["0123abcd", "run_1767045999_0123abcd", 4711].spans
+    assert [[5, 5], [7, 7], [9, 9]] == spans
+    assert [] == seen(ledger, 12, 20, 16, 14, 18)  # also those that come late
+    assert [[16, 16], [18, 18], [20, 20]] == spans
