@@ -33,6 +33,8 @@ EXIT_INTERRUPTED = 130
 
 PROGRESS_FILES_MIN = 200
 """A bar for less would be gone before anyone saw it."""
+_PROGRESS_STEP = 32
+"""Telling a bar costs more than some of the work it counts."""
 MESSAGE_CHARS_MAX = 1200
 """An error repeats what was given; what is longer loses its middle, so that the place and the next step stay."""
 _ELLIPSIS = " … "
@@ -292,9 +294,10 @@ def progress(what: str) -> Iterator[Callable[[int, int], None]]:
         return
     bar: Any = None
     task: Any = None
+    shown = 0
 
     def tell(done: int, total: int) -> None:
-        nonlocal bar, task
+        nonlocal bar, task, shown
         if total < PROGRESS_FILES_MIN:
             return
         if bar is None:
@@ -311,7 +314,8 @@ def progress(what: str) -> Iterator[Callable[[int, int], None]]:
             )
             bar.start()
             task = bar.add_task(what, total=total)
-        if done % 32 == 0 or done == total:
+        if done - shown >= _PROGRESS_STEP or done == total:
+            shown = done
             bar.update(task, completed=done)
 
     try:

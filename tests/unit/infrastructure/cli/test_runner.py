@@ -7,7 +7,7 @@ import json
 import os
 import shutil
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import pytest
 
@@ -197,3 +197,42 @@ def test_progress_is_silent_in_a_pipe(monkeypatch: pytest.MonkeyPatch) -> None:
         for done in range(1_000):
             tell(done, 1_000)
     assert "" == stream.getvalue()
+
+
+class _Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+class _Bar:
+    """What `progress` uses of a bar of rich; keeps what it was told."""
+
+    told: ClassVar[list[int]] = []
+
+    def __init__(self, *_columns: object, **_options: object) -> None:
+        self.told.clear()
+
+    def start(self) -> None:
+        pass
+
+    def stop(self) -> None:
+        pass
+
+    def add_task(self, _what: str, *, total: int) -> int:
+        return total
+
+    def update(self, _task: int, *, completed: int) -> None:
+        self.told.append(completed)
+
+
+def test_progress_moves_whatever_the_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not only where a number that is told happens to be round; every file would be too often."""
+    monkeypatch.setattr(sys, "stderr", _Terminal())
+    monkeypatch.setattr("rich.progress.Progress", _Bar)
+    with progress("reading") as tell:
+        for done in (*range(0, 60, 3), 131, 399, 400):
+            tell(done, 400)
+    assert [33, 131, 399, 400] == _Bar.told
+    with progress("reading") as tell:
+        tell(10, 20)
+    assert [33, 131, 399, 400] == _Bar.told
