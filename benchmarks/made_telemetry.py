@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 SEGMENTS = (("shop", 5), ("compiler", 3), ("docs", 1))
 DAYS = 200
+EVENTS_PER_RUN = 4.99  # on average, so that the last one ends with the 200 days
 END = datetime(2026, 10, 1, tzinfo=UTC)
 ROTATE_BYTES = 5_000_000
 COMMANDS = {"search": 40, "get": 30, "resolve": 8, "refs": 7, "hover": 5, "map": 4, "index": 4, "stats": 2}
@@ -40,7 +41,7 @@ class Maker:
     def events(self, count: int) -> Iterator[tuple[str, bytes]]:
         """Yield segment and line of exactly `count` events, in the order of time."""
         made = 0
-        step = timedelta(days=DAYS) / (count / 7.5)
+        step = timedelta(days=DAYS) / (count / EVENTS_PER_RUN)
         at = END - timedelta(days=DAYS)
         while made < count:
             at += step * self._chance.expovariate(1)

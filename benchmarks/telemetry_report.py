@@ -71,7 +71,10 @@ select to_json({
            from counts left join latencies on counts.cmd = latencies.cmd),
     fallbacks: (select list({server: server, count: n}) from fallbacks)})
 """
-DUCKDB = f"import duckdb, glob, sys; print(duckdb.execute({SQL!r}, dict(files=sys.argv[1:])).fetchone()[0])"
+# Its progress would be in the answer.
+DUCKDB = f"""import duckdb, sys
+duckdb.execute("set enable_progress_bar = false")
+print(duckdb.execute({SQL!r}, dict(files=sys.argv[1:])).fetchone()[0])"""
 
 # The first reads one event at a time and keeps what is needed; the second needs all samples of a name at once.
 JQ_EACH = "[.cmd, (.duration_ns // (if .timing_ms > 0 then .timing_ms * 1000000 else null end)), .tokens.output_tokens,"

@@ -231,11 +231,13 @@ class _Member:
     @property
     def has_answered(self) -> bool:
         """Tell whether the whole outcome is here."""
-        return 0 <= self._outcome_bytes <= len(self._buffer)
+        return 0 < self._outcome_bytes <= len(self._buffer)
 
     def outcome(self) -> Any:
-        """Return what it found."""
-        return pickle.loads(self._buffer)  # noqa: S301 - from our own child's pipe
+        """Return what it found; once, as it is not held any longer."""
+        outcome = pickle.loads(self._buffer)  # noqa: S301 - from our own child's pipe
+        self._buffer.clear()
+        return outcome
 
     def end(self) -> None:
         """End it, whatever it does, and wait until it is gone."""

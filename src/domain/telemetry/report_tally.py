@@ -17,19 +17,36 @@ from .moments import EARLIEST_US, LATEST_US, moment_us
 from .run_streams import RunStreams
 from .selection import Selection
 from .servers_tally import ServersTally
-from .tally_values import FIGURE_MAX, OTHER, Counts, FrequentTexts, figure, name, sample_ns, text
+from .tally_values import FIGURE_MAX, OTHER, SAMPLE_NS_MAX, Counts, FrequentTexts, figure, name, sample_ns, text
 from .trends import EVENTS, LSP_FALLBACKS, LSP_REQUESTS, RUNS, Trends
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from .event_line import Json
+    from .run_streams import Key
+
+    Writer = tuple[str, object, object, int]
+    """Run, process and segment of a line as it says them, and the number of its file."""
 
 CMDS_MAX = 200
 SEGMENTS_MAX = 1000
 WARNINGS_HELD = 2000
 PACK_FILE = "_ctx/context_pack.json"
 """Read for the index, not for anybody who asked."""
+_KEYS = (
+    "ts",
+    "run_id",
+    "segment_id",
+    "cmd",
+    "args",
+    "result",
+    "warnings",
+    "level",
+    "pid",
+    "seq",
+    "duration_ns",
+)
 _ERRORS = frozenset({"error", "interrupted", "crashed", "timeout"})
 _NOTHING: dict[str, Any] = {}
 _COUNTS = (
@@ -94,7 +111,8 @@ class ReportTally:
         self.selection = selection or Selection()
         self._takes_all = self.selection.is_everything
         self._line = EventLine()
-        self._writer: tuple[object, str, object, int] | None = None
+        self._writer: Writer | None = None
+        self._key: Key = ("", "", 0)
         self._source = Source("")
         self.read = self.selected = self.unreadable = self.too_long = self.foreign = self.future = 0
         self.first_us, self.last_us = LATEST_US, EARLIEST_US  # nothing was selected yet
@@ -111,62 +129,71 @@ class ReportTally:
         self.reads = {mode: [0, 0, 0] for mode in FILE_READ_MODES}
         self.warnings = FrequentTexts(WARNINGS_HELD)
 
-    def add(self, event: Json, size_bytes: int = 0, file: int = 0) -> None:
+    def add(self, event: Json, size_bytes: int = 0, file: int = 0) -> None:  # noqa: PLR0912, PLR0915 - every event pays for this function: kept flat
         """Count a decoded line: how long it was and, by number, the file it is in."""
-        get = event.get
-        at_us, cmd, run_id = moment_us(get("ts")), get("cmd"), get("run_id")
+        try:
+            ts, run_id, segment_id, cmd = event["ts"], event["run_id"], event["segment_id"], event["cmd"]
+            args, result, warnings, level = event["args"], event["result"], event["warnings"], event["level"]
+            pid, seq, duration_ns = event["pid"], event["seq"], event["duration_ns"]
+        except KeyError:  # twice as dear, and for the few lines that do not have all keys
+            ts, run_id, segment_id, cmd, args, result, warnings, level, pid, seq, duration_ns = map(event.get, _KEYS)
+        at_us = moment_us(ts)
         if at_us is None or cmd.__class__ is not str or run_id.__class__ is not str or not cmd or not run_id:
             self.foreign += 1
             return
         self.read += 1
-        line = self._line
-        writer = (get("segment_id"), run_id, get("pid"), file)
+        writer = (run_id, pid, segment_id, file)
         if writer != self._writer:  # lines of one command mostly follow each other
-            self._turn_to(writer, get("segment"))
+            self._turn_to(writer, event.get("segment"))
         source = self._source
         source.events += 1
         source.bytes += size_bytes
-        if self._takes_all or self.selection.takes_at(at_us, run_id):
-            line.event = event
-            line.cmd = cmd
-            line.at_us = at_us
-            args, result = get("args"), get("result")
-            line.args = args if args.__class__ is dict else _NOTHING
-            line.result = result if result.__class__ is dict else _NOTHING
-            self._count(line)
-
-    def _turn_to(self, writer: tuple[object, str, object, int], segment: object) -> None:
-        """Look up what is the same for all lines of one process of a run in a file."""
-        segment_id, run_id, pid, file = writer
-        self._writer = writer
-        key = name(segment_id)
-        self._source = self.sources.get(key) or self._new_source(key, segment)
-        self._source.files.add(file)
-        self._line.key = (key, name(run_id), figure(pid))
-
-    def _count(self, line: EventLine) -> None:
-        at_us, event = line.at_us, line.event
-        status, seq, level = line.result.get("status"), event.get("seq"), event.get("level")
+        if not self._takes_all and not self.selection.takes_at(at_us, run_id):
+            return
         self.selected += 1
         if at_us > self.last_us:  # noqa: PLR1730 - `max` costs three times as much
             self.last_us = at_us
         if at_us < self.first_us:  # noqa: PLR1730
             self.first_us = at_us
-        kind = self.kinds.get(line.cmd) or self._kind(name(line.cmd))
+        kind = self.kinds.get(cmd) or self._kind(name(cmd))
         kind.count += 1
-        line.cell = cell = self.trends.cell(at_us)
+        cell = self.trends.cell(at_us)
         cell.figures[EVENTS] += 1
-        line.taken_ns = taken_ns = sample_ns(event)
+        taken_ns: int | None
+        if duration_ns.__class__ is int and 0 <= duration_ns <= SAMPLE_NS_MAX:
+            taken_ns = duration_ns
+        else:
+            taken_ns = sample_ns(event)
         if taken_ns is not None:
             kind.latency.add(taken_ns)
-        if status is not None and status != "ok":
-            kind.errors += _is_error(status)
+        if result.__class__ is not dict:
+            result = _NOTHING
+        elif "status" in result and result["status"] != "ok":
+            kind.errors += _is_error(result["status"])
         if seq.__class__ is int and 0 < seq <= FIGURE_MAX:
-            self.streams.add(line.key, seq, at_us)
-        if level != "lite" or event.get("warnings") or "telemetry_dropped_since_last" in event:
-            self._add_oddities(line)
+            self.streams.add(self._key, seq, at_us)
         if kind.handle is not None:
+            line = self._line
+            line.event = event
+            line.cmd = cmd
+            line.at_us = at_us
+            line.key = self._key
+            line.cell = cell
+            line.taken_ns = taken_ns
+            line.args = args if args.__class__ is dict else _NOTHING
+            line.result = result
             kind.handle(self, line, kind)
+        if warnings or level != "lite" or "telemetry_dropped_since_last" in event:
+            self._add_oddities(event, at_us)
+
+    def _turn_to(self, writer: Writer, segment: object) -> None:
+        """Look up what is the same for all lines of one process of a run in a file."""
+        run_id, pid, segment_id, file = writer
+        self._writer = writer
+        key = name(segment_id)
+        self._source = self.sources.get(key) or self._new_source(key, segment)
+        self._source.files.add(file)
+        self._key = (key, name(run_id), figure(pid))
 
     def merge(self, other: ReportTally) -> None:
         """Add what another one has counted."""
@@ -221,20 +248,19 @@ class ReportTally:
             kind = self.kinds[cmd] = Kind(cmd)
         return kind
 
-    def _add_oddities(self, line: EventLine) -> None:
+    def _add_oddities(self, event: Json, at_us: int) -> None:
         """Count what most events do not have: a level of a later version, warnings, dropped events before them."""
-        event = line.event
         level = event.get("level")
         if level not in LEVELS:
             self.future += isinstance(level, str)
         if warnings := event.get("warnings"):
             for warning in warnings[:WARNINGS_HELD] if isinstance(warnings, list) else ():
                 if shown := text(warning):
-                    self.warnings.add("", shown, line.at_us)
+                    self.warnings.add("", shown, at_us)
         if "telemetry_dropped_since_last" in event:
             dropped = figure(event["telemetry_dropped_since_last"])
             self.dropped_seen += dropped
-            self.streams.drops(line.key, dropped)
+            self.streams.drops(self._key, dropped)
 
 
 def _is_error(status: object) -> bool:
