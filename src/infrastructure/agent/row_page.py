@@ -100,7 +100,8 @@ class RowPage:
                 text = text_of([], [hint, *notes], page.get("next_cursor"))
                 break
         ids = [row["id"] for row in rows[:take] if "id" in row][:10]
-        handed_on = page.get("total_tokens", 0)
+        # Where an answer sums no tokens, nothing is said of them, as on the command line.
+        figures = ("retrieved_tokens", "output_tokens", "total_tokens") if "total_tokens" in page else ()
         return Answer(
             page,
             text,
@@ -109,7 +110,7 @@ class RowPage:
                 "hits": take,
                 **({"returned_ids": ids} if ids else {}),
                 "status": "ok" if take else "nothing",
-                **dict.fromkeys(("retrieved_tokens", "output_tokens", "total_tokens"), handed_on),
+                **dict.fromkeys(figures, page.get("total_tokens")),
             },
             extra,
         )

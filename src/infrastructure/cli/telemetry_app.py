@@ -161,7 +161,7 @@ def prune(
     segment: Segment = None,
     as_json: AsJson = False,
 ) -> None:
-    """Remove old events. Without --keep, --older-than or --all the newest three rotated files stay, as by themselves."""
+    """Remove old events. Without --keep, --older-than or --all the newest three rotated files stay, as ever."""
     from .telemetry_prune_command import PruneOptions, run_prune
 
     options = PruneOptions(tuple(places or ()), keep, older_than, everything, dry_run, recursive)
