@@ -41,7 +41,7 @@ def _form(kind: str, anchors: str, expression: str, *, is_strict: bool = False) 
     return _Form(
         kind,
         tuple(anchors.split(" ")),
-        re.compile(expression, re.ASCII),  # what stands before it is looked at in Python: so it begins with its letters
+        re.compile(rf"(?<![A-Za-z0-9])(?:{expression})", re.ASCII),
         is_strict,
     )
 
@@ -135,8 +135,9 @@ _END = re.compile(rf"-----END {_KEY_NAME}-----")
 _BODY = re.compile(r"(?:[A-Za-z0-9+/=\s\"'`,;:#*>|()\\-]|\.(?=\d))*")
 _BODY_CHARS = re.compile(r"[A-Za-z0-9+/]{16,}")
 _HEAD_LINE = re.compile(r"\s*(?:(?:Version|Comment|Proc-Type|DEK-Info|Hash|Charset|MessageID): [^\n\\]*(?:\\n|\s)*)+")
-_LINE = r"[A-Za-z0-9+/]{16,}={0,2}"
-_CUT_BEFORE = re.compile(rf"(?:{_LINE}(?:\\n|[\s\"',+])+)*[A-Za-z0-9+/=]*(?:\\n|[\s\"',+])*\Z")
+_LINE_CHARS = re.compile(r"[A-Za-z0-9+/=]+")
+_BETWEEN_LINES = " \t\r\n\"'`,+;#*"
+_LINE_CHARS_MIN, _FIRST_LINE_CHARS_MIN = 16, 12
 _BLOCK_CHARS_MAX = 20_000
 
 # --- names that announce ---------------------------------------------------------------------------------------------
@@ -307,7 +308,7 @@ def _small(text: str) -> str:
 _BLANKS = re.compile(r"[\s\"'`<>]")
 _BLANK_CHARS = frozenset(" \t\n\r\x0b\x0c\"'`<>")
 _NOT_ONLY_SMALL = re.compile(r"[0-9A-Z]")
-_REGION_BEFORE_MAX, _REGION_MAX = 300, 4_000
+_REGION_BEFORE_MAX, _REGION_MAX = 300, 2_500
 
 
 def _regions(text: str, *, with_slashes: bool = False) -> list[tuple[int, int]]:
@@ -338,9 +339,6 @@ def _of_forms(text: str, *, is_strict: bool) -> list[Span]:
             if (form.is_strict and not is_strict) or not any(anchor in region for anchor in form.anchors):
                 continue
             for match in form.pattern.finditer(text, start, end):
-                before = text[match.start() - 1 : match.start()]
-                if before.isalnum() and before.isascii():
-                    continue
                 if is_strict or _PLACEHOLDER_IN_KEY.search(match.group()) is None:
                     found.append(Span(*match.span(), form.kind))
                     if form.kind == "aws":
@@ -380,11 +378,30 @@ def _blocks(text: str, *, is_strict: bool) -> list[Span]:
             stop = end.end()
         found.append(Span(begin.start(), stop, "private-key"))
         at = stop
+    before = 0
     for end in _END.finditer(text):
-        before = _CUT_BEFORE.search(text, max(0, end.start() - _BLOCK_CHARS_MAX), end.start())
-        if before is not None and _BODY_CHARS.search(text, before.start(), end.start()) is not None:
-            found.append(Span(before.start(), end.end(), "private-key"))
+        start = _first_line_of_key(text, max(before, end.start() - _BLOCK_CHARS_MAX), end.start())
+        before = end.end()
+        if start < end.start():
+            found.append(Span(start, end.end(), "private-key"))
     return found
+
+
+def _first_line_of_key(text: str, lowest: int, stop: int) -> int:
+    """Return where the lines of a block begin whose beginning was cut off; `stop` when there are none.
+
+    Walked backwards line by line: an expression for all of them would take exponential time.
+    """
+    window = text[lowest:stop].replace("\\n", "  ")  # line ends that are spelled out
+    start, at = stop, len(window)
+    for line in reversed(list(_LINE_CHARS.finditer(window))):
+        said = line.group()
+        is_last = start == stop
+        is_line = len(said) >= _LINE_CHARS_MIN or (len(said) >= _FIRST_LINE_CHARS_MIN and _has_mixture(said))
+        if window[line.end() : at].strip(_BETWEEN_LINES) or not (is_line or is_last):
+            break
+        start, at = lowest + line.start(), line.start()
+    return start if _BODY_CHARS.search(text, start, stop) is not None else stop
 
 
 def _last_line_of_key(text: str, start: int, stop: int) -> int:
@@ -429,7 +446,8 @@ def _headers(text: str, *, is_strict: bool) -> list[Span]:
         if is_strict:
             is_one = "=" in text or _is_seen(value) or "basic " in match.group().lower()
         else:
-            is_one = len(value) >= 12 and _looks_like_value(value)
+            is_literal = len(value) >= 12 and not any(char in value for char in "()[]{}$<>")
+            is_one = is_literal and (_is_hash(value) or _looks_random(value)) and _looks_like_value(value)
         if is_one:
             found.append(Span(*match.span("value"), "credential"))
     for match in _SCHEME.finditer(text) if "basic " in lower or "bearer " in lower else ():
@@ -444,7 +462,7 @@ def _headers(text: str, *, is_strict: bool) -> list[Span]:
         found += [
             Span(*match.span("value"), "credential")
             for match in _NETRC.finditer(text)
-            if is_strict or _PLACEHOLDER.search(match["value"]) is None
+            if is_strict or _is_literal_password(match["value"])
         ]
     return found
 

@@ -45,9 +45,10 @@ _PRECISE = (
     "twilio:TwilioKeyDetector",
 )
 _STRICT = ("artifactory:ArtifactoryDetector", "basic_auth:BasicAuthDetector", "keyword:KeywordDetector")
-_LINE_CHARS_MAX = 20_000
+_LINE_CHARS_MAX = 1_000
 """The detector's expressions take quadratic time on some lines; what is longer is generated."""
 _SECRET_CHARS_MIN = 4
+_TEXT_CHARS_MAX = 32_000
 
 
 def redact_secrets(text: str, *, is_source: bool = False) -> str:
@@ -56,8 +57,11 @@ def redact_secrets(text: str, *, is_source: bool = False) -> str:
     Without `is_source` whatever may be a secret is one: for telemetry, logs and messages. With it a secret is what
     surely looks like one: for source text, which an agent has to work with.
 
-    Redact first and cut then: what is left of half a secret is no secret by its form.
+    Redact first and cut then: what is left of half a secret is no secret by its form. A text that is longer than anyone
+    writes is cut here, at a blank, unless it is source.
     """
+    if not is_source and len(text) > _TEXT_CHARS_MAX:
+        text = text[:_TEXT_CHARS_MAX].rpartition(" ")[0] + "…"
     if not may_hold_secret(text.encode("utf-8", "surrogatepass")):
         return text
     from ..domain.secret_rules import is_doubtful, marked, spans

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from tests.made_secrets import Made, Maker, windows
 
@@ -104,6 +106,11 @@ def test_what_telemetry_says_as_it_is(text: str) -> None:
         '("refs", "load_cookie", "--deadline=0")',
         'AWS_KEY = "AK' + 'IAIOSFODNN7EXAMPLE"',
         "machine h login me password placeholder",
+        "machine h login me password pass account acct",
+        "authorization = authorization[1].encode('ascii')",
+        'cookie = interact_2965(c, "http://www.acme.com")',
+        "Set-Cookie: PART_NUMBER=ROCKET_LAUNCHER_0001; path=/",
+        "authorization = base64.decodebytes(authorization)",
         "password `abc12345`",
     ],
 )
@@ -119,6 +126,8 @@ def test_what_sources_say_as_it_is(text: str) -> None:
         ('password = "hunter2"', 'password = "[REDACTED:credential]"'),
         ("API_KEY=9f86d081884c7d659a2feaa0c55ad015", "API_KEY=[REDACTED:credential]"),
         ('"Authorization": "Basic ZGVwbG95OnM5eDdRMnZLMQ=="', '"Authorization": "Basic [REDACTED:credential]"'),
+        ("X-Auth-Token: Zx9Yw8Vu7Ts6Rq5Po4Nm", "X-Auth-Token: [REDACTED:credential]"),
+        ("X-API-Key: 9f86d081884c7d659a2feaa0c55ad015", "X-API-Key: [REDACTED:credential]"),
         ("login me password q9X7b2Lk", "login me password [REDACTED:credential]"),
         ("db: mysql://app:q9X7b2Lk@h/x", "db: mysql://app:[REDACTED:url]@h/x"),
     ],
@@ -151,6 +160,34 @@ def test_a_cut_private_key_is_marked_to_its_last_line(is_strict: bool) -> None:
     if not is_strict:
         assert "def f(): pass\n" in precisely(code)
         assert "A1b2" not in precisely(code)
+
+
+@pytest.mark.parametrize(
+    "unit",
+    [
+        "eyJ",
+        "eyJ-",
+        "`password=",
+        "-----END PRIVATE KEY-----",
+        "A1b2C3d4E5f6G7h8 ",
+        "\n" + "A1b2" * 16,
+        "https://u:@",
+        "key: ",
+    ],
+)
+@pytest.mark.parametrize("is_strict", [False, True])
+def test_no_text_takes_its_square_in_time(unit: str, is_strict: bool) -> None:
+    """Four times as much of what leads expressions on takes about four times as long, and never sixteen times."""
+    elapsed_ns = []
+    for count in (12_000, 48_000):
+        text = unit * (count // len(unit)) + "-----END RSA PRIVATE KEY-----"
+        best_ns = 1 << 62
+        for _ in range(3):
+            begun_ns = time.perf_counter_ns()
+            spans(text, is_strict=is_strict)
+            best_ns = min(best_ns, time.perf_counter_ns() - begun_ns)
+        elapsed_ns.append(best_ns)
+    assert elapsed_ns[1] < 11 * elapsed_ns[0] + 20_000_000
 
 
 def test_spans_do_not_overlap() -> None:
