@@ -263,6 +263,15 @@ def unreadable(error: OSError) -> CtxError:
     return CtxError(f"{shown}: cannot be read ({error.strerror}); check its permissions and the disk")
 
 
+@contextmanager
+def reading() -> Iterator[None]:
+    """Raise what the system refuses to read as `unreadable` says it, apart from what it refuses to write."""
+    try:
+        yield
+    except OSError as error:
+        raise unreadable(error) from error
+
+
 def say_unwritable(error: OSError) -> int:
     """Say that the answer could not be written and return the exit code."""
     say(f"standard output: cannot be written ({error.strerror}); check where it is redirected to")

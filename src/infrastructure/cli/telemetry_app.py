@@ -65,7 +65,10 @@ def tail(
     segment: Segment = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the lines as they are in the file.")] = False,
 ) -> None:
-    """Show the latest events, one line each; with --follow until it is interrupted."""
+    """Show the latest events, one line each; with --follow until it is interrupted.
+
+    With --recursive it follows the segments that have events when it begins; for one that comes later, begin again.
+    """
     from .telemetry_tail_command import TailOptions, run_tail
 
     options = TailOptions(tuple(places or ()), lines, follow, cmd, run, recursive)

@@ -15,7 +15,7 @@ from ..event_sources import default_places, sources_of
 from ..outgoing_events import OutgoingEvents
 from ..output_file import STDOUT, check_target, output_stream, temporary_beside
 from ..services import say
-from .runner import EXIT_INTERRUPTED, EXIT_OK, fail, leave_closed_pipe, progress, say_unwritable
+from .runner import EXIT_INTERRUPTED, EXIT_OK, fail, leave_closed_pipe, progress, reading, say_unwritable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -62,8 +62,9 @@ def run_export(options: ExportOptions, *, segment: str | None) -> int:
 
 def _export(options: ExportOptions, segment: str | None) -> int:
     signals = _check(options)
-    sources = sources_of(default_places(options.places, segment), is_recursive=options.recursive)
-    selected = selection(sources, last=options.last, since=options.since)
+    with reading():
+        sources = sources_of(default_places(options.places, segment), is_recursive=options.recursive)
+        selected = selection(sources, last=options.last, since=options.since)
     events = OutgoingEvents(sources, selected.takes)
     with progress("exporting KiB") as tell:
         records = _found(_told(events, tell))
@@ -117,10 +118,11 @@ def _database_writer(form: str) -> Callable[[Iterable[Record], str], int]:
 def _told(events: OutgoingEvents, tell: Callable[[int, int], None]) -> Iterator[Record]:
     """Yield the records, telling how far the reading is."""
     total_kib = events.size_bytes() >> 10
-    for number, record in enumerate(events):
-        if not number % _TELL_EVERY:
-            tell(min(events.read_bytes >> 10, total_kib) // _KIB_STEP * _KIB_STEP, total_kib)
-        yield record
+    with reading():
+        for number, record in enumerate(events):
+            if not number % _TELL_EVERY:
+                tell(min(events.read_bytes >> 10, total_kib) // _KIB_STEP * _KIB_STEP, total_kib)
+            yield record
 
 
 def _found(records: Iterator[Record]) -> Iterator[Record]:

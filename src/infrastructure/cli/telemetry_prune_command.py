@@ -13,7 +13,7 @@ from ...domain.telemetry.moments import moment_us
 from ...domain.telemetry.selection import age_of
 from ..event_sink import KEEP_ROTATED
 from ..telemetry_pruning import Pruned, PrunePlan, folders_of, prune
-from .runner import EXIT_CANNOT, EXIT_OK, Outcome, fail, leave_closed_pipe, say_unwritable, show
+from .runner import EXIT_CANNOT, EXIT_OK, Outcome, fail, reading, show_to_end
 
 if TYPE_CHECKING:
     from .paint import Painter
@@ -37,17 +37,11 @@ class PruneOptions:
 def run_prune(options: PruneOptions, *, segment: str | None, as_json: bool) -> int:
     """`ctx telemetry prune`: remove old events; fine when there are none."""
     try:
-        outcome = _prune(options, segment)
-        show(outcome, as_json=as_json)
-    except BrokenPipeError:
-        leave_closed_pipe()
-        return EXIT_OK
-    except OSError as error:
-        leave_closed_pipe()
-        return say_unwritable(error)
+        with reading():
+            outcome = _prune(options, segment)
     except (CtxError, KeyboardInterrupt) as error:
         return fail(COMMAND, error, as_json=as_json)
-    return outcome.exit_code
+    return show_to_end(COMMAND, outcome, as_json=as_json)
 
 
 def _prune(options: PruneOptions, segment: str | None) -> Outcome:

@@ -23,7 +23,7 @@ from ..outgoing_events import OutgoingRedaction, decoded
 from ..services import say
 from ..state_folder import CTX_FOLDER
 from .paint import Painter
-from .runner import EXIT_INTERRUPTED, EXIT_OK, fail, leave_closed_pipe, say_unwritable
+from .runner import EXIT_INTERRUPTED, EXIT_OK, fail, leave_closed_pipe, reading, say_unwritable
 
 COMMAND = "telemetry tail"
 _RUN = "run_"
@@ -63,20 +63,22 @@ class _Tail:
     def __init__(self, options: TailOptions, segment: str | None, *, as_json: bool) -> None:
         self._options = options
         self._as_json = as_json
-        self._sources = _sources(options, segment)
+        with reading():
+            self._sources = _sources(options, segment)
         self._redactions = [OutgoingRedaction(source.directory) for source in self._sources]
         self._painter = Painter(sys.stdout)
 
     def run(self) -> None:
         """Show what is there, then what comes."""
-        followers = [Follower(source) for source in self._sources] if self._options.follow else []
         count = self._options.lines
-        last = [
-            (line, number)
-            for number, source in enumerate(self._sources)
-            # A follower shows what is behind the place where it began.
-            for line in last_lines(source, count, self._is_wanted, end=followers[number].at if followers else None)
-        ]
+        with reading():
+            followers = [Follower(source) for source in self._sources] if self._options.follow else []
+            last = [
+                (line, number)
+                for number, source in enumerate(self._sources)
+                # A follower shows what is behind the place where it began.
+                for line in last_lines(source, count, self._is_wanted, end=followers[number].at if followers else None)
+            ]
         self._show(last, count)
         if followers:
             self._follow(followers)
@@ -86,7 +88,9 @@ class _Tail:
         closed_fd = _fd_of_output()
         try:
             while waker.wait(closed_fd=closed_fd):
-                self._show([(line, number) for number, each in enumerate(followers) for line in each.new_lines()])
+                with reading():
+                    lines = [(line, number) for number, each in enumerate(followers) for line in each.new_lines()]
+                self._show(lines)
         finally:
             waker.close()
             for follower in followers:

@@ -12,7 +12,7 @@ from ..event_sources import default_places, sources_of
 from ..outgoing_events import OutgoingEvents
 from ..output_file import STDOUT, check_target, output_stream
 from ..services import say
-from .runner import EXIT_OK, fail, leave_closed_pipe, say_unwritable
+from .runner import EXIT_OK, fail, leave_closed_pipe, reading, say_unwritable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -39,19 +39,21 @@ def _write(run_id: str, places: tuple[str, ...], output: str, segment: str | Non
 
     if output != STDOUT:
         check_target(output, replaces=True)  # before the reading, which may take a while
-    sources = sources_of(default_places(places, segment), is_recursive=is_recursive)
     chooser = RunChooser()
 
     def look(event: Mapping[str, Any]) -> bool:
         chooser.see(event)
         return False
 
-    for _none in OutgoingEvents(sources, look):
-        pass  # pragma: no cover - `look` takes none
+    with reading():
+        sources = sources_of(default_places(places, segment), is_recursive=is_recursive)
+        for _none in OutgoingEvents(sources, look):
+            pass  # pragma: no cover - `look` takes none
     key = chooser.chosen(run_id)
     if chooser.segments_of(key.run_id) > 1:
         say(f"{key.run_id} is in several segments; drawn is the one of segment {key.segment_id}, which was active last")
-    trace = trace_of(OutgoingEvents(sources, key.is_of), version=__version__)
+    with reading():
+        trace = trace_of(OutgoingEvents(sources, key.is_of), version=__version__)
     with output_stream(output, replaces=True) as stream:
         # One event a line: the file can be read and searched as it is.
         events = trace.pop("traceEvents")

@@ -16,6 +16,7 @@ import pytest
 from tests.event_lines import ToldRun, resolve_with_server, write_segment
 from tests.otlp_lines import read_line
 
+from ctx.infrastructure import outgoing_events
 from ctx.infrastructure.cli import telemetry_export_command
 from ctx.infrastructure.cli.telemetry_export_command import ExportOptions, run_export
 
@@ -191,3 +192,35 @@ def test_a_disk_that_takes_no_more_is_one_line(tmp_path: Path, capfd: pytest.Cap
     assert (3, ["segment"]) == (code, os.listdir(tmp_path))
     err = capfd.readouterr().err
     assert (1, True) == (err.count("\n"), "free space" in err)
+
+
+def test_what_cannot_be_read_is_not_said_to_be_the_output(
+    segment: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """A folder without permission: exit code 3 and the place."""
+
+    def refuse(*_given: Any, **_options: Any) -> None:
+        raise PermissionError(13, "Permission denied", "/shop/_ctx")
+
+    monkeypatch.setattr(telemetry_export_command, "sources_of", refuse)
+    assert 3 == export(segment)
+    assert "ctx: /shop/_ctx: cannot be read (Permission denied); check its permissions and the disk\n" == (
+        capfd.readouterr().err
+    )
+
+
+def test_a_disk_that_fails_while_it_is_read_is_named(
+    segment: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """In the middle of an export: not the output, of which nothing is left."""
+
+    def failing(_path: str) -> Iterator[bytes]:
+        raise OSError(5, "Input/output error")
+        yield b""
+
+    monkeypatch.setattr(outgoing_events, "lines_of", failing)
+    codes = [export(segment, form=form, output=str(tmp_path / "o")) for form in ("csv", "sqlite")]
+    assert ([3, 3], ["segment"]) == (codes, os.listdir(tmp_path))
+    assert 2 * "ctx: a file: cannot be read (Input/output error); check its permissions and the disk\n" == (
+        capfd.readouterr().err
+    )

@@ -130,3 +130,18 @@ def test_an_interrupt_a_closed_pipe_and_a_full_disk(
     monkeypatch.setattr(telemetry_prune_command, "folders_of", interrupt)
     assert 130 == run(telemetry)
     assert "standard output: cannot be written" in capfd.readouterr().err
+
+
+def test_what_cannot_be_read_is_not_said_to_be_the_output(
+    telemetry: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """A folder without permission: exit code 3 and the place."""
+
+    def refuse(*_given: Any, **_options: Any) -> None:
+        raise PermissionError(13, "Permission denied", "/shop/_ctx")
+
+    monkeypatch.setattr(telemetry_prune_command, "folders_of", refuse)
+    assert 3 == run(telemetry)
+    assert "ctx: /shop/_ctx: cannot be read (Permission denied); check its permissions and the disk\n" == (
+        capfd.readouterr().err
+    )

@@ -196,3 +196,18 @@ def test_two_names_of_one_folder_are_followed_once(
     places = (str(segment), str(segment / "_ctx" / "telemetry"))
     assert 130 == tail(segment, places=places, follow=True, lines=2)
     assert 2 == capfd.readouterr().out.count("\n")
+
+
+def test_what_cannot_be_read_is_not_said_to_be_the_output(
+    segment: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """A folder without permission: exit code 3 and the place."""
+
+    def refuse(*_given: Any, **_options: Any) -> None:
+        raise PermissionError(13, "Permission denied", "/shop/_ctx")
+
+    monkeypatch.setattr(telemetry_tail_command, "sources_of", refuse)
+    assert 3 == tail(segment)
+    assert "ctx: /shop/_ctx: cannot be read (Permission denied); check its permissions and the disk\n" == (
+        capfd.readouterr().err
+    )

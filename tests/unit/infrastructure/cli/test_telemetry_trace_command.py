@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from tests.event_lines import ToldRun, resolve_with_server, write_segment
@@ -90,3 +90,18 @@ def test_a_closed_pipe_is_no_error_and_a_full_disk_is(
             codes.append(trace(segment))
     assert [0, 3] == codes
     assert "standard output: cannot be written (No space left on device)" in capfd.readouterr().err
+
+
+def test_what_cannot_be_read_is_not_said_to_be_the_output(
+    segment: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """A folder without permission: exit code 3 and the place."""
+
+    def refuse(*_given: Any, **_options: Any) -> None:
+        raise PermissionError(13, "Permission denied", "/shop/_ctx")
+
+    monkeypatch.setattr(telemetry_trace_command, "sources_of", refuse)
+    assert 3 == trace(segment)
+    assert "ctx: /shop/_ctx: cannot be read (Permission denied); check its permissions and the disk\n" == (
+        capfd.readouterr().err
+    )
