@@ -12,11 +12,30 @@ keys are those that their issuers document. Pure; `re` is imported here and not 
 from __future__ import annotations
 
 import re
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 from .secret_hints import BASE64_LENGTH, MARK, RUN_LENGTH, folded_runs
 
-_MARKED = re.compile(r"\[REDACTED:[a-z0-9-]{1,40}\]")
+
+class _Lazy:
+    """Stands for a pattern that is compiled when it is first used: all of them at once would take 15 ms."""
+
+    def __init__(self, expression: str, flags: int) -> None:
+        self._expression = expression
+        self._flags = flags
+
+    def __getattr__(self, name: str) -> object:
+        compiled = re.compile(self._expression, self._flags)
+        for method in ("finditer", "findall", "fullmatch", "match", "search", "sub"):
+            setattr(self, method, getattr(compiled, method))
+        return getattr(compiled, name)
+
+
+def _pattern(expression: str, flags: int = 0) -> re.Pattern[str]:
+    return cast("re.Pattern[str]", _Lazy(expression, flags))
+
+
+_MARKED = _pattern(r"\[REDACTED:[a-z0-9-]{1,40}\]")
 
 
 class Span(NamedTuple):
@@ -41,7 +60,7 @@ def _form(kind: str, anchors: str, expression: str, *, is_strict: bool = False) 
     return _Form(
         kind,
         tuple(anchors.split(" ")),
-        re.compile(rf"(?<![A-Za-z0-9])(?:{expression})", re.ASCII),
+        _pattern(rf"(?<![A-Za-z0-9])(?:{expression})", re.ASCII),
         is_strict,
     )
 
@@ -123,27 +142,28 @@ _FORMS = (
     _form("jwt", "eyJ", r"eyJ[\w-]{17,}=*(?:\.[\w-]*=*){0,2}", is_strict=True),
 )
 
-_AWS_SECRET = re.compile(r"(?<![A-Za-z0-9/+=])[A-Za-z0-9/+]{40}(?![A-Za-z0-9/+=])")
+_AWS_SECRET = _pattern(r"(?<![A-Za-z0-9/+=])[A-Za-z0-9/+]{40}(?![A-Za-z0-9/+=])")
 _AWS_NEAR_CHARS = 400
 
 # --- blocks ----------------------------------------------------------------------------------------------------------
 
 _KEY_NAME = r"[A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?"
-_BEGIN = re.compile(rf"-----BEGIN {_KEY_NAME}-----")
-_END = re.compile(rf"-----END {_KEY_NAME}-----")
+_BEGIN = _pattern(rf"-----BEGIN {_KEY_NAME}-----")
+_END = _pattern(rf"-----END {_KEY_NAME}-----")
 # What a block holds, and how it is quoted in sources: line ends spelled out, quotes, commas, comment marks.
-_BODY = re.compile(r"(?:[A-Za-z0-9+/=\s\"'`,;:#*>|()\\-]|\.(?=\d))*")
-_BODY_CHARS = re.compile(r"[A-Za-z0-9+/]{16,}")
-_HEAD_LINE = re.compile(r"\s*(?:(?:Version|Comment|Proc-Type|DEK-Info|Hash|Charset|MessageID): [^\n\\]*(?:\\n|\s)*)+")
-_LINE_CHARS = re.compile(r"[A-Za-z0-9+/=]+")
+_BODY = _pattern(r"(?:[A-Za-z0-9+/=\s\"'`,;:#*>|()\\-]|\.(?=\d))*")
+_BODY_CHARS = _pattern(r"[A-Za-z0-9+/]{16,}")
+_HEAD_LINE = _pattern(r"\s*(?:(?:Version|Comment|Proc-Type|DEK-Info|Hash|Charset|MessageID): [^\n\\]*(?:\\n|\s)*)+")
+_LINE_CHARS = _pattern(r"[A-Za-z0-9+/=]+")
 _BETWEEN_LINES = " \t\r\n\"'`,+;#*"
 _LINE_CHARS_MIN, _FIRST_LINE_CHARS_MIN = 16, 12
+_LINE_TAIL = _pattern(r"[A-Za-z0-9+/]*={0,2}")
 _BLOCK_CHARS_MAX = 20_000
 
 # --- names that announce ---------------------------------------------------------------------------------------------
 
 _ANNOUNCING = ("pass", "pwd", "secret", "token", "key", "auth", "credential", "cookie", "session", "signature", "sig")
-_WORD = re.compile(
+_WORD = _pattern(
     r"""(?<![a-z])pass(?:w(?:or)?d|phrase|code)?(?=[^a-z]|$) | passw(?:or)?d | passphrase | passcode | pwd
     | secret | token
     | (?:api|access|secret|private|auth|account|encrypt(?:ion)?|sign(?:ing)?|master|client|shared|service|storage|ssh
@@ -155,22 +175,22 @@ _WORD = re.compile(
 """Matched where one of `_ANNOUNCING` begins, or a little before it."""
 _STARTS_BEFORE_MAX = 14
 # "=" may stand behind any of them and a tail ("PASSWORD_PROD="), ":" and blanks behind those that `secret_hints` knows.
-_BEHIND_EQUALS = re.compile(
+_BEHIND_EQUALS = _pattern(
     r"[\w-]{0,32}[\"'\])]{0,3}[ \t]{0,8}(?::[ \t]*[\w\[\]., |]{1,40}?[ \t]*)?(?:=>|[:!=]?={1,3})[ \t]{0,8}", re.ASCII
 )
-_BEHIND_COLON = re.compile(r"(?:[_-][\w-]{0,32})?(?:\\?[\"'`\])]){0,3}[ \t]{0,8}:[ \t]{0,8}(?=[^\s/:])", re.ASCII)
-_SIGN = re.compile(r"[:=]")
-_BEHIND_BLANK = re.compile(r"(?:[ \t]+is)?[ \t]+", re.ASCII | re.IGNORECASE)
-_OPTION = re.compile(r"(?:^|[\s\"'\[,(])--?[\w-]{0,24}\Z", re.ASCII)
-_VALUE = re.compile(
+_BEHIND_COLON = _pattern(r"(?:[_-][\w-]{0,32})?(?:\\?[\"'`\])]){0,3}[ \t]{0,8}:[ \t]{0,8}(?=[^\s/:])", re.ASCII)
+_SIGN = _pattern(r"[:=]")
+_BEHIND_BLANK = _pattern(r"(?:[ \t]+is)?[ \t]+", re.ASCII | re.IGNORECASE)
+_OPTION = _pattern(r"(?:^|[\s\"'\[,(])--?[\w-]{0,24}\Z", re.ASCII)
+_VALUE = _pattern(
     r"""(?:[furb@$]{0,2})(?P<quote>\\?["'`])(?P<quoted>(?:(?!(?P=quote))[^\n]){1,4000})(?:(?P=quote)|$|(?=\n))
     | (?P<bare>[^\s"'`,;&<>]+)
     """,
     re.VERBOSE | re.IGNORECASE,
 )
-_KNOWN_TO_HINTS = re.compile(r"password\Z|passwd\Z|pwd\Z|secret\Z|token\Z|key\Z", re.IGNORECASE)
+_KNOWN_TO_HINTS = _pattern(r"password\Z|passwd\Z|pwd\Z|secret\Z|token\Z|key\Z", re.IGNORECASE)
 
-_NO_VALUE_TAIL = re.compile(
+_NO_VALUE_TAIL = _pattern(
     r"""__ | s[_-]\w | [_-]?(?:ur[li]s?|encod\w*|type|name|names|id|ids|path|paths|file|files|field|fields
     |header|headers|prefix|suffix|param
     |params|endpoint|expir\w*|ttl|age|length|len|size|count|min|max|hash\w*|pattern|regex|re|format|label|labels|help
@@ -180,39 +200,39 @@ _NO_VALUE_TAIL = re.compile(
     """,
     re.VERBOSE | re.IGNORECASE,
 )
-_PLACEHOLDER = re.compile(
+_PLACEHOLDER = _pattern(
     r"""change|example|placeholder|your[_-]?|<|>|\$\{|\$\(|\{\{|\{\w*\}|%\(|%s|\.\.\.|…|\*{3}|x{4}|redacted|insert|dummy
     |sample|fake|todo|replace|mock|not[_-]?a|env[.(\[]|os\.|process\.|config\.|secrets\.|vault|1234|abcd|foo|bar
     |lorem|secret|passw|token|key
     """,
     re.VERBOSE | re.IGNORECASE,
 )
-_PLACEHOLDER_IN_KEY = re.compile(
+_PLACEHOLDER_IN_KEY = _pattern(
     r"example|your|x{6}|\.\.\.|…|\*{3}|<|>|placeholder|0{10}|1234567890|abcdefgh", re.IGNORECASE
 )
-_PATH_LIKE = re.compile(r"[./~]|[\w-]+(?:\.[A-Za-z_][\w-]*)+\Z|[A-Za-z][\w+.-]*://|[\w.-]+/[\w./-]*\Z")
-_WORDY = re.compile(r"[A-Za-z]+[0-9]{0,2}(?:[_.: -][A-Za-z]*[0-9]{0,3})*\Z")
+_PATH_LIKE = _pattern(r"[./~]|[\w-]+(?:\.[A-Za-z_][\w-]*)+\Z|[A-Za-z][\w+.-]*://|[\w.-]+/[\w./-]*\Z")
+_WORDY = _pattern(r"[A-Za-z]+[0-9]{0,2}(?:[_.: -][A-Za-z]*[0-9]{0,3})*\Z")
 
-_URL = re.compile(
+_URL = _pattern(
     r"(?<![A-Za-z0-9])[A-Za-z][A-Za-z0-9+.-]{0,30}://(?P<user>[^\s/?#:@\"'<>]{0,300}):(?P<password>[^\s\"'<>`]{1,500})@(?=[\w.\[%-])"
 )
-_PORT = re.compile(r"\d{1,5}(?:[/?#]|$)")
-_HEADER = re.compile(
+_PORT = _pattern(r"\d{1,5}(?:[/?#]|$)")
+_HEADER = _pattern(
     r"""(?:authorization|x-api-key|x-auth-token|cookie)(?:\\?["'])?\s{0,4}[:=]\s{0,4}(?:\\?["'])?
     (?:(?:basic|bearer|token|digest|negotiate|apikey|bot|aws4-hmac-sha256)[ ])?(?P<value>[^\s"'`]+)
     """,
     re.ASCII | re.IGNORECASE | re.VERBOSE,
 )
 _HEADERS = ("authorization", "x-api-key", "x-auth-token", "cookie")
-_SCHEME = re.compile(r"(?<![a-z])(?:(?P<basic>basic)|bearer)[ ](?P<value>[\w+/=.~-]{8,})", re.ASCII | re.IGNORECASE)
-_BASE64 = re.compile(r"[A-Za-z0-9+/]{8,}={0,2}\Z")
-_NETRC = re.compile(r"\blogin\s+\S+\s+password\s+(?P<value>\S+)")
-_PARAMETER = re.compile(
+_SCHEME = _pattern(r"(?<![a-z])(?:(?P<basic>basic)|bearer)[ ](?P<value>[\w+/=.~-]{8,})", re.ASCII | re.IGNORECASE)
+_BASE64 = _pattern(r"[A-Za-z0-9+/]{8,}={0,2}\Z")
+_NETRC = _pattern(r"\blogin\s+\S+\s+password\s+(?P<value>\S+)")
+_PARAMETER = _pattern(
     r"[?&](?:sig|signature|x-amz-signature|x-amz-security-token|x-goog-signature|code)=(?P<value>[^\s&\"'#]+)",
     re.IGNORECASE,
 )
-_CURL_USER = re.compile(r"(?<![\w-])(?:-u|--user)[ =](?:\\?[\"'])?[\w.@-]+:(?P<value>[^\s\"']+)")
-_VALUE_ENDS = re.compile(r"[ \t]*(?:#.*|&&.*|\|\|.*)?\Z|[\"';&]", re.ASCII)
+_CURL_USER = _pattern(r"(?<![\w-])(?:-u|--user)[ =](?:\\?[\"'])?[\w.@-]+:(?P<value>[^\s\"']+)")
+_VALUE_ENDS = _pattern(r"[ \t]*(?:#.*|&&.*|\|\|.*)?\Z|[\"';&]", re.ASCII)
 
 
 def spans(text: str, *, is_strict: bool) -> list[Span]:
@@ -262,8 +282,8 @@ def cut_line_spans(line: str) -> list[Span]:
     ]
 
 
-_KEY_LINE = re.compile(r"[\s\"'`,+]*(?P<key>[A-Za-z0-9+/]{40,100}={0,2})(?:\\n)?[\s\"'`,+\\;]*")
-_AT_ELLIPSIS = re.compile(r"(?P<run>(?<=\A…)[\w+/=-]{8,}|[\w+/=-]{8,}(?=…\Z))", re.ASCII)
+_KEY_LINE = _pattern(r"[\s\"'`,+]*(?P<key>[A-Za-z0-9+/]{40,100}={0,2})(?:\\n)?[\s\"'`,+\\;]*")
+_AT_ELLIPSIS = _pattern(r"(?P<run>(?<=\A…)[\w+/=-]{8,}|[\w+/=-]{8,}(?=…\Z))", re.ASCII)
 
 
 def is_doubtful(text: str, *, is_strict: bool) -> bool:
@@ -283,9 +303,9 @@ def is_doubtful(text: str, *, is_strict: bool) -> bool:
     )
 
 
-_LONG_RUN = re.compile(rf"[A-Za-z0-9+_-]{{{RUN_LENGTH},}}")
-_LONG_PIECE = re.compile(r"[A-Za-z0-9]{16,}")
-_QUOTED_RUN = re.compile(rf"(?P<quote>[\"'])(?P<value>[A-Za-z0-9+_-]{{{RUN_LENGTH},200}})(?P=quote)")
+_LONG_RUN = _pattern(rf"[A-Za-z0-9+_-]{{{RUN_LENGTH},}}")
+_LONG_PIECE = _pattern(r"[A-Za-z0-9]{16,}")
+_QUOTED_RUN = _pattern(rf"(?P<quote>[\"'])(?P<value>[A-Za-z0-9+_-]{{{RUN_LENGTH},200}})(?P=quote)")
 
 
 def _announcements(text: str) -> list[int]:
@@ -305,9 +325,9 @@ def _small(text: str) -> str:
     return text.replace("İ", "I").lower()
 
 
-_BLANKS = re.compile(r"[\s\"'`<>]")
+_BLANKS = _pattern(r"[\s\"'`<>]")
 _BLANK_CHARS = frozenset(" \t\n\r\x0b\x0c\"'`<>")
-_NOT_ONLY_SMALL = re.compile(r"[0-9A-Z]")
+_NOT_ONLY_SMALL = _pattern(r"[0-9A-Z]")
 _REGION_BEFORE_MAX, _REGION_MAX = 300, 2_500
 
 
@@ -409,7 +429,7 @@ def _last_line_of_key(text: str, start: int, stop: int) -> int:
     last = start
     for match in _BODY_CHARS.finditer(text, start, stop):
         last = match.end()
-    tail = re.compile(r"[A-Za-z0-9+/]*={0,2}").match(text, last, stop)
+    tail = _LINE_TAIL.match(text, last, stop)
     return tail.end() if tail is not None else last
 
 
@@ -518,7 +538,7 @@ def _may_be_said_password(said: str) -> bool:
     return len(said) >= 6 and not is_word and _NUMBERED.match(said) is None
 
 
-_NUMBERED = re.compile(
+_NUMBERED = _pattern(
     r"(?:sha|md|base|utf|v|oauth|argon|bcrypt|pbkdf|http|python|django|rfc|section|step|page|line|test|hash)?[\W_]?\d+\Z",
     re.ASCII | re.IGNORECASE,
 )
@@ -571,7 +591,7 @@ def _is_hash(said: str) -> bool:
     return len(said) >= 24 and re.fullmatch(r"[0-9A-Fa-f-]+", said) is not None and not said.isdigit()
 
 
-_COMMON = re.compile(
+_COMMON = _pattern(
     r"(?:oauth|sha|md|base|utf|hmac|hs|rs|es|v|test|user|admin|name|rfc|x|key|iso|http|s|aes)_?\d", re.IGNORECASE
 )
 
@@ -581,10 +601,10 @@ def _is_word_with_number(said: str) -> bool:
     return said.isalnum() and said[-1].isdigit() and _COMMON.match(said) is None
 
 
-_PIECES = re.compile(r"[A-Za-z0-9]+")
-_HEX = re.compile(r"[0-9a-f]+|[0-9A-F]+")
-_WORD_OF_PATH = re.compile(r"[A-Z]?[a-z]{2,}|[a-z]+(?:[_-][a-z0-9]+)+")
-_BASE64_LINE = re.compile(rf"[A-Za-z0-9+/_-]{{{RUN_LENGTH},}}={{0,2}}")
+_PIECES = _pattern(r"[A-Za-z0-9]+")
+_HEX = _pattern(r"[0-9a-f]+|[0-9A-F]+")
+_WORD_OF_PATH = _pattern(r"[A-Z]?[a-z]{2,}|[a-z]+(?:[_-][a-z0-9]+)+")
+_BASE64_LINE = _pattern(rf"[A-Za-z0-9+/_-]{{{RUN_LENGTH},}}={{0,2}}")
 _RANDOM_SHARE = 0.25
 _LONG_CHARS, _RANDOM_SHARE_OF_LONG = 32, 0.15
 """Changes between small letters, digits and capitals, by character: random text has 0.4, names of words 0.1 to 0.2."""
