@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
     from .records import Record
 
-NAME_WIDTH = 17
-DURATION_WIDTH = 8
+_NAME_WIDTH = 17
+_DURATION_WIDTH = 8
 _VALUE_CHARS_MAX = 60
 _ASKED = ("query", "task", "symbol_query", "symbol", "id", "ids", "files")
 _ONE = {
@@ -43,9 +43,20 @@ def time_text(record: Record) -> str:
     return f"{moment_text(record.end_us)[:23].replace('T', ' ')}Z"
 
 
+def name_text(record: Record) -> str:
+    """Return the event's name; one that was edited is harmless, too."""
+    return f"{_plain(record.cmd):<{_NAME_WIDTH}}"
+
+
+def segment_text(record: Record) -> str:
+    """Return the name of the segment."""
+    return _plain(record.segment)
+
+
 def duration_text(record: Record) -> str:
-    """Return how long it took; empty when that was not measured."""
-    return figures.duration(record.duration_ns / 1e6) if record.is_timed else ""
+    """Return how long it took; blank when that was not measured."""
+    text = figures.duration(record.duration_ns / 1e6) if record.is_timed else ""
+    return f"{text:>{_DURATION_WIDTH}}"
 
 
 def fact_texts(record: Record) -> list[str]:
@@ -60,7 +71,7 @@ def trouble_text(record: Record) -> str:
         failure = f"exit code {failure}"
     parts = [failure, *record.warnings[:1]]
     if record.dropped_before:
-        parts.append(f"{record.dropped_before} events lost before it")
+        parts.append(f"{figures.many(record.dropped_before, 'event')} lost before it")
     return "; ".join(_plain(part) for part in parts if part)
 
 

@@ -16,6 +16,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from .events import is_lsp_request
+from .records import INTEGER_MAX
 from .spans import Span, SpanKind, failure_of
 
 if TYPE_CHECKING:
@@ -27,8 +28,7 @@ SCHEMA_URL = "https://opentelemetry.io/schemas/1.40.0"
 INTERNAL, CLIENT = 1, 3
 INFO, WARN, ERROR = (9, "INFO"), (13, "WARN"), (17, "ERROR")
 _STATUS_ERROR = 2
-_TIME_MAX_NS = (1 << 63) - 1
-_INTEGER_MIN, _INTEGER_MAX = -(1 << 63), (1 << 63) - 1
+_INTEGER_MIN = -INTEGER_MAX - 1
 _DEPTH_MAX = 16
 _KNOWN_CHARS_MAX = 64
 # The conventions' namespace for instance ids that are derived from something.
@@ -114,7 +114,7 @@ def any_value(value: Any, depth: int = 0) -> Json:  # noqa: PLR0911 - one return
     if isinstance(value, bool):
         return {"boolValue": value}
     if isinstance(value, int):
-        return {"intValue": str(value)} if _INTEGER_MIN <= value <= _INTEGER_MAX else {"stringValue": str(value)}
+        return {"intValue": str(value)} if _INTEGER_MIN <= value <= INTEGER_MAX else {"stringValue": str(value)}
     if isinstance(value, float):
         return {"doubleValue": value} if value - value == 0 else {"stringValue": str(value)}
     if value is None:
@@ -243,7 +243,7 @@ def _span_event(span: Span) -> Json:
 
 def _time(ns: int) -> str:
     # 0 would be the default, which is not written: "1" is as early.
-    return str(min(max(ns, 1), _TIME_MAX_NS))
+    return str(min(max(ns, 1), INTEGER_MAX))
 
 
 # Logs.

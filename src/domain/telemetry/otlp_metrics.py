@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from .counters import DROPPED, SERVER_FIGURES, fixed_counters, variable_counters
 from .events import is_lsp_request
 from .otlp import SCHEMA_URL, attributes, instance_id, lsp_method, scope
+from .records import INTEGER_MAX
 from .spans import failure_of
 
 if TYPE_CHECKING:
@@ -88,7 +89,7 @@ class _Segment:
     def count(self, name: str, unit: str, labels: Labels, increment: int) -> None:
         series = self.sums.setdefault((name, unit), {})
         labels = labels if labels in series or len(series) < SERIES_MAX else _OVERFLOW
-        series[labels] = series.get(labels, 0) + increment
+        series[labels] = min(series.get(labels, 0) + increment, INTEGER_MAX)
 
     def sample(self, name: str, labels: Labels, sample_ns: int) -> None:
         series = self.histograms.setdefault(name, {})
@@ -214,4 +215,4 @@ def sorted_series(series: dict[Labels, Any]) -> list[tuple[Labels, Any]]:
 
 
 def _time(us: int) -> str:
-    return str(min(max(us * 1000, 1), (1 << 63) - 1))
+    return str(min(max(us * 1000, 1), INTEGER_MAX))

@@ -10,6 +10,7 @@ from ... import __version__
 from ...application.telemetry_export import signals_of
 from ...domain.errors import CtxError, NotFoundError, UsageError
 from ...domain.source_files import display_path
+from ...domain.telemetry.figures import many
 from ..event_selection import selection
 from ..event_sources import default_places, sources_of
 from ..outgoing_events import OutgoingEvents
@@ -81,9 +82,11 @@ def _export(options: ExportOptions, segment: str | None) -> int:
             with temporary_beside(target, replaces=options.force) as temporary:
                 count = _database_writer(options.form)(records, temporary)
     if events.skipped:
-        say(f"{events.skipped} lines are no events and were left out; ctx telemetry validate says which")
+        say(
+            f"left out: {many(events.skipped, 'line')} that cannot be read as events; ctx telemetry validate says which"
+        )
     if options.output != STDOUT:
-        say(f"{count} events in {display_path(os.fsencode(options.output))}")
+        say(f"{many(count, 'event')} in {display_path(os.fsencode(options.output))}")
     return EXIT_OK
 
 

@@ -10,10 +10,10 @@ from typing import Any
 from ...domain.errors import CtxError, NotFoundError
 from ...domain.telemetry.moments import moment_us
 from ...domain.telemetry.one_line import (
-    DURATION_WIDTH,
-    NAME_WIDTH,
     duration_text,
     fact_texts,
+    name_text,
+    segment_text,
     time_text,
     trouble_text,
 )
@@ -135,11 +135,11 @@ class _Tail:
         paint = self._painter
         parts = [
             paint("quiet", time_text(record)),
-            paint("name", f"{record.cmd:<{NAME_WIDTH}}"),
-            paint("number", f"{duration_text(record):>{DURATION_WIDTH}}"),
+            paint("name", name_text(record)),
+            paint("number", duration_text(record)),
         ]
         if len(self._sources) > 1:
-            parts.append(paint("path", f"{record.segment}:"))
+            parts.append(paint("path", f"{segment_text(record)}:"))
         facts = fact_texts(record)
         if facts:
             parts.append(paint.safe(", ".join(facts)))

@@ -23,7 +23,7 @@ def record(cmd: str, **keys: Any) -> Record:
 def test_the_time_is_utc_and_the_duration_fits() -> None:
     """What was not measured has none."""
     measured = record("a", duration_ns=1_234_567)
-    assert ("2026-01-02 03:04:05.001Z", "1.23 ms", "") == (
+    assert ("2026-01-02 03:04:05.001Z", " 1.23 ms", " " * 8) == (
         time_text(measured),
         duration_text(measured),
         duration_text(record("a")),

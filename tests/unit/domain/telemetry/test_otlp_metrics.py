@@ -16,6 +16,7 @@ from tests.unit.domain.telemetry.test_otlp import values
 
 from ctx.domain.telemetry import otlp_metrics
 from ctx.domain.telemetry.otlp_metrics import BUCKETS_MAX, ExponentialHistogram, Metrics
+from ctx.domain.telemetry.records import INTEGER_MAX
 
 
 def metrics(*runs: ToldRun) -> dict[str, Any]:
@@ -78,6 +79,18 @@ def test_an_edited_event_is_counted_all_the_same() -> None:
     """A list where a word belongs moves no counter of its own."""
     found = metrics(ToldRun().tell("lsp.initialize", 0, took_us=1, args={"server": ["x"]}, result={"status": ["x"]}))
     assert {("lsp.initialize",): 1} == points(found["ctx.events"])
+
+
+def test_a_sum_fits_its_integer() -> None:
+    """Edited figures add up to no more than a signed integer of 64 bits holds: readers refuse the line otherwise."""
+    run = ToldRun()
+    for at in (1000, 2000):
+        run.tell("ctx.get", at, tokens={"output_tokens": 1 << 63}, telemetry_dropped_since_last=1 << 63)
+    found = metrics(run)
+    assert [INTEGER_MAX, INTEGER_MAX] == [
+        *points(found["ctx.tokens"]).values(),
+        *points(found["ctx.telemetry_events_dropped"]).values(),
+    ]
 
 
 def test_too_many_names_are_one(monkeypatch: pytest.MonkeyPatch) -> None:

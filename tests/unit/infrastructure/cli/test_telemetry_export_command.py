@@ -122,7 +122,7 @@ def test_lines_that_are_none_are_counted(segment: Path, capfd: pytest.CaptureFix
     with (segment / "_ctx" / "telemetry" / "events.jsonl").open("ab") as file:
         file.write(b'{"torn":\n{"foreign":1}\n')
     assert 0 == export(segment, form="csv")
-    assert "2 lines are no events and were left out" in capfd.readouterr().err
+    assert "left out: 2 lines that cannot be read as events; " in capfd.readouterr().err
 
 
 def test_hostile_names_get_out_harmless(segment: Path, tmp_path: Path) -> None:

@@ -92,6 +92,16 @@ def test_texts_are_redacted_and_harmless(segment: Path, capfd: pytest.CaptureFix
     assert 1 == out.count("\n")
 
 
+def test_a_name_of_several_lines_forges_none(segment: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """Names of events and segments come out of files as well."""
+    write_segment(segment.parent / "b", ToldRun().tell("a\n2026-01-02 \x1b[31m", 9_900_000, segment="b\nc\x07").events)
+    places = (str(segment), str(segment.parent / "b"))
+    assert 0 == tail(segment, places=places, lines=1)
+    out = capfd.readouterr().out
+    assert ([], 1) == ([word for word in ("\x1b", "\x07") if word in out], out.count("\n"))
+    assert "  b c\N{REPLACEMENT CHARACTER}:" in out
+
+
 class Ticks:
     """Stands for the waits of a follower: does one thing at each, and is interrupted after the last."""
 
