@@ -549,7 +549,7 @@ def _value_span(value: re.Match[str]) -> tuple[int, int]:
 
 
 def _precise_value(text: str, word: re.Match[str]) -> Span | None:
-    if _NO_VALUE_TAIL.match(text, word.end()) is not None:
+    if _NO_VALUE_TAIL.match(text, word.end()) is not None or word.group().lower() == "auth":
         return None
     behind = _BEHIND_EQUALS.match(text, word.end()) or _BEHIND_COLON.match(text, word.end())
     value = _VALUE.match(text, behind.end()) if behind is not None else None

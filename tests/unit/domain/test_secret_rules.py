@@ -106,6 +106,7 @@ def test_what_telemetry_says_as_it_is(text: str) -> None:
         '("refs", "load_cookie", "--deadline=0")',
         'AWS_KEY = "AK' + 'IAIOSFODNN7EXAMPLE"',
         "machine h login me password placeholder",
+        '@override_settings(AUTH_USER_MODEL="auth_tests.CustomUserWithM2MThrough")',
         "machine h login me password pass account acct",
         "authorization = authorization[1].encode('ascii')",
         'cookie = interact_2965(c, "http://www.acme.com")',
