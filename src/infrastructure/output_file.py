@@ -10,40 +10,57 @@ from typing import TYPE_CHECKING
 
 from ..domain.errors import CtxError, UsageError
 from ..domain.source_files import display_path
+from .state_folder import CTX_FOLDER
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from typing import BinaryIO
 
 STDOUT = "-"
 _BUFFER_BYTES = 1 << 20
+_NAME_CHARS_MAX = 50
+"""At most 200 bytes: with what stands around it a name has 255."""
 
 
-def check_target(path: str, *, replaces: bool) -> str:
+def check_target(path: str, *, replaces: bool, own: bytes = b"") -> str:
     """Return the real path of a file to be written, links followed.
 
-    Raises: UsageError when it is a directory, no regular file, in no directory, or there already and not `replaces`.
+    With `own` a file that is there is replaced when it is empty or begins so: it is one of those that are written.
+
+    Raises: UsageError when it is a directory, no regular file, in no directory, in a telemetry folder, or there already
+    and not to be replaced.
     """
     shown = display_path(os.fsencode(path))
     if not path:
         raise UsageError("--output is empty; give a file, or - for standard output")
     real = os.path.realpath(path)
     try:
-        found = os.stat(real)
+        found = os.stat(path)  # and not `real`: of /dev/stdout that is no path
     except FileNotFoundError:
         folder = os.path.dirname(real)
         if path.endswith("/") or not os.path.isdir(folder):
             raise UsageError(f"--output {shown}: there is no such directory; make it first") from None
-        return real
+        return _outside_telemetry(real, shown)
     except OSError as error:
         raise UsageError(f"--output {shown}: cannot be looked at ({error.strerror}); give another file") from None
     if stat.S_ISDIR(found.st_mode):
         raise UsageError(f"--output {shown}: is a directory; give a file in it")
     if not stat.S_ISREG(found.st_mode):
         raise UsageError(f"--output {shown}: is no regular file; give a file, or - for standard output")
-    if not replaces:
+    if own and not _begins(real, own):
+        raise UsageError(f"--output {shown}: is there already and is something else; give another name")
+    if not replaces and not own:
         raise UsageError(f"--output {shown}: is there already; give another name, or --force to replace it")
-    return real
+    return _outside_telemetry(real, shown)
+
+
+def check_apart(path: str, read_paths: Iterable[str]) -> None:
+    """Raise UsageError when a file to be written is one of those that are read."""
+    for each in read_paths:
+        with contextlib.suppress(OSError):
+            if os.path.samefile(path, each):
+                shown = display_path(os.fsencode(path))
+                raise UsageError(f"--output {shown}: is read for this, and would be gone; give another name")
 
 
 @contextlib.contextmanager
@@ -56,7 +73,7 @@ def temporary_beside(path: str, *, replaces: bool) -> Iterator[str]:
     """
     shown = display_path(os.fsencode(path))
     folder, name = os.path.split(path)
-    temporary = os.path.join(folder, f".{name[:200]}.{os.getpid()}.part")
+    temporary = os.path.join(folder, f".{name[:_NAME_CHARS_MAX]}.{os.getpid()}.part")
     with contextlib.suppress(FileNotFoundError):
         os.unlink(temporary)
     try:
@@ -93,6 +110,23 @@ def output_stream(path: str, *, replaces: bool) -> Iterator[BinaryIO]:
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
         with open(os.open(temporary, flags, 0o644), "wb", buffering=_BUFFER_BYTES) as file:
             yield file
+
+
+def _outside_telemetry(real: str, shown: str) -> str:
+    """Return the path; raises UsageError for one among the events, where it would replace or pass for some."""
+    folder, name = os.path.split(os.path.dirname(real))
+    if name == "telemetry" and os.path.basename(folder) == CTX_FOLDER:
+        raise UsageError(f"--output {shown}: is in a telemetry folder, which is for events alone; give another place")
+    return real
+
+
+def _begins(path: str, own: bytes) -> bool:
+    try:
+        with open(path, "rb") as file:
+            found = file.read(len(own))
+    except OSError:
+        return False
+    return found in {b"", own}
 
 
 def _name_unless_there(temporary: str, path: str) -> None:

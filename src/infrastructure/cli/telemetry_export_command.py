@@ -14,7 +14,7 @@ from ...domain.telemetry.figures import many
 from ..event_selection import selection
 from ..event_sources import default_places, sources_of
 from ..outgoing_events import OutgoingEvents
-from ..output_file import STDOUT, check_target, output_stream, temporary_beside
+from ..output_file import STDOUT, check_apart, check_target, output_stream, temporary_beside
 from ..services import say
 from .runner import EXIT_INTERRUPTED, EXIT_OK, fail, leave_closed_pipe, progress, reading, say_unwritable
 
@@ -65,6 +65,7 @@ def _export(options: ExportOptions, segment: str | None) -> int:
     signals = _check(options)
     with reading():
         sources = sources_of(default_places(options.places, segment), is_recursive=options.recursive)
+        check_apart(options.output, (path for source in sources for path in source.paths))
         selected = selection(sources, last=options.last, since=options.since)
     events = OutgoingEvents(sources, selected.takes)
     with progress("exporting KiB") as tell:

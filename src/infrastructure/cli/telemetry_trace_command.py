@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 COMMAND = "telemetry trace"
+_BEGIN = b'{"traceEvents":['
 
 
 def run_trace(run_id: str, places: tuple[str, ...], *, output: str, is_recursive: bool, segment: str | None) -> int:
@@ -38,7 +39,7 @@ def _write(run_id: str, places: tuple[str, ...], output: str, segment: str | Non
     import orjson
 
     if output != STDOUT:
-        check_target(output, replaces=True)  # before the reading, which may take a while
+        check_target(output, replaces=True, own=_BEGIN)  # before the reading, which may take a while
     chooser = RunChooser()
 
     def look(event: Mapping[str, Any]) -> bool:
@@ -57,7 +58,7 @@ def _write(run_id: str, places: tuple[str, ...], output: str, segment: str | Non
     with output_stream(output, replaces=True) as stream:
         # One event a line: the file can be read and searched as it is.
         events = trace.pop("traceEvents")
-        stream.write(b'{"traceEvents":[\n')
+        stream.write(_BEGIN + b"\n")
         stream.write(b",\n".join(orjson.dumps(event) for event in events))
         stream.write(b"\n]," + orjson.dumps(trace)[1:] + b"\n")
     if output != STDOUT:

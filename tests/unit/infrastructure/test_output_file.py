@@ -10,7 +10,7 @@ import pytest
 
 from ctx.domain.errors import CtxError, UsageError
 from ctx.infrastructure import output_file
-from ctx.infrastructure.output_file import check_target, output_stream
+from ctx.infrastructure.output_file import check_apart, check_target, output_stream
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -74,6 +74,55 @@ def test_what_cannot_be_written_is_said_before_anything_is_read(tmp_path: Path) 
     with pytest.raises(UsageError, match="--output is empty"):
         check_target("", replaces=True)
     assert str(tmp_path / "there") == check_target(str(tmp_path / "there"), replaces=True)
+
+
+def test_what_is_no_path_of_a_file_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The real path of /dev/stdout at a pipe leads nowhere, and it is no regular file all the same."""
+    os.mkfifo(tmp_path / "fifo")
+    monkeypatch.setattr(os.path, "realpath", lambda _path: str(tmp_path / "pipe:[1]"))
+    with pytest.raises(UsageError, match="is no regular file"):
+        check_target(str(tmp_path / "fifo"), replaces=True)
+
+
+@pytest.mark.parametrize("name", ["events.jsonl", "events.99.jsonl", "metrics.json"])
+def test_a_telemetry_folder_is_for_events_alone(tmp_path: Path, name: str) -> None:
+    """Whatever is written there would replace some, or pass for some; a link to there is no way around it."""
+    telemetry = tmp_path / "_ctx" / "telemetry"
+    telemetry.mkdir(parents=True)
+    (telemetry / "events.jsonl").write_bytes(b"{}\n")
+    (tmp_path / "link").symlink_to(telemetry)
+    for folder in (telemetry, tmp_path / "link"):
+        with pytest.raises(UsageError, match="is in a telemetry folder"):
+            check_target(str(folder / name), replaces=True)
+    assert b"{}\n" == (telemetry / "events.jsonl").read_bytes()
+
+
+def test_what_is_read_is_not_written(tmp_path: Path) -> None:
+    """By any of its names."""
+    events = tmp_path / "taken.jsonl"
+    events.write_bytes(b"{}\n")
+    (tmp_path / "link").symlink_to(events)
+    check_apart(str(tmp_path / "other"), [str(events)])
+    for name in ("taken.jsonl", "link"):
+        with pytest.raises(UsageError, match="is read for this"):
+            check_apart(str(tmp_path / name), [str(events)])
+
+
+def test_only_what_is_ones_own_is_replaced_unasked(tmp_path: Path) -> None:
+    """A file of before that begins as what is written, and an empty one."""
+    for name, data in (("own", b"[one"), ("empty", b""), ("else", b"def f")):
+        (tmp_path / name).write_bytes(data)
+    for name in ("own", "empty", "new"):
+        assert str(tmp_path / name) == check_target(str(tmp_path / name), replaces=True, own=b"[")
+    with pytest.raises(UsageError, match="is there already and is something else"):
+        check_target(str(tmp_path / "else"), replaces=True, own=b"[")
+
+
+def test_a_name_may_be_as_long_as_the_system_lets_it(tmp_path: Path) -> None:
+    """In bytes, of which a letter may have several."""
+    path = tmp_path / ("\N{LATIN SMALL LETTER E WITH ACUTE}" * 127)
+    write(path, b"all")
+    assert [path.name] == os.listdir(tmp_path)
 
 
 def test_a_link_is_followed(tmp_path: Path) -> None:

@@ -224,3 +224,17 @@ def test_a_disk_that_fails_while_it_is_read_is_named(
     assert 2 * "ctx: a file: cannot be read (Input/output error); check its permissions and the disk\n" == (
         capfd.readouterr().err
     )
+
+
+@pytest.mark.parametrize("form", ["otlp", "sqlite"])
+def test_what_is_exported_is_not_replaced(
+    segment: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str], form: str
+) -> None:
+    """Not in its folder and not elsewhere, also with --force."""
+    events = segment / "_ctx" / "telemetry" / "events.jsonl"
+    taken = tmp_path / "taken.jsonl"
+    taken.write_bytes(before := events.read_bytes())
+    codes = [export(segment, form=form, places=(str(path),), output=str(path), force=True) for path in (events, taken)]
+    assert [2, 2, before, before] == [*codes, events.read_bytes(), taken.read_bytes()]
+    first, second = capfd.readouterr().err.splitlines()
+    assert ("is in a telemetry folder" in first, "is read for this" in second) == (True, True)

@@ -105,3 +105,14 @@ def test_what_cannot_be_read_is_not_said_to_be_the_output(
     assert "ctx: /shop/_ctx: cannot be read (Permission denied); check its permissions and the disk\n" == (
         capfd.readouterr().err
     )
+
+
+def test_events_and_sources_are_not_replaced(segment: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """A slip of the hand costs neither the record nor somebody's file."""
+    source, events = segment / "app.py", segment / "_ctx" / "telemetry" / "events.jsonl"
+    source.write_text("def app(): ...\n")
+    taken = segment / "taken.jsonl"
+    taken.write_bytes(events.read_bytes())
+    before = events.read_bytes()
+    assert [2, 2, 2] == [trace(segment, output=str(path)) for path in (source, events, taken)]
+    assert (before, before, 3) == (events.read_bytes(), taken.read_bytes(), capfd.readouterr().err.count("\n"))
