@@ -48,7 +48,6 @@ _STRICT = ("artifactory:ArtifactoryDetector", "basic_auth:BasicAuthDetector", "k
 _LINE_CHARS_MAX = 1_000
 """The detector's expressions take quadratic time on some lines; what is longer is generated."""
 _SECRET_CHARS_MIN = 4
-_TEXT_CHARS_MAX = 32_000
 
 
 def redact_secrets(text: str, *, is_source: bool = False) -> str:
@@ -57,11 +56,8 @@ def redact_secrets(text: str, *, is_source: bool = False) -> str:
     Without `is_source` whatever may be a secret is one: for telemetry, logs and messages. With it a secret is what
     surely looks like one: for source text, which an agent has to work with.
 
-    Redact first and cut then: what is left of half a secret is no secret by its form. A text that is longer than anyone
-    writes is cut here, at a blank, unless it is source.
+    Redact first and cut then: what is left of half a secret is no secret by its form.
     """
-    if not is_source and len(text) > _TEXT_CHARS_MAX:
-        text = text[:_TEXT_CHARS_MAX].rpartition(" ")[0] + "…"
     if not may_hold_secret(text.encode("utf-8", "surrogatepass")):
         return text
     from ..domain.secret_rules import is_doubtful, marked, spans
