@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import stat
 import sys
 from typing import TYPE_CHECKING
@@ -20,6 +21,7 @@ STDOUT = "-"
 _BUFFER_BYTES = 1 << 20
 _NAME_CHARS_MAX = 50
 """At most 200 bytes: with what stands around it a name has 255."""
+_PART = re.compile(r"(?P<pid>[0-9]{1,10})\.part(?:\.rows|-journal|-wal)?")
 
 
 def check_target(path: str, *, replaces: bool, own: bytes = b"") -> str:
@@ -73,9 +75,9 @@ def temporary_beside(path: str, *, replaces: bool) -> Iterator[str]:
     """
     shown = display_path(os.fsencode(path))
     folder, name = os.path.split(path)
-    temporary = os.path.join(folder, f".{name[:_NAME_CHARS_MAX]}.{os.getpid()}.part")
-    with contextlib.suppress(FileNotFoundError):
-        os.unlink(temporary)
+    begin = f".{name[:_NAME_CHARS_MAX]}."
+    temporary = os.path.join(folder, f"{begin}{os.getpid()}.part")
+    _remove_left(folder, begin)
     try:
         yield temporary
         _sync(temporary)
@@ -91,9 +93,7 @@ def temporary_beside(path: str, *, replaces: bool) -> Iterator[str]:
         reason = error.strerror or str(error)
         raise CtxError(f"--output {shown}: cannot be written ({reason}); check permissions and free space") from error
     finally:
-        for left in (temporary, f"{temporary}-journal", f"{temporary}-wal"):
-            with contextlib.suppress(OSError):
-                os.unlink(left)
+        _remove_left(folder, begin)
 
 
 @contextlib.contextmanager
@@ -110,6 +110,29 @@ def output_stream(path: str, *, replaces: bool) -> Iterator[BinaryIO]:
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
         with open(os.open(temporary, flags, 0o644), "wb", buffering=_BUFFER_BYTES) as file:
             yield file
+
+
+def _remove_left(folder: str, begin: str) -> None:
+    """Remove what this process left of a file half-written, and what those left that were killed."""
+    try:
+        names = os.listdir(folder)
+    except OSError:
+        return
+    for name in names:
+        part = _PART.fullmatch(name[len(begin) :]) if name.startswith(begin) else None
+        if part is not None and (int(part["pid"]) == os.getpid() or not _is_alive(int(part["pid"]))):
+            with contextlib.suppress(OSError):
+                os.unlink(os.path.join(folder, name))
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except OSError:
+        return True  # somebody else's
+    return True
 
 
 def _outside_telemetry(real: str, shown: str) -> str:

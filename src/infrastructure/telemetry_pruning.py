@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import json
 import os
 import stat
 import time
@@ -19,11 +18,13 @@ from typing import TYPE_CHECKING
 from ..domain.errors import CtxError, NotFoundError, UsageError
 from ..domain.source_files import display_path
 from ..domain.telemetry.moments import moment_us
+from ..domain.telemetry.records import record_of
 from ..domain.telemetry.redaction import short_hash
 from .event_log import EVENTS_FILE
 from .event_sink import KEEP_ROTATED, rotated_numbers, rotated_path
-from .event_sources import sources_below
+from .event_sources import event_paths, lines_of, sources_below
 from .metrics_file import LAST_RUN_FILE, METRICS_FILE, metrics_lock
+from .outgoing_events import decoded
 from .regular_file import open_regular
 from .segment import find_segment
 from .state_folder import CTX_FOLDER, cache_folder, spill_dir
@@ -74,7 +75,8 @@ class Pruned:
 def folders_of(places: Sequence[str], segment: str | None, *, is_recursive: bool) -> tuple[TelemetryFolder, ...]:
     """Return the telemetry folders of places, of the segment when none is given; those that are not there are left out.
 
-    Raises: NotFoundError for a place that does not exist; UsageError for a file; CtxError for a link.
+    Raises: NotFoundError for a place that does not exist; UsageError for a file, and for a folder whose files only have
+    the names of ctx's; CtxError for a link.
     """
     if not places:
         found = find_segment(os.environ.get("CTX_SEGMENT") or None if segment is None else segment)
@@ -131,8 +133,21 @@ def _of_place(place: str) -> tuple[TelemetryFolder, ...]:
     if not os.path.lexists(live) and not rotated_numbers(live):
         return ()
     above, name = os.path.split(os.path.dirname(path))
-    is_own = os.path.basename(path) == TELEMETRY_FOLDER and name == CTX_FOLDER
-    return _real([TelemetryFolder(path, above if is_own else None)])
+    if os.path.basename(path) == TELEMETRY_FOLDER and name == CTX_FOLDER:
+        return _real([TelemetryFolder(path, above)])
+    for each in event_paths(path):
+        if _is_foreign(each):
+            file = display_path(os.fsencode(os.path.basename(each)))
+            raise UsageError(f"{shown}: {file} is not of ctx's telemetry; nothing in that folder is removed")
+    return _real([TelemetryFolder(path, None)])
+
+
+def _is_foreign(path: str) -> bool:
+    """Tell whether a file of another folder than `_ctx/telemetry` begins with anything else than an event of ctx's."""
+    for line in lines_of(path):
+        event = decoded(line) if isinstance(line, bytes) else None
+        return event is None or record_of(event) is None
+    return False
 
 
 def _below(place: str) -> tuple[TelemetryFolder, ...]:
@@ -190,11 +205,8 @@ def _ends_before(path: str, moment: int) -> bool:
         size = file.seek(0, os.SEEK_END)
         file.seek(max(0, size - _TAIL_BYTES))
         for line in reversed(file.read().splitlines()):
-            try:
-                event = json.loads(line)
-            except (ValueError, RecursionError):
-                continue
-            ended_us = moment_us(event.get("ts")) if isinstance(event, dict) else None
+            event = decoded(line)
+            ended_us = moment_us(event.get("ts")) if event is not None else None
             if ended_us is not None:
                 return ended_us < moment
         return os.fstat(fd).st_mtime_ns // 1000 < moment

@@ -164,6 +164,40 @@ def test_what_a_killed_process_left_is_replaced(tmp_path: Path) -> None:
     assert (["out"], b"new") == (os.listdir(tmp_path), (tmp_path / "out").read_bytes())
 
 
+def test_what_others_left_goes_unless_they_live(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By their number; a process of somebody else lives, too. Files of other names stay."""
+    kept = [".out.csv.1.part", ".out.csv.77.part", ".out.csv.5.partly", ".other.csv.5.part", "out.csv.5.part"]
+    for name in (
+        *kept,
+        ".out.csv.5.part",
+        ".out.csv.5.part.rows",
+        ".out.csv.5.part-journal",
+        ".out.csv.9999999999.part",
+    ):
+        (tmp_path / name).write_bytes(b"half")
+    errors = {1: PermissionError, 5: ProcessLookupError, 9_999_999_999: OverflowError}
+
+    def kill(pid: int, _signal: int) -> None:
+        if pid in errors:
+            raise errors[pid]
+
+    monkeypatch.setattr(os, "kill", kill)
+    write(tmp_path / "out.csv", b"all")
+    assert sorted([*kept, "out.csv"]) == sorted(os.listdir(tmp_path))
+
+
+def test_a_folder_that_cannot_be_listed_is_written_to(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was left there before stays."""
+
+    def refuse(_folder: str) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "listdir", refuse)
+        write(tmp_path / "out.csv", b"all")
+    assert b"all" == (tmp_path / "out.csv").read_bytes()
+
+
 def test_a_dash_is_standard_output(capfdbinary: pytest.CaptureFixture[bytes]) -> None:
     """Flushed, so that what is wrong with it is told here."""
     with output_stream("-", replaces=False) as stream:

@@ -138,6 +138,23 @@ def test_places_are_segments_folders_and_what_lies_below(telemetry: Path, tmp_pa
     assert () == folders_of([str(tmp_path / "empty")], None, is_recursive=True)
 
 
+@pytest.mark.parametrize("line", [b'{"my": "data"}\n', b"\n[1]\n", b"x" * (5 << 20)])
+def test_files_that_only_have_the_names_are_somebody_s(tmp_path: Path, line: bytes) -> None:
+    """Events of other programs are called events.jsonl, too; in a folder of ctx's own whatever is there is ctx's."""
+    folder = tmp_path / "analytics"
+    folder.mkdir()
+    for name in ("events.jsonl", "events.1.jsonl", "metrics.json"):
+        (folder / name).write_bytes(line)
+    with pytest.raises(UsageError, match=r"events\.1\.jsonl is not of ctx's telemetry"):
+        pruned(folder, PrunePlan(is_all=True))
+    assert 3 == len(os.listdir(folder))
+    taken = tmp_path / "taken"
+    taken.mkdir()
+    (taken / "events.jsonl").write_bytes(lines_of_events(ToldRun().tell("a", 0).events))
+    (taken / "events.1.jsonl").write_bytes(b"")
+    assert ["events.1.jsonl", "events.jsonl"] == names(pruned(taken, PrunePlan(is_all=True)))
+
+
 def test_without_a_place_it_is_the_segment_s_wherever_it_writes(telemetry: Path, tmp_path: Path) -> None:
     """Also what was written to the user's cache directory while the segment could not be."""
     segment = str(telemetry.parent.parent)
