@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from .event_sources import EventSource
 
-_begins = re.compile(rb'\{"ts":"([^"\\]{32})","run_id":"([^"\\]{1,120})"').match
+_begins = re.compile(rb'\{"ts":"([^"\\]{26}\+00:00)","run_id":"([^"\\]{1,120})"').match
 
 
 def selection(
@@ -37,19 +37,26 @@ def selection(
     recent = RecentRuns(last)
     for source in sources:
         for path in source.paths:
-            for line in lines_of(path):
-                if isinstance(line, bytes):
-                    see_run(recent, line, since_us)
+            see_runs(recent, (line for line in lines_of(path) if isinstance(line, bytes)), since_us)
     return Selection(last, since_us, recent.run_ids())
 
 
-def see_run(recent: RecentRuns, line: bytes, since_us: int | None = None) -> None:
-    """Show the run that a line is of to `recent`, unless it is of a time before `since_us` or of none."""
-    match = _begins(line)
-    if match is not None:
-        ts, run_id = str(match[1], "utf-8", "replace"), str(match[2], "utf-8", "replace")
-    else:
-        ts, run_id = _decoded(line)
+def see_runs(recent: RecentRuns, lines: Iterable[bytes], since_us: int | None = None) -> None:
+    """Show the runs that lines are of to `recent`, but not what was before `since_us` or has no run or time."""
+    of_run, latest = b"", b""  # lines of one run mostly follow each other
+    for line in lines:
+        match = _begins(line)
+        if match is None:
+            _show(recent, *_decoded(line), since_us)
+        elif match[2] == of_run:
+            latest = max(latest, match[1])  # in this form times sort as texts do
+        else:
+            _show(recent, str(latest, "utf-8", "replace"), str(of_run, "utf-8", "replace"), since_us)
+            latest, of_run = match[1], match[2]
+    _show(recent, str(latest, "utf-8", "replace"), str(of_run, "utf-8", "replace"), since_us)
+
+
+def _show(recent: RecentRuns, ts: str, run_id: str, since_us: int | None) -> None:
     at_us = moment_us(ts)
     if run_id and at_us is not None and (since_us is None or at_us >= since_us):
         recent.see(run_id, at_us)

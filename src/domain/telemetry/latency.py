@@ -57,6 +57,20 @@ class LatencySamples:
             self._buckets = _counted(self._samples_ns)
             self._samples_ns = []
 
+    def add_all(self, samples_ns: list[int]) -> None:
+        """Add samples, none of which is negative: the same as adding each."""
+        self.count += len(samples_ns)
+        self.sum_ns += sum(samples_ns)
+        self.max_ns = max(self.max_ns, max(samples_ns, default=0))
+        if self._buckets is None:
+            self._samples_ns += samples_ns
+            if len(self._samples_ns) > self._exact_max:
+                self._buckets = _counted(self._samples_ns)
+                self._samples_ns = []
+        else:
+            for bucket, count in _counted(samples_ns).items():
+                self._buckets[bucket] = self._buckets.get(bucket, 0) + count
+
     def merge(self, other: LatencySamples) -> None:
         """Add all samples of another one: the same as if each had been added here."""
         self.count += other.count

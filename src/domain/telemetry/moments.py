@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 SECOND_US = 1_000_000
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
-EARLIEST_US = (datetime.min.replace(tzinfo=UTC) - _EPOCH) // _MICROSECOND
-LATEST_US = (datetime.max.replace(tzinfo=UTC) - _EPOCH) // _MICROSECOND
+EARLIEST_US = (datetime.min.replace(tzinfo=UTC) - EPOCH) // _MICROSECOND
+LATEST_US = (datetime.max.replace(tzinfo=UTC) - EPOCH) // _MICROSECOND
 _CHARS_MAX = 64
 
 
@@ -17,7 +17,7 @@ def moment_us(ts: object) -> int | None:
     if ts.__class__ is not str or len(str(ts)) > _CHARS_MAX:
         return None
     try:
-        since = datetime.fromisoformat(str(ts)) - _EPOCH
+        since = datetime.fromisoformat(str(ts)) - EPOCH
     except (ValueError, TypeError):  # TypeError: it has no offset
         return None
     us = (since.days * 86_400 + since.seconds) * SECOND_US + since.microseconds
@@ -26,4 +26,4 @@ def moment_us(ts: object) -> int | None:
 
 def moment_text(us: int) -> str:
     """Return the RFC 3339 form, in UTC and with microseconds, of a moment between years 1 and 9999."""
-    return (_EPOCH + us * _MICROSECOND).isoformat(timespec="microseconds")
+    return (EPOCH + us * _MICROSECOND).isoformat(timespec="microseconds")

@@ -6,6 +6,7 @@ here is redacted: `report` does that when the document is made, and nothing else
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from .commands_tally import CommandsTally
@@ -13,21 +14,21 @@ from .counters import FILE_READ_MODES
 from .event_line import EventLine
 from .events import LEVELS, TOKEN_FIELDS, is_lsp_request
 from .latency import LatencySamples
-from .moments import EARLIEST_US, LATEST_US, moment_us
-from .run_streams import RunStreams
+from .moments import EARLIEST_US, EPOCH, LATEST_US, SECOND_US
+from .run_streams import RunStreams, Span
 from .selection import Selection
 from .servers_tally import ServersTally
 from .tally_values import FIGURE_MAX, OTHER, SAMPLE_NS_MAX, Counts, FrequentTexts, figure, name, sample_ns, text
-from .trends import EVENTS, LSP_FALLBACKS, LSP_REQUESTS, RUNS, Trends
+from .trends import EVENTS, LSP_FALLBACKS, LSP_REQUESTS, RUNS, Cell, Trends
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from .event_line import Json
     from .run_streams import Key
 
-    Writer = tuple[str, object, object, int]
-    """Run, process and segment of a line as it says them, and the number of its file."""
+    Writer = tuple[str, object, object]
+    """Run, process and segment of a line, as it says them."""
 
 CMDS_MAX = 200
 SEGMENTS_MAX = 1000
@@ -66,7 +67,7 @@ _INDEX_CHANGES = ("files_added", "files_changed", "files_removed")
 class Kind:
     """What is counted of one event name."""
 
-    __slots__ = ("count", "errors", "faces", "handle", "is_command", "latency", "token_count", "tokens")
+    __slots__ = ("count", "errors", "faces", "handle", "is_command", "latency", "samples_ns", "token_count", "tokens")
 
     def __init__(self, cmd: str) -> None:
         self.is_command = cmd.startswith("ctx.")
@@ -75,6 +76,7 @@ class Kind:
         self.errors = 0
         self.faces = Counts()
         self.latency = LatencySamples()
+        self.samples_ns: list[int] = []  # not yet in `latency`: there they go many at once
         self.token_count = 0
         self.tokens = dict.fromkeys(TOKEN_FIELDS, 0)
 
@@ -129,66 +131,109 @@ class ReportTally:
         self.reads = {mode: [0, 0, 0] for mode in FILE_READ_MODES}
         self.warnings = FrequentTexts(WARNINGS_HELD)
 
-    def add(self, event: Json, size_bytes: int = 0, file: int = 0) -> None:  # noqa: PLR0912, PLR0915 - every event pays for this function: kept flat
-        """Count a decoded line: how long it was and, by number, the file it is in."""
-        try:
-            ts, run_id, segment_id, cmd = event["ts"], event["run_id"], event["segment_id"], event["cmd"]
-            args, result, warnings, level = event["args"], event["result"], event["warnings"], event["level"]
-            pid, seq, duration_ns = event["pid"], event["seq"], event["duration_ns"]
-        except KeyError:  # twice as dear, and for the few lines that do not have all keys
-            ts, run_id, segment_id, cmd, args, result, warnings, level, pid, seq, duration_ns = map(event.get, _KEYS)
-        at_us = moment_us(ts)
-        if at_us is None or cmd.__class__ is not str or run_id.__class__ is not str or not cmd or not run_id:
-            self.foreign += 1
-            return
-        self.read += 1
-        writer = (run_id, pid, segment_id, file)
-        if writer != self._writer:  # lines of one command mostly follow each other
-            self._turn_to(writer, event.get("segment"))
-        source = self._source
-        source.events += 1
-        source.bytes += size_bytes
-        if not self._takes_all and not self.selection.takes_at(at_us, run_id):
-            return
-        self.selected += 1
-        if at_us > self.last_us:  # noqa: PLR1730 - `max` costs three times as much
-            self.last_us = at_us
-        if at_us < self.first_us:  # noqa: PLR1730
-            self.first_us = at_us
-        kind = self.kinds.get(cmd) or self._kind(name(cmd))
-        kind.count += 1
-        cell = self.trends.cell(at_us)
-        cell.figures[EVENTS] += 1
-        taken_ns: int | None
-        if duration_ns.__class__ is int and 0 <= duration_ns <= SAMPLE_NS_MAX:
-            taken_ns = duration_ns
-        else:
-            taken_ns = sample_ns(event)
-        if taken_ns is not None:
-            kind.latency.add(taken_ns)
-        if result.__class__ is not dict:
-            result = _NOTHING
-        elif "status" in result and result["status"] != "ok":
-            kind.errors += _is_error(result["status"])
-        if seq.__class__ is int and 0 < seq <= FIGURE_MAX:
-            self.streams.add(self._key, seq, at_us)
-        if kind.handle is not None:
-            line = self._line
-            line.event = event
-            line.cmd = cmd
-            line.at_us = at_us
-            line.key = self._key
-            line.cell = cell
-            line.taken_ns = taken_ns
-            line.args = args if args.__class__ is dict else _NOTHING
-            line.result = result
-            kind.handle(self, line, kind)
-        if warnings or level != "lite" or "telemetry_dropped_since_last" in event:
-            self._add_oddities(event, at_us)
+    def add(self, event: Json, size_bytes: int = 0, file: int = 0) -> None:
+        """Count one decoded line; see `add_all`."""
+        self.add_all([event], [size_bytes], file)
 
-    def _turn_to(self, writer: Writer, segment: object) -> None:
+    def add_all(self, events: list[Any], sizes: Iterable[int], file: int) -> None:  # noqa: PLR0912, PLR0915 - all that is done for every event of every report: kept flat
+        """Count decoded lines: how long they were, in bytes, and by number the file they are in."""
+        from_iso = datetime.fromisoformat
+        span = no_span = Span(0, -1, 0, 0, 0)  # no number follows it
+        source, source_events, source_bytes = self._source, 0, 0
+        cell, cell_events, cell_from_us, cell_until_us = Cell(), 0, 0, 0
+        first_us, last_us, read, selected = self.first_us, self.last_us, 0, 0
+        self._writer = None
+        for event, size in zip(events, sizes, strict=True):
+            try:
+                ts, run_id, segment_id, cmd = event["ts"], event["run_id"], event["segment_id"], event["cmd"]
+                args, result, warnings, level = event["args"], event["result"], event["warnings"], event["level"]
+                pid, seq, duration_ns = event["pid"], event["seq"], event["duration_ns"]
+            except KeyError:  # dearer, and for the few lines that do not have all keys
+                ts, run_id, segment_id, cmd, args, result, warnings, level, pid, seq, duration_ns = map(
+                    event.get, _KEYS
+                )
+            except TypeError:  # JSON, but no object
+                self.unreadable += 1
+                continue
+            try:
+                since = from_iso(ts) - EPOCH
+                at_us = (since.days * 86_400 + since.seconds) * SECOND_US + since.microseconds
+            except (TypeError, ValueError):
+                self.foreign += 1
+                continue
+            if cmd.__class__ is not str or run_id.__class__ is not str or not cmd or not run_id:
+                self.foreign += 1
+                continue
+            read += 1
+            writer = (run_id, pid, segment_id)
+            if writer != self._writer:  # lines of one command mostly follow each other
+                source.events += source_events
+                source.bytes += source_bytes
+                source_events = source_bytes = 0
+                self._turn_to(writer, event.get("segment"), file)
+                source, span = self._source, no_span
+            source_events += 1
+            source_bytes += size
+            if not self._takes_all and not self.selection.takes_at(at_us, run_id):
+                continue
+            selected += 1
+            if not cell_from_us <= at_us < cell_until_us:
+                at_us = min(max(at_us, EARLIEST_US), LATEST_US)  # an offset may lead out of the calendar
+                cell.figures[EVENTS] += cell_events
+                cell_events = 0
+                cell = self.trends.cell(at_us)
+                cell_from_us, cell_until_us = self.trends.bounds(at_us)
+            cell_events += 1
+            if at_us > last_us:  # noqa: PLR1730 - `max` costs three times as much
+                last_us = at_us
+            if at_us < first_us:  # noqa: PLR1730
+                first_us = at_us
+            kind = self.kinds.get(cmd) or self._kind(name(cmd))
+            kind.count += 1
+            taken_ns: int | None
+            if duration_ns.__class__ is int and 0 <= duration_ns <= SAMPLE_NS_MAX:
+                taken_ns = duration_ns
+            else:
+                taken_ns = sample_ns(event)
+            if taken_ns is not None:
+                kind.samples_ns.append(taken_ns)
+            if result.__class__ is not dict:
+                result = _NOTHING
+            elif "status" in result and result["status"] != "ok":
+                kind.errors += _is_error(result["status"])
+            if seq.__class__ is int and 0 < seq <= FIGURE_MAX:
+                if seq == span.last + 1 and at_us >= span.last_us:
+                    span.last = seq
+                    span.last_us = at_us
+                else:
+                    span = self.streams.add(self._key, seq, at_us)
+            if kind.handle is not None:
+                line = self._line
+                line.event = event
+                line.cmd = cmd
+                line.at_us = at_us
+                line.key = self._key
+                line.cell = cell
+                line.taken_ns = taken_ns
+                line.args = args if args.__class__ is dict else _NOTHING
+                line.result = result
+                kind.handle(self, line, kind)
+            if warnings or level != "lite" or "telemetry_dropped_since_last" in event:
+                self._add_oddities(event, at_us)
+        source.events += source_events
+        source.bytes += source_bytes
+        cell.figures[EVENTS] += cell_events
+        self.first_us, self.last_us = first_us, last_us
+        self.read += read
+        self.selected += selected
+        for kind in self.kinds.values():
+            if kind.samples_ns:
+                kind.latency.add_all(kind.samples_ns)
+                kind.samples_ns = []
+
+    def _turn_to(self, writer: Writer, segment: object, file: int) -> None:
         """Look up what is the same for all lines of one process of a run in a file."""
-        run_id, pid, segment_id, file = writer
+        run_id, pid, segment_id = writer
         self._writer = writer
         key = name(segment_id)
         self._source = self.sources.get(key) or self._new_source(key, segment)

@@ -20,7 +20,7 @@ Key = tuple[str, str, int]
 """Segment, run and process."""
 
 
-class _Span:
+class Span:
     """Consecutive numbers that were seen, with the times of the first and the last, and how often time went back."""
 
     __slots__ = ("first", "first_us", "last", "last_us", "steps")
@@ -32,16 +32,17 @@ class _Span:
         self.last_us = last_us
         self.steps = steps
 
-    def followed_by(self, later: _Span) -> _Span:
+    def followed_by(self, later: Span) -> Span:
+        """Return the two as one."""
         steps = self.steps + later.steps + (later.first_us < self.last_us - STEP_US)
-        return _Span(self.first, later.last, self.first_us, later.last_us, steps)
+        return Span(self.first, later.last, self.first_us, later.last_us, steps)
 
 
 class _Stream:
     __slots__ = ("closed_missing", "dropped", "ended", "opened", "spans")
 
     def __init__(self) -> None:
-        self.spans: list[_Span] = []
+        self.spans: list[Span] = []
         self.opened = 0  # commands that began, less those that ended
         self.ended = 0  # commands that ended
         self.dropped = 0  # events that lines of it say were dropped
@@ -73,8 +74,12 @@ class RunStreams:
         self.repeated = 0
         self.has_forgotten = False
 
-    def add(self, key: Key, seq: int, at_us: int) -> None:
-        """Take in the number, from 1, and the time of an event."""
+    def add(self, key: Key, seq: int, at_us: int) -> Span:
+        """Take in the number, from 1, and the time of an event; return the span that it ends, or the latest one.
+
+        What follows in that span by number, and in time, may be told to the span itself until the next call for
+        another stream.
+        """
         stream = self._stream if key is self._key else self._turned_to(key)
         if stream.spans:
             span = stream.spans[-1]
@@ -83,8 +88,9 @@ class RunStreams:
                     span.steps += 1
                 span.last = seq
                 span.last_us = at_us
-                return
-        self._insert(stream, _Span(seq, seq, at_us, at_us, 0))
+                return span
+        self._insert(stream, Span(seq, seq, at_us, at_us, 0))
+        return stream.spans[-1]
 
     def opens(self, key: Key, commands: int) -> None:
         """Take note that a command began (1) or ended (-1)."""
@@ -111,7 +117,7 @@ class RunStreams:
                 ours.dropped += theirs.dropped
                 ours.closed_missing += theirs.closed_missing
                 for span in theirs.spans:
-                    self._insert(ours, _Span(span.first, span.last, span.first_us, span.last_us, span.steps))
+                    self._insert(ours, Span(span.first, span.last, span.first_us, span.last_us, span.steps))
 
     def figures(self) -> tuple[int, int, int]:
         """Return missing numbers that no line says were dropped, clock steps, and commands without an end."""
@@ -149,7 +155,7 @@ class RunStreams:
             self._unended += unended
         self._quiet, self._streams = {**kept, **self._streams}, {}
 
-    def _insert(self, stream: _Stream, new: _Span) -> None:
+    def _insert(self, stream: _Stream, new: Span) -> None:
         """Put a span among the others; numbers that were there already are repeated."""
         spans = stream.spans
         at = len(spans)
@@ -167,7 +173,7 @@ class RunStreams:
             stream.closed_missing += spans[1].first - spans[0].last - 1
             spans[:2] = [spans[0].followed_by(spans[1])]
 
-    def _join(self, spans: list[_Span], at: int) -> None:
+    def _join(self, spans: list[Span], at: int) -> None:
         """Make one of two spans that touch or overlap; where they overlap, numbers are repeated."""
         one, other = spans[at], spans[at + 1]
         if other.first == one.last + 1:
@@ -176,12 +182,12 @@ class RunStreams:
         self.repeated += min(one.last, other.last) - other.first + 1
         longer = one if one.last >= other.last else other
         steps = one.steps + (other.steps if longer is other else 0)
-        spans[at : at + 2] = [_Span(one.first, longer.last, one.first_us, longer.last_us, steps)]
+        spans[at : at + 2] = [Span(one.first, longer.last, one.first_us, longer.last_us, steps)]
 
 
 def _figures(stream: _Stream) -> tuple[int, int, int]:
     missing, steps = stream.closed_missing, 0
-    before: _Span | None = None
+    before: Span | None = None
     for span in stream.spans:
         steps += span.steps
         if before is not None:

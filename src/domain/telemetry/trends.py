@@ -67,6 +67,13 @@ class Trends:
                 return self._cells[(at_us - _ORIGIN_US) // self._width_us]
         return cell
 
+    def bounds(self, at_us: int) -> tuple[int, int]:
+        """Return from when on and until when the bucket of a moment is, for now; an empty span when it has none."""
+        if not EARLIEST_US <= at_us <= self._latest_us:
+            return 0, 0
+        first_us = at_us - (at_us - _ORIGIN_US) % self._width_us
+        return max(first_us, EARLIEST_US), min(first_us + self._width_us, self._latest_us + 1)
+
     def merge(self, other: Trends) -> None:
         """Add the buckets of another one."""
         self.left_out += other.left_out

@@ -37,6 +37,7 @@ def silent(_read_bytes: int) -> None:
 def test_lines_of_every_kind_are_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Events, foreign objects, other JSON, half lines, odd bytes, NaN, deep nesting, and what is too long."""
     monkeypatch.setattr(event_sources, "LINE_BYTES_MAX", 300_000)
+    monkeypatch.setattr(event_sources, "READ_BYTES", 50_000)
     path = tmp_path / "events.jsonl"
     odd = [b'{"a": 1}', b"[1]", b"{torn", b"caf\xe9", b"\x00" * 50, b"[" * 10_000, b'{"a":' * 10_000, b"x" * 400_000]
     nan = raw(event()).replace(b'"duration_ns":3141592', b'"duration_ns":NaN')
@@ -71,7 +72,7 @@ def test_a_part_that_was_removed_is_passed_over(tmp_path: Path) -> None:
 
 def test_progress_is_told_on_the_way(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """In steps, and in sum the bytes of the part."""
-    monkeypatch.setattr(scan_worker, "_TELL_BYTES", 1000)
+    monkeypatch.setattr(event_sources, "READ_BYTES", 1000)
     path = tmp_path / "events.jsonl"
     path.write_bytes(raw(*[event()] * 20))
     told: list[int] = []
@@ -90,17 +91,27 @@ def test_runs_are_found_in_parts(tmp_path: Path) -> None:
     assert frozenset({"run_2"}) == found.run_ids()
 
 
-def test_a_worker_answers_with_its_outcome(tmp_path: Path) -> None:
-    """How far it is, then the tally, pickled."""
+def test_a_worker_answers_with_its_outcome(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """How far it is, not too often, then the tally, pickled."""
+    monkeypatch.setattr(scan_worker, "TELL_BYTES", 300)
+    monkeypatch.setattr(event_sources, "READ_BYTES", 200)
     path = tmp_path / "events.jsonl"
-    path.write_bytes(raw(event(), event()))
+    path.write_bytes(raw(event(), event(), event()))
     answers = io.BytesIO()
     serve(io.BytesIO(pickle.dumps(job_of(part_of(path)))), answers)
     said = answers.getvalue()
-    assert (PROGRESS, path.stat().st_size) == MESSAGE.unpack_from(said)
-    kind, length = MESSAGE.unpack_from(said, MESSAGE.size)
-    assert (OUTCOME, len(said) - 2 * MESSAGE.size) == (kind, length)
-    assert 2 == pickle.loads(said[2 * MESSAGE.size :]).read
+    told = []
+    while True:
+        kind, number = MESSAGE.unpack_from(said)
+        said = said[MESSAGE.size :]
+        if kind == OUTCOME:
+            break
+        told.append((kind, number))
+    assert {PROGRESS} == {kind for kind, _number in told}
+    assert path.stat().st_size == sum(number for _kind, number in told)
+    assert 1 < len(told) < 5
+    assert number == len(said)
+    assert 3 == pickle.loads(said).read
 
 
 def test_a_worker_whose_reader_is_gone_ends_without_a_word(tmp_path: Path) -> None:

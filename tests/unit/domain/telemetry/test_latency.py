@@ -69,3 +69,15 @@ def test_samples_put_together_are_as_if_added_one_by_one(one: list[int], other: 
     assert whole.buckets() == merged.buckets()
     if one or other:
         assert whole.summary() == merged.summary()
+
+
+@given(st.lists(st.lists(st.integers(0, 1 << 40), max_size=30), max_size=5))
+def test_samples_added_at_once_are_as_if_added_one_by_one(parts: list[list[int]]) -> None:
+    """Whether they are few or many, and when they become many."""
+    one_by_one, at_once = LatencySamples(20), LatencySamples(20)
+    for part in parts:
+        at_once.add_all(part)
+        for value in part:
+            one_by_one.add(value)
+    assert (one_by_one.count, one_by_one.sum_ns, one_by_one.max_ns) == (at_once.count, at_once.sum_ns, at_once.max_ns)
+    assert one_by_one.buckets() == at_once.buckets()

@@ -292,6 +292,21 @@ def test_a_name_longer_than_any_is_not_kept() -> None:
     assert TOO_LONG == found["operations"][0]["cmd"]
 
 
+def test_many_lines_at_once_are_as_if_counted_one_by_one() -> None:
+    """Of several runs, out of order, with and without all keys, in several buckets, what is no object among them."""
+    lines: list[Any] = [
+        event("lsp.hover", run_id=f"run_{number % 3}", seq=number // 2, ts=moment_text(NOW_US - number % 7 * 10**9))
+        for number in range(60)
+    ]
+    lines[5:5] = [[1], 7, None, "text", {"ts": 5}, {key: lines[0][key] for key in ("cmd", "run_id", "ts")}]
+    at_once, one_by_one = ReportTally(NOW_US), ReportTally(NOW_US)
+    at_once.add_all(lines, [10] * len(lines), 3)
+    for line in lines:
+        one_by_one.add(line, 10, 3)
+    assert document(one_by_one) == document(at_once)
+    assert (61, 1, 4) == (at_once.read, at_once.foreign, at_once.unreadable)
+
+
 _KEYS = sorted({*event(), "face", "disclosure_mode", "file_tokens", "whole_file_tokens", "cache_hit", "waited_ns"})
 _CMDS = [*EVENTS, "ctx.search", "ctx.get", "ctx.refs", "lsp.hover"]
 _INSIDE = ["server", "method", "mode", "file", "query", "symbol_query", "face", "hits", "status", "exit_code", "reason"]

@@ -84,3 +84,14 @@ def test_parts_put_together_are_the_whole(moments: list[int], cut: int) -> None:
     one.merge(trends_of(moments[cut:]))
     assert trends_of(moments).document() == one.document() == trends_of(sorted(moments)).document()
     assert len(one.document()["buckets"]) <= BUCKETS_MAX
+
+
+@given(st.integers(EARLIEST_US, NOW_US), st.integers(EARLIEST_US, NOW_US))
+def test_the_bounds_of_a_bucket_are_where_others_begin(first_us: int, at_us: int) -> None:
+    """Up to them, moments are in the same bucket; what has no bucket has no bounds."""
+    trends = trends_of([first_us, at_us])
+    from_us, until_us = trends.bounds(at_us)
+    assert from_us <= at_us < until_us
+    assert trends.cell(from_us) is trends.cell(until_us - 1) is trends.cell(at_us)
+    assert trends.bounds(from_us - 1) != (from_us, until_us)
+    assert (0, 0) == trends.bounds(0)
