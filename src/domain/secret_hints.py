@@ -22,10 +22,11 @@ AFTER_WORD = b"=:\"' _-])}>`\\,;\t\r\n\x0b\x0c"
 """What may directly follow a word that announces a secret where no `=` stands behind it."""
 
 # One needle of four classes of letters finds all of them: key-, token-, pwd-, passwd- and basic- by their last three
-# letters and what follows, secret by "secr", password by "swor". Other words of these classes ("used ", "open ") cost a
-# second look.
+# letters and what follows, secret by "secr", password by "swor". A second one finds pass, passphrase and passcode.
+# Other words of these classes ("used ", "open ") cost a second look.
 _CLASSES = (b"ksp", b"ewi", b"yncdo", AFTER_WORD + b"r")
 _WORD = "0123"
+_PHRASE = "0.00"
 
 
 def _fold(*classes: tuple[bytes, bytes]) -> bytes:
@@ -51,7 +52,8 @@ def may_hold_secret(encoded: bytes) -> bool:
     # 61 is "=", 64 "@", 47 "/": tests for one byte are nearly free. Text is searched twice as fast as bytes are.
     if 61 in encoded or (64 in encoded and b"://" in encoded):
         return True
-    if _WORD in encoded.translate(_WORDS).decode("ascii"):
+    words = encoded.translate(_WORDS).decode("ascii")
+    if _WORD in words or _PHRASE in words:
         return True
     if _RUN in encoded.translate(_RUNS).decode("ascii"):
         return True

@@ -188,7 +188,9 @@ _VALUE = _pattern(
     """,
     re.VERBOSE | re.IGNORECASE,
 )
-_KNOWN_TO_HINTS = _pattern(r"password\Z|passwd\Z|pwd\Z|secret\Z|token\Z|key\Z", re.IGNORECASE)
+_KNOWN_TO_HINTS = _pattern(
+    r"password\Z|passwd\Z|pass\Z|passphrase\Z|passcode\Z|pwd\Z|secret\Z|token\Z|key\Z", re.IGNORECASE
+)
 
 _NO_VALUE_TAIL = _pattern(
     r"""__ | s[_-]\w | [_-]?(?:ur[li]s?|encod\w*|type|name|names|id|ids|path|paths|file|files|field|fields

@@ -86,3 +86,9 @@ def test_ordinary_texts_load_nothing() -> None:
         "assert 'detect_secrets' not in sys.modules"
     )
     assert 0 == subprocess.run([sys.executable, "-c", code], check=False).returncode
+
+
+@pytest.mark.parametrize("word", ["pass", "passphrase", "passcode", "my passphrase"])
+def test_a_short_word_for_a_password_announces_one(word: str) -> None:
+    """With a colon behind it, as in a file of settings."""
+    assert f"{word}: [REDACTED:credential]" == redact_secrets(f"{word}: tr0ub4dor")
