@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from ..domain.errors import CtxError
+from ..domain.errors import CtxError, UsageError
 from ..domain.telemetry.table import COLUMNS, row_of
 from .telemetry_exports import Counted, dumps
 
@@ -41,18 +41,19 @@ def check_parquet() -> None:
 def write_parquet(records: Iterable[Record], path: str) -> int:
     """Write a Parquet file (zstd) at `path` and return how many rows it has.
 
-    Raises: OSError when the disk refuses; CtxError when DuckDB does.
+    Raises: OSError when the disk refuses; CtxError when DuckDB does; UsageError for a path that is no UTF-8.
     """
     import duckdb
+
+    if not path.isascii() and path.encode("utf-8", "replace").decode() != path:
+        raise UsageError("--output must be UTF-8 for parquet: DuckDB takes no other paths; give another name")
 
     rows_path = f"{path}.rows"
     counted = Counted(records)
     flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW
     try:
         with open(os.open(rows_path, flags, 0o600), "wb", buffering=_BUFFER_BYTES) as rows:
-            rows.writelines(
-                orjson.dumps(dict(zip(_NAMES, row_of(record, dumps), strict=True))) + b"\n" for record in counted
-            )
+            rows.writelines(map(_line, counted))
         try:
             _convert(duckdb, rows_path, path)
         except duckdb.Error as error:

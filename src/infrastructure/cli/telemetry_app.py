@@ -89,7 +89,8 @@ def trace(
 ) -> None:
     """Write one run as Chrome trace-event JSON: nested spans, with the life of its language servers.
 
-    Open it in Perfetto (ui.perfetto.dev, which reads it in the browser) or chrome://tracing.
+    Open it in Perfetto (ui.perfetto.dev, which reads it in the browser) or chrome://tracing. Without RUN_ID a place can
+    stand alone.
     """
     from .telemetry_trace_command import run_trace
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any
 
 from ... import __version__
@@ -22,7 +23,12 @@ _BEGIN = b'{"traceEvents":['
 
 
 def run_trace(run_id: str, places: tuple[str, ...], *, output: str, is_recursive: bool, segment: str | None) -> int:
-    """`ctx telemetry trace`: write the trace of a run, the last that ended when none is named."""
+    """`ctx telemetry trace`: write the trace of a run, the last that ended when none is named.
+
+    What is given first is a place when it is one: other telemetry commands take nothing else.
+    """
+    if os.path.exists(run_id):
+        run_id, places = "", (run_id, *places)
     try:
         return _write(run_id, places, output, segment, is_recursive=is_recursive)
     except BrokenPipeError:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 from tests.event_lines import BEGIN_US, ToldRun, resolve_with_server
 
-from ctx.domain.errors import CtxError
+from ctx.domain.errors import CtxError, UsageError
 from ctx.domain.telemetry.table import COLUMNS
 from ctx.infrastructure.telemetry_parquet import check_parquet, write_parquet
 
@@ -53,3 +53,12 @@ def test_without_duckdb_the_way_to_get_it_is_said(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setitem(sys.modules, "duckdb", None)
     with pytest.raises(CtxError, match=r"pip install 'ctx-code\[parquet\]'"):
         check_parquet()
+
+
+def test_a_path_that_duckdb_does_not_take_is_said(tmp_path: Path) -> None:
+    """Before anything is written; one with other letters is taken."""
+    run = ToldRun().tell("a", 0)
+    with pytest.raises(UsageError, match="--output must be UTF-8 for parquet"):
+        write_parquet(run.records, str(tmp_path / "\udcff.parquet"))
+    assert 1 == write_parquet(run.records, str(tmp_path / "\N{LATIN SMALL LETTER E WITH ACUTE}.parquet"))
+    assert 1 == len(os.listdir(tmp_path))

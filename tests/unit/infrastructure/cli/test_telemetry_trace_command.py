@@ -116,3 +116,13 @@ def test_events_and_sources_are_not_replaced(segment: Path, capfd: pytest.Captur
     before = events.read_bytes()
     assert [2, 2, 2] == [trace(segment, output=str(path)) for path in (source, events, taken)]
     assert (before, before, 3) == (events.read_bytes(), taken.read_bytes(), capfd.readouterr().err.count("\n"))
+
+
+def test_a_place_may_stand_alone(segment: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """As other telemetry commands take it; a run may still be named before it."""
+    elsewhere = str(segment.parent)
+    for run_id, places in ((str(segment), ()), ("", (str(segment),))):
+        assert 0 == run_trace(run_id, places, output="-", is_recursive=False, segment=elsewhere)
+        assert "run_1767323050_00000001" == json.loads(capfd.readouterr().out)["otherData"]["run_id"]
+    assert 0 == run_trace("1767323045", (str(segment),), output="-", is_recursive=False, segment=elsewhere)
+    assert "run_1767323045_0badcafe" == json.loads(capfd.readouterr().out)["otherData"]["run_id"]
