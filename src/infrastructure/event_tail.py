@@ -78,6 +78,7 @@ class Follower:
         self._rest = b""
         self._is_skipping = False  # a line beyond all bounds
         self._open()
+        self._number = self._newest_number()  # of the rotated files, the newest that need not be read any more
         if self._fd >= 0:
             self._at = self._end_of_lines()
 
@@ -89,17 +90,13 @@ class Follower:
     def new_lines(self) -> Iterator[bytes]:
         """Yield the lines that are whole by now, without their newlines."""
         if self._fd < 0:
-            self._open()
+            yield from self._go_on(0)
         while self._fd >= 0:
             yield from self._read()
             if not self._is_replaced():
                 return
             yield from self._read()  # what was written between the two looks
-            inode = self._inode
-            self.close()
-            for path in self._rotated_since(inode):
-                yield from (line for line in lines_of(path) if isinstance(line, bytes))
-            self._open()
+            yield from self._go_on(self._inode)
 
     def close(self) -> None:
         """Let go of the file."""
@@ -142,21 +139,39 @@ class Follower:
                 self._rest, self._is_skipping = b"", True
 
     def _is_replaced(self) -> bool:
-        try:
-            return os.lstat(self.path).st_ino != self._inode
-        except OSError:
-            return True
+        return _inode_of(self.path) != self._inode
+
+    def _go_on(self, inode: int) -> Iterator[bytes]:
+        """Yield the lines of the files that were live after the one of that inode, and open the one that is."""
+        while True:
+            for path in self._rotated_since(inode):
+                yield from (line for line in lines_of(path) if isinstance(line, bytes))
+            self.close()  # only now: an inode that nobody holds is given to another file
+            self._open()
+            if self._newest_number() <= self._number:
+                return
+            inode = 0  # rotated between the two looks: what is open may not be the next one
 
     def _rotated_since(self, inode: int) -> list[str]:
-        """Return the files that were live after the one we had and before the one that is, oldest first."""
-        paths = [rotated_path(self.path, number) for number in rotated_numbers(self.path)]
-        for at, path in enumerate(paths):
-            try:
-                if os.lstat(path).st_ino == inode:
-                    return paths[at + 1 :]
-            except OSError:
-                continue
-        return []
+        """Return the files that were rotated since the last look but the one of that inode, oldest first."""
+        numbers = rotated_numbers(self.path)
+        before = self._number
+        self._number = numbers[-1] if numbers else 0
+        if self._number < before:
+            before = 0  # all were removed, and numbers began again
+        paths = [rotated_path(self.path, number) for number in numbers if number > before]
+        return [path for path in paths if not inode or _inode_of(path) != inode]
+
+    def _newest_number(self) -> int:
+        return max(rotated_numbers(self.path), default=0)
+
+
+def _inode_of(path: str) -> int:
+    """Return what tells a file from others; 0 when it is gone."""
+    try:
+        return os.lstat(path).st_ino
+    except OSError:
+        return 0
 
 
 class Waker:

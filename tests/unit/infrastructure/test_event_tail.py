@@ -109,6 +109,43 @@ def test_nothing_is_lost_over_rotations(folder: Path) -> None:
     follower.close()
 
 
+def test_what_retention_leaves_is_read_when_the_own_file_is_gone(folder: Path) -> None:
+    """A reader that was slow finds the files that were live meanwhile by their numbers."""
+    follower = follower_of(folder)
+    add(folder, b"6\n")
+    os.rename(folder / "events.jsonl", folder / "events.2.jsonl")
+    for number in (1, 2):
+        (folder / f"events.{number}.jsonl").unlink()
+    (folder / "events.3.jsonl").write_bytes(b"7\n")
+    (folder / "events.4.jsonl").write_bytes(b"8\n")
+    (folder / "events.jsonl").write_bytes(b"9\n")
+    assert [b"6", b"7", b"8", b"9"] == list(follower.new_lines())
+    for name in ("events.3.jsonl", "events.4.jsonl", "events.jsonl"):
+        (folder / name).unlink()
+    (folder / "events.1.jsonl").write_bytes(b"10\n")
+    (folder / "events.jsonl").write_bytes(b"11\n")
+    assert [[b"10", b"11"], []] == [list(follower.new_lines()), list(follower.new_lines())]
+    follower.close()
+
+
+def test_a_rotation_while_it_goes_on_loses_nothing(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Between its look at the rotated files and the opening of the live one."""
+    follower = follower_of(folder)
+    os.rename(folder / "events.jsonl", folder / "events.2.jsonl")
+    add(folder, b"6\n")
+    real = event_tail.open_regular
+
+    def rotate_first(path: str, flags: int) -> int:
+        if not (folder / "events.3.jsonl").exists():
+            os.rename(folder / "events.jsonl", folder / "events.3.jsonl")
+            add(folder, b"7\n")
+        return real(path, flags)
+
+    monkeypatch.setattr(event_tail, "open_regular", rotate_first)
+    assert [b"6", b"7"] == list(follower.new_lines())
+    follower.close()
+
+
 def test_rotation_by_the_sink_loses_nothing(folder: Path) -> None:
     """The real writer, rotating every few lines."""
     follower = follower_of(folder)
