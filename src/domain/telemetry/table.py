@@ -39,7 +39,12 @@ COLUMNS: tuple[tuple[str, type[int] | type[str]], ...] = (
 """Names and types; `duration_ns` is null where nothing was measured, the last four are JSON."""
 
 _KNOWN_CHARS_MAX = 200
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t")
+# Spreadsheets of some languages take the wide forms, too.
+_FORMULA_STARTS = (
+    *("=", "+", "-", "@", "\t", "\n"),
+    *("\N{FULLWIDTH EQUALS SIGN}", "\N{FULLWIDTH PLUS SIGN}", "\N{FULLWIDTH HYPHEN-MINUS}"),
+    "\N{FULLWIDTH COMMERCIAL AT}",
+)
 
 
 def row_of(record: Record, dumps: Callable[[Any], str]) -> tuple[int | str | None, ...]:

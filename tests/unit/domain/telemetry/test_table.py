@@ -48,6 +48,9 @@ def test_what_was_not_measured_is_null() -> None:
         ("a\x00b\u202ec", "a\ufffdb\ufffdc"),
         ("\r=1", "\ufffd=1"),
         ("", ""),
+        ("\n=1+1", "'\n=1+1"),
+        ("\N{FULLWIDTH EQUALS SIGN}1", "'\N{FULLWIDTH EQUALS SIGN}1"),
+        ("\N{FULLWIDTH COMMERCIAL AT}SUM(1)", "'\N{FULLWIDTH COMMERCIAL AT}SUM(1)"),
     ],
 )
 def test_a_cell_is_no_formula(cell: str, expected: str) -> None:
