@@ -108,7 +108,7 @@ _FORMS = (
     _form("mailchimp", "-us", r"[0-9a-f]{32}-us\d{1,2}(?![A-Za-z0-9])"),
     _form("mailgun", "key-", r"key-[0-9a-f]{32}(?![A-Za-z0-9])"),
     _form("square", "sq0", r"sq0(?:atp|csp|idp)-[\w-]{22,}"),
-    _form("square", "EAAA", r"EAAA[\w-]{60}"),
+    _form("square", "EAAA", r"EAAA[\w-]{60}(?![\w/+-])"),
     _form("shopify", "shpat_ shpca_ shppa_ shpss_", r"shp(?:at|ca|pa|ss)_[0-9A-Fa-f]{32}"),
     _form("digitalocean", "_v1_", r"do[opr]_v1_[0-9a-f]{64}"),
     _form("databricks", "dapi", r"dapi[0-9a-f]{32}(?:-\d)?"),
@@ -132,6 +132,22 @@ _FORMS = (
     _form("supabase", "sbp_", r"sbp_[0-9a-f]{40}"),
     _form("artifactory", "AKCp", r"AKCp[A-Za-z0-9]{40,}"),
     _form("rubygems", "rubygems_", r"rubygems_[0-9a-f]{48}"),
+    _form("sentry", "sntryu_ sntrys_", r"sntry[us]_[\w+/-]{40,}=*"),
+    _form("sonar", "squ_ sqp_ sqa_", r"sq[upa]_[0-9a-f]{40}"),
+    _form("buildkite", "bkua_", r"bkua_[0-9a-f]{40}"),
+    _form("langsmith", "lsv2_", r"lsv2_(?:pt|sk)_[0-9a-f]{32}_[0-9a-f]{10}"),
+    _form("airtable", "pat", r"pat[A-Za-z0-9]{14}\.[0-9a-f]{64}"),
+    _form("flutterwave", "FLWSECK", r"FLWSECK(?:_TEST)?-[0-9a-f]{32}-X"),
+    _form("launchdarkly", "sdk-", r"sdk-[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"),
+    _form("hubspot", "pat-na1- pat-eu1-", r"pat-(?:na|eu)1-[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"),
+    _form("braintree", "access_token$", r"access_token\$(?:production|sandbox)\$[0-9a-z]{16}\$[0-9a-f]{32}"),
+    _form("groq", "gsk_", r"gsk_(?=[A-Za-z]*[0-9])[A-Za-z0-9]{48,}"),
+    _form("xai", "xai-", r"xai-[A-Za-z0-9]{70,}"),
+    _form("perplexity", "pplx-", r"pplx-(?=[A-Za-z]*[0-9])[A-Za-z0-9]{40,}"),
+    _form("replicate", "r8_", r"r8_(?=[A-Za-z]*[0-9])[A-Za-z0-9]{37}"),
+    _form("circleci", "CCIPAT_", r"CCIPAT_[A-Za-z0-9]{20,}_[0-9a-f]{40}"),
+    _form("netlify", "nfp_", r"nfp_(?=[A-Za-z]*[0-9])[A-Za-z0-9]{36,}"),
+    _form("contentful", "CFPAT-", r"CFPAT-[\w-]{40,}"),
     _form("docker", "dckr_", r"dckr_(?:pat|oat)_[\w-]{20,}"),
     _form("crates", "cio", r"cio(?=[a-z]*[A-Z0-9])[A-Za-z0-9]{32}(?![A-Za-z0-9])", is_strict=True),
     _form(
@@ -167,7 +183,7 @@ _WORD = _pattern(
     r"""(?<![a-z])pass(?:w(?:or)?d|phrase|code)?(?=[^a-z]|$) | passw(?:or)?d | passphrase | passcode | pwd
     | secret | token
     | (?:api|access|secret|private|auth|account|encrypt(?:ion)?|sign(?:ing)?|master|client|shared|service|storage|ssh
-        |consumer|app|application|license|deploy|webhook|session|subscription|secret_access)[ _.-]?key
+        |consumer|app|application|admin|license|deploy|webhook|session|subscription|secret_access)[ _.-]?key
     | credentials? | (?<![a-z])auth(?=[=_:]) | (?:session|csrf|sess)[_-]?id
     """,
     re.ASCII | re.IGNORECASE | re.VERBOSE,
@@ -176,9 +192,11 @@ _WORD = _pattern(
 _STARTS_BEFORE_MAX = 14
 # "=" may stand behind any of them and a tail ("PASSWORD_PROD="), ":" and blanks behind those that `secret_hints` knows.
 _BEHIND_EQUALS = _pattern(
-    r"[\w-]{0,32}[\"'\])]{0,3}[ \t]{0,8}(?::[ \t]*[\w\[\]., |]{1,40}?[ \t]*)?(?:=>|[:!=]?={1,3})[ \t]{0,8}", re.ASCII
+    r"[\w-]{0,32}[\"'\])]{0,3}[ \t]{0,8}(?::[ \t]*(?P<type>[\w\[\]., |]{1,40}?)[ \t]*)?(?:=>|[:!=]?={1,3})[ \t]{0,8}",
+    re.ASCII,
 )
 _BEHIND_COLON = _pattern(r"(?:[_-][\w-]{0,32})?(?:\\?[\"'`\])]){0,3}[ \t]{0,8}:[ \t]{0,8}(?=[^\s/:])", re.ASCII)
+_BEHIND_TAG = _pattern(r">(?=[^\s<>]+</)")
 _SIGN = _pattern(r"[:=]")
 _BEHIND_BLANK = _pattern(r"(?:[ \t]+is)?[ \t]+", re.ASCII | re.IGNORECASE)
 _OPTION = _pattern(r"(?:^|[\s\"'\[,(])--?[\w-]{0,24}\Z", re.ASCII)
@@ -205,12 +223,13 @@ _NO_VALUE_TAIL = _pattern(
 _PLACEHOLDER = _pattern(
     r"""change|example|placeholder|your[_-]?|<|>|\$\{|\$\(|\{\{|\{\w*\}|%\(|%s|\.\.\.|…|\*{3}|x{4}|redacted|insert|dummy
     |sample|fake|todo|replace|mock|not[_-]?a|env[.(\[]|os\.|process\.|config\.|secrets\.|vault|1234|abcd|foo|bar
-    |lorem|secret|passw|token|key
+    |lorem|secret|passw|token|key|a-z|\(\?[:=!]|id_(?:rsa|dsa|ecdsa|ed25519)|\A__\w[\w-]*__\Z
     """,
     re.VERBOSE | re.IGNORECASE,
 )
 _PLACEHOLDER_IN_KEY = _pattern(
-    r"example|your|x{6}|\.\.\.|…|\*{3}|<|>|placeholder|0{10}|1234567890|abcdefgh", re.IGNORECASE
+    r"example|your|x{6}|\.\.\.|…|\*{3}|<|>|placeholder|0{10}|1234567890|abcdefgh|a-z|\(\?[:=!]|\A__\w[\w-]*__\Z",
+    re.IGNORECASE,
 )
 _PATH_LIKE = _pattern(r"[./~]|[\w-]+(?:\.[A-Za-z_][\w-]*)+\Z|[A-Za-z][\w+.-]*://|[\w.-]+/[\w./-]*\Z")
 _WORDY = _pattern(r"[A-Za-z]+[0-9]{0,2}(?:[_.: -][A-Za-z]*[0-9]{0,3})*\Z")
@@ -228,7 +247,7 @@ _HEADER = _pattern(
 _HEADERS = ("authorization", "x-api-key", "x-auth-token", "cookie")
 _SCHEME = _pattern(r"(?<![a-z])(?:(?P<basic>basic)|bearer)[ ](?P<value>[\w+/=.~-]{8,})", re.ASCII | re.IGNORECASE)
 _BASE64 = _pattern(r"[A-Za-z0-9+/]{8,}={0,2}\Z")
-_NETRC = _pattern(r"\blogin\s+\S+\s+password\s+(?P<value>\S+)")
+_NETRC = _pattern(r"\blogin\s+\S*\w\S*\s+password[ \t]+(?P<value>\S+)")
 _PARAMETER = _pattern(
     r"[?&](?:sig|signature|x-amz-signature|x-amz-security-token|x-goog-signature|code)=(?P<value>[^\s&\"'#]+)",
     re.IGNORECASE,
@@ -512,12 +531,21 @@ def _announced(text: str, *, is_strict: bool) -> list[Span]:
     return found
 
 
+def _behind_equals(text: str, at: int, *, is_strict: bool) -> re.Match[str] | None:
+    """Return what stands between a name and its value; None where "=" is of the value, as base64 ends with it."""
+    behind = _BEHIND_EQUALS.match(text, at)
+    if behind is None or behind["type"] is None:
+        return behind
+    is_part = _VALUE.match(text, behind.end()) is None or (is_strict and any(map(str.isdigit, behind["type"])))
+    return None if is_part else behind
+
+
 def _strict_value(text: str, word: re.Match[str]) -> Span | None:
-    behind = _BEHIND_EQUALS.match(text, word.end())
+    behind = _behind_equals(text, word.end(), is_strict=True)
     if behind is None and text[word.start() - 1 : word.start()] == "/":
         return None  # /etc/passwd: it is a path that something is said of
     if behind is None and _KNOWN_TO_HINTS.search(word.group()) is not None:
-        behind = _BEHIND_COLON.match(text, word.end())
+        behind = _BEHIND_COLON.match(text, word.end()) or _BEHIND_TAG.match(text, word.end())
         if behind is None:
             behind = _BEHIND_BLANK.match(text, word.end())
             is_option = _OPTION.search(text, max(0, word.start() - 32), word.start()) is not None
@@ -553,7 +581,7 @@ def _value_span(value: re.Match[str]) -> tuple[int, int]:
 def _precise_value(text: str, word: re.Match[str]) -> Span | None:
     if _NO_VALUE_TAIL.match(text, word.end()) is not None or word.group().lower() == "auth":
         return None
-    behind = _BEHIND_EQUALS.match(text, word.end()) or _BEHIND_COLON.match(text, word.end())
+    behind = _behind_equals(text, word.end(), is_strict=False) or _BEHIND_COLON.match(text, word.end())
     value = _VALUE.match(text, behind.end()) if behind is not None else None
     if value is None:
         return None

@@ -47,6 +47,12 @@ def test_keys_are_marked_in_sources(made: Made) -> None:
         ("redis://:pw@h/0", "redis://:[REDACTED:url]@h/0"),
         ("https://h/x?a=1&sig=abc&b=2", "https://h/x?a=1&sig=[REDACTED:url]&b=2"),
         ("Cookie: sid=abc; a=b", "Cookie: [REDACTED:credential] a=b"),
+        ("  password: QnZvZHJ1bWJzbEhGTHg=\nnext", "  password: [REDACTED:credential]\nnext"),
+        ("<password>pw</password>", "<password>[REDACTED:credential]</password>"),
+        ("token: abcd1234==", "token: [REDACTED:credential]"),
+        ("password: hunter2=x", "password: [REDACTED:credential]"),
+        ('token: str = "abc"', 'token: str = "[REDACTED:credential]"'),
+        ("algoliaAdminKey: '4ad5107c'", "algoliaAdminKey: '[REDACTED:credential]'"),
     ],
 )
 def test_what_telemetry_takes_for_a_secret(text: str, expected: str) -> None:
@@ -113,6 +119,12 @@ def test_what_telemetry_says_as_it_is(text: str) -> None:
         "Set-Cookie: PART_NUMBER=ROCKET_LAUNCHER_0001; path=/",
         "authorization = base64.decodebytes(authorization)",
         "password `abc12345`",
+        "# Return with login / password\nlogin_i = 0 if netrc[0] else 1",
+        'token = r"[-!#$%&\'*+.^_`|~0-9a-zA-Z]+"',
+        'password = "^(?=.*[0-9]).{8,}$"',
+        'customArgumentsToken="__ES6-PROMISIFY--CUSTOM-ARGUMENTS__"',
+        'ssh_key = "id_ed25519"',
+        "'/EA" + "AAB" + "x7Yz" * 40 + "'",
     ],
 )
 def test_what_sources_say_as_it_is(text: str) -> None:
@@ -130,6 +142,9 @@ def test_what_sources_say_as_it_is(text: str) -> None:
         ("X-Auth-Token: Zx9Yw8Vu7Ts6Rq5Po4Nm", "X-Auth-Token: [REDACTED:credential]"),
         ("X-API-Key: 9f86d081884c7d659a2feaa0c55ad015", "X-API-Key: [REDACTED:credential]"),
         ("login me password q9X7b2Lk", "login me password [REDACTED:credential]"),
+        ("  login me\n  password q9X7b2Lk", "  login me\n  password [REDACTED:credential]"),
+        ("data:\n  password: QnZvZHJ1bWJzbEhGTHg=\n", "data:\n  password: [REDACTED:credential]\n"),
+        ('password: str = "q9X7b2Lk"', 'password: str = "[REDACTED:credential]"'),
         ("db: mysql://app:q9X7b2Lk@h/x", "db: mysql://app:[REDACTED:url]@h/x"),
     ],
 )
