@@ -122,14 +122,14 @@ def sources_below(folder: str) -> tuple[EventSource, ...]:
 
 
 def sources_of(places: Sequence[str], *, is_recursive: bool = False) -> tuple[EventSource, ...]:
-    """Return the sources of all places in their order, each telemetry folder or file once.
+    """Return the sources of all places in their order, each telemetry folder or file once, also under two names.
 
     Raises: NotFoundError for a place without events.
     """
     sources: dict[tuple[str, ...], EventSource] = {}
     for place in places:
         for source in sources_below(place) if is_recursive else (source_of(place),):
-            sources.setdefault(source.paths, source)
+            sources.setdefault(tuple(map(os.path.realpath, source.paths)), source)
     return tuple(sources.values())
 
 

@@ -188,3 +188,13 @@ def test_what_is_no_file_has_no_lines(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("x\n")
     os.mkfifo(tmp_path / "pipe")
     assert [[]] * 4 == [list(lines_of(str(tmp_path / name))) for name in ("none", "link", "pipe", ".")]
+
+
+def test_a_place_under_two_names_is_taken_once(tmp_path: Path) -> None:
+    """A link to a segment leads to the same events."""
+    folder = tmp_path / "segment" / "_ctx" / "telemetry"
+    folder.mkdir(parents=True)
+    (folder / "events.jsonl").write_bytes(b"{}\n")
+    (tmp_path / "link").symlink_to("segment")
+    first, second = str(tmp_path / "segment"), str(tmp_path / "link")
+    assert sources_of([first]) == sources_of([first, second])
