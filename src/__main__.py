@@ -33,7 +33,8 @@ def _interrupt_again(unraisable: sys.UnraisableHookArgs) -> None:
     The import system has such callbacks; the interrupt would be printed as a traceback, and lost.
     """
     if unraisable.exc_type is KeyboardInterrupt:
-        _thread.interrupt_main()
+        # By another thread: from here it would be raised in this very function, which nothing can leave either.
+        _thread.start_new_thread(_thread.interrupt_main, ())
     else:
         sys.__unraisablehook__(unraisable)
 

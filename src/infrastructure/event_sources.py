@@ -172,7 +172,7 @@ def batches_in(file: BinaryIO, start: int = 0, end: int | None = None) -> Iterat
     at = _line_begin(file, start, end) if start else 0
     rest = b""  # what was read of the line that begins at `at`
     while end is None or at < end:
-        block = file.read(READ_BYTES)
+        block = file.read(READ_BYTES) or b""  # a device that has nothing just now gives None
         data = rest + block
         if not block:
             yield [data] if data else [], len(data)

@@ -175,6 +175,22 @@ def test_interrupt_at_any_moment(repository: Sandbox) -> None:
         assert run.exit_code in {0, 130, -signal.SIGINT}, run
 
 
+def test_an_interrupt_in_a_callback_ends_the_command(repository: Sandbox) -> None:
+    """One that nothing can be raised from: it is raised where the command is, and nothing is printed."""
+    program = (
+        "import sys, weakref, ctx.__main__ as ctx\n"
+        "class Watched: pass\n"
+        "def interrupted(_reference): raise KeyboardInterrupt\n"
+        "def run():\n"
+        "    watched = Watched(); reference = weakref.ref(watched, interrupted); del watched\n"
+        "    while True: pass\n"
+        "ctx._run = run\n"
+        "sys.exit(ctx.main())"
+    )
+    run = repository.finish(repository.start(program=("-c", program)))
+    assert (130, "", "") == (run.exit_code, run.out, run.err)
+
+
 def test_read_only_segment(repository: Sandbox) -> None:
     """Where nothing can be written, the answer is right, the rest goes to the user's cache, said in one line."""
     folders = [repository.segment, *(path for path in repository.segment.rglob("*") if path.is_dir())]
