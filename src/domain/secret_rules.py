@@ -252,7 +252,7 @@ _PARAMETER = _pattern(
     r"[?&](?:sig|signature|x-amz-signature|x-amz-security-token|x-goog-signature|code)=(?P<value>[^\s&\"'#]+)",
     re.IGNORECASE,
 )
-_CURL_USER = _pattern(r"(?<![\w-])(?:-u|--user)[ =](?:\\?[\"'])?[\w.@-]+:(?P<value>[^\s\"']+)")
+_CURL_USER = _pattern(r"(?:(?<= )-u |--user[ =])(?:\\?[\"'])?[\w.@-]+:(?P<value>[^\s\"']+)")
 _VALUE_ENDS = _pattern(r"[ \t]*(?:#.*|&&.*|\|\|.*)?\Z|[\"';&]", re.ASCII)
 
 
@@ -265,8 +265,8 @@ def spans(text: str, *, is_strict: bool) -> list[Span]:
     if is_strict:
         found += [Span(*match.span("value"), "url") for match in _PARAMETER.finditer(text)]
         found += _random_runs(text)
-        if " -u" in text or "--user" in text:
-            found += [Span(*match.span("value"), "credential") for match in _CURL_USER.finditer(text) if "=" in text]
+        if " -u " in text or "--user " in text or "--user=" in text:
+            found += [Span(*match.span("value"), "credential") for match in _CURL_USER.finditer(text)]
     return _apart([span for span in found if not _is_marked(text, span)])
 
 

@@ -92,3 +92,9 @@ def test_ordinary_texts_load_nothing() -> None:
 def test_a_short_word_for_a_password_announces_one(word: str) -> None:
     """With a colon behind it, as in a file of settings."""
     assert f"{word}: [REDACTED:credential]" == redact_secrets(f"{word}: tr0ub4dor")
+
+
+@pytest.mark.parametrize("option", ["-u ", "--user ", "--user=", '-u "'])
+def test_a_password_of_curl_is_one(option: str) -> None:
+    """The name stays, the password goes."""
+    assert f"curl {option}alice:[REDACTED:credential]" in redact_secrets(f"curl {option}alice:tr0ub4dor https://host/")
