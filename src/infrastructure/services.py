@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from ..application.refs import FindReferences
     from ..application.repo_map import RepoMapper
     from ..application.resolve import Resolve
+    from ..application.search import SearchAnswer, SearchRequest
     from ..application.watch_index import WatchIndex
     from ..domain.index_records import FileRecord
     from ..domain.module_map import ModuleMap
@@ -526,6 +527,25 @@ class Services:
         from ..application.get import Get
 
         return Get(self.files, self.pack_files, self.store, self.counter, self.skeleton_of, self.redactor)
+
+    def search(self, request: SearchRequest) -> tuple[SearchAnswer, list[str] | None]:
+        """Answer a checked request of `ctx search`; the files that were favoured beside it, None when none was named.
+
+        Raises: OutsideSegmentError, NotFoundError or UsageError for a `focus` that is no indexed file.
+        """
+        from ..application.search import search
+
+        nearness = self.nearness(request.focus)
+        answer = search(
+            request,
+            self.store,
+            self.telemetry,
+            self.clock,
+            nearness=nearness,
+            redact=self.redactor,
+            count=self.count_tokens,
+        )
+        return answer, [path for path, near in nearness.items() if near == 1.0] if request.focus else None
 
     def repo_mapper(self) -> RepoMapper:
         """Return the use case behind `ctx map`."""

@@ -37,7 +37,7 @@ _TARGETS_SHARE = 0.25
 def search_answer(question: Question, services: Services) -> Answer:
     """Return the places that answer a question, best first."""
     from ...application.filters import check_lists
-    from ...application.search import SEARCH_LIMIT_MAX, SearchRequest, check_request, search
+    from ...application.search import SEARCH_LIMIT_MAX, SearchRequest, check_request
 
     given = question.arguments
     filters = {name: given[name] for name in ("kind", "lang", "path")}
@@ -53,16 +53,7 @@ def search_answer(question: Question, services: Services) -> Answer:
         tuple(given["focus"] or ()),
     )
     check_request(request)
-    nearness = services.nearness(request.focus)
-    found = search(
-        request,
-        services.store,
-        services.telemetry,
-        services.clock,
-        nearness=nearness,
-        redact=services.redactor,
-        count=services.count_tokens,
-    )
+    found, favoured = services.search(request)
     index_files = services.store.file_count()
     document = search_document(
         services,
@@ -71,7 +62,7 @@ def search_answer(question: Question, services: Services) -> Answer:
         query=request.query,
         index_files=index_files,
         took_ns=question.took_ns,
-        focus=[path for path, near in nearness.items() if near == 1.0] if request.focus else None,
+        focus=favoured,
     )
     texts = [hit_text(hit, PLAIN) for hit in found.hits]
     notes = search_notes(found, question.report, budget_tokens=question.max_tokens)

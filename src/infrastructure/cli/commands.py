@@ -76,7 +76,7 @@ def run_search(
 
     def body(services: Services) -> Outcome:
         from ...application.filters import check_lists
-        from ...application.search import SearchRequest, check_request, search
+        from ...application.search import SearchRequest, check_request
 
         check_lists(**given)
         request = SearchRequest(
@@ -90,16 +90,7 @@ def run_search(
         )
         check_request(request)
         report = refreshed(services)
-        nearness = services.nearness(request.focus)
-        answer = search(
-            request,
-            services.store,
-            services.telemetry,
-            services.clock,
-            nearness=nearness,
-            redact=services.redactor,
-            count=services.count_tokens,
-        )
+        answer, favoured = services.search(request)
         index_files = services.store.file_count()
         document = search_document(
             services,
@@ -108,7 +99,7 @@ def run_search(
             query=query,
             index_files=index_files,
             took_ns=perf_counter_ns() - started_ns,
-            focus=[path for path, near in nearness.items() if near == 1.0] if focus else None,
+            focus=favoured,
         )
         return Outcome(
             document,

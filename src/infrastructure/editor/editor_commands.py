@@ -112,7 +112,6 @@ def search(services: Services, arguments: Mapping[str, Any]) -> Answer:
     """`ctx.search`: `ctx.search/1`."""
     from ...application.filters import check_lists
     from ...application.search import SearchRequest, check_request
-    from ...application.search import search as run
     from ..answer_documents import search_document
 
     if any(arguments.get(name) for name in ("regex", "literal", "ignore_case")):
@@ -131,16 +130,7 @@ def search(services: Services, arguments: Mapping[str, Any]) -> Answer:
     )
     check_request(request)
     report = services.refresh()
-    nearness = services.nearness(request.focus)
-    answer = run(
-        request,
-        services.store,
-        services.telemetry,
-        services.clock,
-        nearness=nearness,
-        redact=services.redactor,
-        count=services.count_tokens,
-    )
+    answer, favoured = services.search(request)
     index_files = services.store.file_count()
     document = search_document(
         services,
@@ -149,7 +139,7 @@ def search(services: Services, arguments: Mapping[str, Any]) -> Answer:
         query=request.query,
         index_files=index_files,
         took_ns=perf_counter_ns() - started_ns,
-        focus=[path for path, near in nearness.items() if near == 1.0] if request.focus else None,
+        focus=favoured,
     )
     told = _told([hit.id for hit in answer.hits], answer.total_tokens)
     return Answer(document, told, {"disclosure_mode": "search", "index_files": index_files})
