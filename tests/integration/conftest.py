@@ -161,6 +161,11 @@ class Sandbox:
         self.segment.mkdir()
         self._running: list[subprocess.Popen[bytes]] = []
 
+    def remove_segment(self) -> None:
+        """Remove the segment, also while somebody writes in it: who removes a tree by hand does so again, too."""
+        while self.segment.exists():
+            shutil.rmtree(self.segment, ignore_errors=True)
+
     def write(self, files: Mapping[str, str | bytes], below: Path | None = None) -> None:
         """Write files, by their paths in the segment."""
         for name, content in files.items():

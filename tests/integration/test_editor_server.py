@@ -513,7 +513,7 @@ def test_folder_that_goes_away_while_it_is_open(editor: RawEditor, happens: str)
     editor.ask("textDocument/hover", editor.at(uri, 11, 8))
     segment = editor.sandbox.segment
     if happens == "deleted":
-        shutil.rmtree(segment)
+        editor.sandbox.remove_segment()
     else:
         segment.rename(segment.with_name("elsewhere"))
     assert "Cart" in editor.outline(uri)

@@ -572,12 +572,10 @@ def test_without_the_package_it_says_what_to_install(repository: Sandbox) -> Non
 
 def test_deleted_segment_is_said(repository: Sandbox) -> None:
     """A call says so in one line, and the server lives until its input ends."""
-    import shutil
-
     client = LineClient(repository.start("mcp", stdin=subprocess.PIPE, env=QUIET))
     client.handshake()
     client.call("ctx_status")
-    shutil.rmtree(repository.segment)
+    repository.remove_segment()
     assert "the segment's directory cannot be opened" in client.complaint("ctx_search", {"query": "cart"})
     assert 0 == client.end()
     repository.segment.mkdir()

@@ -134,7 +134,7 @@ def test_a_busy_index_is_waited_for(repository: Sandbox, watch: Watch) -> None:
 
 def test_a_deleted_index_is_made_anew(repository: Sandbox, watch: Watch) -> None:
     """`git clean -dfx` takes `_ctx/` away; other commands then find what the watch writes."""
-    shutil.rmtree(repository.segment / "_ctx")
+    shutil.rmtree(repository.segment / "_ctx", ignore_errors=True)  # the watch may be writing in it just now
     repository.write({"after.py": "def after_cleaning(): ...\n"})
     watch.until(files=7)
     assert "after.py" == repository.paths("after_cleaning")[0]
@@ -142,7 +142,7 @@ def test_a_deleted_index_is_made_anew(repository: Sandbox, watch: Watch) -> None
 
 def test_a_deleted_segment_ends_it_with_the_reason(repository: Sandbox, watch: Watch) -> None:
     """There is nothing left to watch."""
-    shutil.rmtree(repository.segment)
+    repository.remove_segment()
     assert 3 == watch.process.wait(timeout=SECONDS_MAX)
     assert "the segment's directory cannot be opened" in watch.complaint()
     assert not repository.segment.exists()
@@ -174,8 +174,8 @@ def test_a_folder_that_goes_away_ends_it_with_one_line(repository: Sandbox, watc
     """Deleted or moved: exit code 3, the reason, and no folder made in its place."""
     if is_moved:
         repository.segment.rename(repository.segment.with_name("moved"))
-    while repository.segment.exists():  # whoever removes a tree meets files that the watch is just writing
-        shutil.rmtree(repository.segment, ignore_errors=True)
+    else:
+        repository.remove_segment()
     out, err = watch.process.communicate(timeout=SECONDS_MAX)
     document = json.loads(out.splitlines()[-1])
     assert (3, 3, 1) == (watch.process.returncode, document["error"]["exit_code"], err.count(b"\n"))
