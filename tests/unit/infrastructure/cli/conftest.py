@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
+    from types import ModuleType
 
 FILES = {
     "shop/cart.py": (
@@ -37,3 +39,22 @@ def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(text)
     return tmp_path / "segment"
+
+
+@pytest.fixture
+def says_unreadable(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> Callable[[ModuleType, str, Callable[[], int]], None]:
+    """A check that a command names what it may not read, and not its output: exit code 3 and the place."""
+
+    def check(module: ModuleType, finder: str, run: Callable[[], int]) -> None:
+        def refuse(*_given: object, **_options: object) -> None:
+            raise PermissionError(13, "Permission denied", "/shop/_ctx")
+
+        monkeypatch.setattr(module, finder, refuse)
+        assert 3 == run()
+        assert "ctx: /shop/_ctx: cannot be read (Permission denied); check its permissions and the disk\n" == (
+            capfd.readouterr().err
+        )
+
+    return check

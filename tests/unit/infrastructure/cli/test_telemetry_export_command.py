@@ -21,8 +21,9 @@ from ctx.infrastructure.cli import telemetry_export_command
 from ctx.infrastructure.cli.telemetry_export_command import ExportOptions, run_export
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
+    from types import ModuleType
 
 
 @pytest.fixture
@@ -195,18 +196,10 @@ def test_a_disk_that_takes_no_more_is_one_line(tmp_path: Path, capfd: pytest.Cap
 
 
 def test_what_cannot_be_read_is_not_said_to_be_the_output(
-    segment: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+    segment: Path, says_unreadable: Callable[[ModuleType, str, Callable[[], int]], None]
 ) -> None:
     """A folder without permission: exit code 3 and the place."""
-
-    def refuse(*_given: Any, **_options: Any) -> None:
-        raise PermissionError(13, "Permission denied", "/shop/_ctx")
-
-    monkeypatch.setattr(telemetry_export_command, "sources_of", refuse)
-    assert 3 == export(segment)
-    assert "ctx: /shop/_ctx: cannot be read (Permission denied); check its permissions and the disk\n" == (
-        capfd.readouterr().err
-    )
+    says_unreadable(telemetry_export_command, "sources_of", lambda: export(segment))
 
 
 def test_a_disk_that_fails_while_it_is_read_is_named(

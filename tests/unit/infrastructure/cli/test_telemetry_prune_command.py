@@ -14,7 +14,9 @@ from ctx.infrastructure.cli import telemetry_prune_command
 from ctx.infrastructure.cli.telemetry_prune_command import PruneOptions, run_prune
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
+    from types import ModuleType
 
 
 @pytest.fixture
@@ -133,15 +135,7 @@ def test_an_interrupt_a_closed_pipe_and_a_full_disk(
 
 
 def test_what_cannot_be_read_is_not_said_to_be_the_output(
-    telemetry: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+    telemetry: Path, says_unreadable: Callable[[ModuleType, str, Callable[[], int]], None]
 ) -> None:
     """A folder without permission: exit code 3 and the place."""
-
-    def refuse(*_given: Any, **_options: Any) -> None:
-        raise PermissionError(13, "Permission denied", "/shop/_ctx")
-
-    monkeypatch.setattr(telemetry_prune_command, "folders_of", refuse)
-    assert 3 == run(telemetry)
-    assert "ctx: /shop/_ctx: cannot be read (Permission denied); check its permissions and the disk\n" == (
-        capfd.readouterr().err
-    )
+    says_unreadable(telemetry_prune_command, "folders_of", lambda: run(telemetry))

@@ -16,6 +16,7 @@ from ctx.infrastructure.cli.telemetry_tail_command import TailOptions, run_tail
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
+    from types import ModuleType
 
 
 @pytest.fixture
@@ -209,15 +210,7 @@ def test_two_names_of_one_folder_are_followed_once(
 
 
 def test_what_cannot_be_read_is_not_said_to_be_the_output(
-    segment: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+    segment: Path, says_unreadable: Callable[[ModuleType, str, Callable[[], int]], None]
 ) -> None:
     """A folder without permission: exit code 3 and the place."""
-
-    def refuse(*_given: Any, **_options: Any) -> None:
-        raise PermissionError(13, "Permission denied", "/shop/_ctx")
-
-    monkeypatch.setattr(telemetry_tail_command, "sources_of", refuse)
-    assert 3 == tail(segment)
-    assert "ctx: /shop/_ctx: cannot be read (Permission denied); check its permissions and the disk\n" == (
-        capfd.readouterr().err
-    )
+    says_unreadable(telemetry_tail_command, "sources_of", lambda: tail(segment))

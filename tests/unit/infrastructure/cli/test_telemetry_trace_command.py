@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 from tests.event_lines import ToldRun, resolve_with_server, write_segment
@@ -15,7 +15,9 @@ from ctx.infrastructure.cli import telemetry_trace_command
 from ctx.infrastructure.cli.telemetry_trace_command import run_trace
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
+    from types import ModuleType
 
 
 @pytest.fixture
@@ -93,18 +95,10 @@ def test_a_closed_pipe_is_no_error_and_a_full_disk_is(
 
 
 def test_what_cannot_be_read_is_not_said_to_be_the_output(
-    segment: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+    segment: Path, says_unreadable: Callable[[ModuleType, str, Callable[[], int]], None]
 ) -> None:
     """A folder without permission: exit code 3 and the place."""
-
-    def refuse(*_given: Any, **_options: Any) -> None:
-        raise PermissionError(13, "Permission denied", "/shop/_ctx")
-
-    monkeypatch.setattr(telemetry_trace_command, "sources_of", refuse)
-    assert 3 == trace(segment)
-    assert "ctx: /shop/_ctx: cannot be read (Permission denied); check its permissions and the disk\n" == (
-        capfd.readouterr().err
-    )
+    says_unreadable(telemetry_trace_command, "sources_of", lambda: trace(segment))
 
 
 def test_events_and_sources_are_not_replaced(segment: Path, capfd: pytest.CaptureFixture[str]) -> None:
