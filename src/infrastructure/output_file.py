@@ -42,7 +42,7 @@ def check_target(path: str, *, replaces: bool, own: bytes = b"") -> str:
         folder = os.path.dirname(real)
         if path.endswith("/") or not os.path.isdir(folder):
             raise UsageError(f"--output {shown}: there is no such directory; make it first") from None
-        return _outside_telemetry(real, shown)
+        return outside_telemetry(real, shown)
     except OSError as error:
         raise UsageError(f"--output {shown}: cannot be looked at ({error.strerror}); give another file") from None
     if stat.S_ISDIR(found.st_mode):
@@ -53,7 +53,7 @@ def check_target(path: str, *, replaces: bool, own: bytes = b"") -> str:
         raise UsageError(f"--output {shown}: is there already and is something else; give another name")
     if not replaces and not own:
         raise UsageError(f"--output {shown}: is there already; give another name, or --force to replace it")
-    return _outside_telemetry(real, shown)
+    return outside_telemetry(real, shown)
 
 
 def check_apart(path: str, read_paths: Iterable[str]) -> None:
@@ -135,11 +135,11 @@ def _is_alive(pid: int) -> bool:
     return True
 
 
-def _outside_telemetry(real: str, shown: str) -> str:
+def outside_telemetry(real: str, shown: str, option: str = "--output") -> str:
     """Return the path; raises UsageError for one among the events, where it would replace or pass for some."""
     folder, name = os.path.split(os.path.dirname(real))
     if name == "telemetry" and os.path.basename(folder) == CTX_FOLDER:
-        raise UsageError(f"--output {shown}: is in a telemetry folder, which is for events alone; give another place")
+        raise UsageError(f"{option} {shown}: is in a telemetry folder, which is for events alone; give another place")
     return real
 
 

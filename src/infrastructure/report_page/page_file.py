@@ -7,6 +7,7 @@ import stat
 
 from ...domain.errors import UsageError
 from ...domain.source_files import display_path
+from ..output_file import outside_telemetry
 from ..regular_file import open_regular
 from .page import START
 
@@ -34,7 +35,7 @@ def page_place(path: str) -> str:
             ) from None
         if path.endswith("/") or not os.path.isdir(os.path.dirname(real)):
             raise UsageError(f"--html {shown}: there is no such directory; make it first") from None
-        return real
+        return outside_telemetry(real, shown, "--html")
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else error
         raise UsageError(f"--html {shown}: cannot be looked at ({reason}); name another file") from None
@@ -42,7 +43,7 @@ def page_place(path: str) -> str:
         raise UsageError(f"--html {shown}: is a directory; name a file in it")
     if not stat.S_ISREG(found.st_mode) or (found.st_size and not _is_ours(real)):
         raise UsageError(f"--html {shown}: is there and is no report of ctx; remove it, or name another file")
-    return real
+    return outside_telemetry(real, shown, "--html")
 
 
 def _is_ours(path: str) -> bool:

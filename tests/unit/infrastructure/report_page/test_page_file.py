@@ -84,3 +84,11 @@ def test_in_a_deleted_directory_the_whole_path_is_needed(tmp_path: Path, monkeyp
     with pytest.raises(UsageError, match="the current directory was deleted; change to one that exists, or name the"):
         page_place("r.html")
     assert str(tmp_path / "r.html") == page_place(str(tmp_path / "r.html"))
+
+
+def test_a_telemetry_folder_is_for_events_alone(tmp_path: Path) -> None:
+    """A page of that name would pass for events."""
+    folder = tmp_path / "_ctx" / "telemetry"
+    folder.mkdir(parents=True)
+    with pytest.raises(UsageError, match=r"^--html .*: is in a telemetry folder, which is for events alone"):
+        page_place(str(folder / "events.7.jsonl"))
