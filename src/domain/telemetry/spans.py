@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import Enum
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from .events import is_lsp_request
@@ -126,6 +127,7 @@ class _Process:
         self._run = run
         self._ended: list[Span] = []  # by their ends
         self._open: list[Span] = []
+        self._lives: list[Span] = []  # that are over
         self._servers: dict[str, Server] = {}
         self._last_ns = 0
         self._offset_ns = 0
@@ -158,7 +160,9 @@ class _Process:
             if parent is not None:
                 self._clamp(span, parent)
             self._run.done.extend(_settled(span, parent))
-        self._ended = []
+        for life in self._lives:
+            self._run.done.extend(_settled(life, life.parent))
+        self._ended, self._lives = [], []
 
     def close(self) -> None:
         """End what is open with the last event."""
@@ -186,15 +190,24 @@ class _Process:
 
     def _take_back(self, excess_ns: int, since_ns: int) -> None:
         """Move what came after the widest gap since a moment back by what the clock was set forward."""
-        begun = len(self._ended)
-        while begun and self._ended[begun - 1].end_ns >= since_ns:
-            begun -= 1
-        ends = [since_ns, *(span.end_ns for span in self._ended[begun:]), self._last_ns]
-        widest = max(range(1, len(ends)), key=lambda at: ends[at] - ends[at - 1])
-        excess_ns = min(excess_ns, ends[widest] - ends[widest - 1])
-        for span in _flat(self._ended[begun + widest - 1 :]):
+        lives = [*self._lives, *(server.life for server in self._servers.values() if server.life is not None)]
+        moments = {since_ns, self._last_ns}
+        moments.update(span.end_ns for span in self._ended)
+        moments.update(span.start_ns for span in self._open)
+        moments.update(part.end_ns for life in lives for part in [life, *life.children])
+        ordered = sorted(moment for moment in moments if moment >= since_ns)
+        before_ns, cut_ns = max(pairwise(ordered), key=lambda gap: gap[1] - gap[0])
+        excess_ns = min(excess_ns, cut_ns - before_ns)
+        for span in _flat([span for span in (*self._ended, *self._open) if span.end_ns >= cut_ns]):
             span.start_ns -= excess_ns
             span.end_ns -= excess_ns
+        for life in lives:
+            if min((part.end_ns for part in life.children), default=life.end_ns) >= cut_ns:
+                life.start_ns -= excess_ns
+            for part in (life, *life.children):
+                if part.end_ns >= cut_ns:
+                    part.end_ns -= excess_ns
+            _begin_parts(life)
         self._offset_ns -= excess_ns
         self._last_ns -= excess_ns
 
@@ -319,11 +332,9 @@ class _Process:
         life.is_open = record is None
         if record is not None:
             life.record = record
-        for step in life.children:
-            if step.kind is SpanKind.STEP:
-                step.start_ns = life.start_ns
+        _begin_parts(life)
         self._servers.pop(server.name, None)
-        self._run.done.extend(_settled(life, life.parent))
+        self._lives.append(life)
 
 
 def _command_name(record: Record) -> str:
@@ -343,6 +354,12 @@ def _flat(roots: list[Span]) -> Iterator[Span]:
         span = left.pop()
         yield span
         left.extend(reversed(span.children))
+
+
+def _begin_parts(life: Span) -> None:
+    """Let each step of a life begin with it, and what took no time when it ended."""
+    for part in life.children:
+        part.start_ns = life.start_ns if part.kind is SpanKind.STEP else part.end_ns
 
 
 def _settled(root: Span, parent: Span | None) -> Iterator[Span]:

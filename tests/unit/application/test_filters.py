@@ -74,7 +74,7 @@ def test_languages_and_kinds_are_lists(segment: SegmentOnDisk) -> None:
     assert [False, True, True] == [bool(Filters()), bool(Filters(kinds=("x",))), bool(Filters(paths_left_out=("x",)))]
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(st.lists(st.text(alphabet="ast.py*?/", min_size=1, max_size=6), min_size=1, max_size=3), st.booleans())
 def test_patterns_are_those_of_a_shell(segment: SegmentOnDisk, globs: list[str], negated: bool) -> None:
     """A path is left when one pattern matches it or a folder above it; with `!` when none does."""

@@ -199,7 +199,7 @@ def test_files_with_odd_names_are_reached(segment: Reader) -> None:
     assert r"bad\xff.py" == segment.one("bad\udcff.py").path == segment.one(r"bad\xff.py#f").path
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(python_sources())
 def test_every_id_handed_out_can_be_handed_in(segment: Reader, source: str) -> None:
     """Ids of chunks, of symbols and of lines lead to the text they stood for."""
@@ -524,7 +524,7 @@ def test_what_follows_a_place_without_room_is_not_read(segment: Reader) -> None:
     assert len(answer.items) < 10
 
 
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(
     st.lists(st.sampled_from(["pkg/mod.py", "pkg/large.py#Large", "notes.txt:2", "docs/guide.md#use"]), min_size=1),
     st.sampled_from([None, "skeleton", "excerpt", "raw"]),

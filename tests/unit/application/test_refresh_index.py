@@ -123,7 +123,7 @@ def state(segment: SegmentOnDisk) -> dict[str, Any]:
     }
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(_batches)
 def test_an_updated_index_is_what_a_fresh_one_would_be(batches: list[list[tuple[Any, ...]]]) -> None:
     """After each batch of edits: the same files, chunks, answers and scores, and an index without damage."""

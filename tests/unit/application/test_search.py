@@ -132,7 +132,7 @@ def test_the_limit_is_the_number_of_hits(segment: Searcher) -> None:
     assert (everything.hits[:2], 0) == (answer.hits, answer.omitted)
 
 
-@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(
     st.text(max_size=60) | st.text(alphabet="load_config.:\"'*()-^ \0", max_size=30),
     st.sampled_from(["", "src", "*", "[", "]", "[!", "?", "**", "a" * 999, "\udcff", "'", "é"]),

@@ -77,21 +77,21 @@ def assert_promises(source: str, chunks: Sequence[Chunk]) -> None:
     assert missing == []
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(python_sources())
 def test_chunks_of_code_keep_every_promise(source: str) -> None:
     """Ordered, apart, inside the file, every line that is not blank covered, digest and twins right."""
     assert_promises(source, code(source))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(markdown_sources() | any_text)
 def test_chunks_of_markdown_keep_every_promise(source: str) -> None:
     """The same of sections."""
     assert_promises(source, markdown(source))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(any_text | st.lists(st.text(alphabet="ab \n", max_size=400), max_size=40).map("".join))
 def test_chunks_of_text_keep_every_promise(source: str) -> None:
     """The same of windows; and of any text that is taken for Python."""

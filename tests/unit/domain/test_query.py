@@ -77,7 +77,7 @@ def test_a_pasted_text_is_cut_to_its_first_words() -> None:
     assert time.process_time() - started < 1
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.text() | st.text(alphabet="aB_1. \"'*:^(){}+-\\\0$#/²ßﬁǅ͏\u0661", max_size=40))
 def test_any_text_is_refused_as_usage_or_gives_a_valid_expression(text: str) -> None:
     """FTS5 takes every expression made from a query, quotes and operators in it or not."""

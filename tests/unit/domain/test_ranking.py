@@ -332,7 +332,7 @@ _chunks = st.builds(
 _queries = st.sampled_from(["f", "Session.get_user", "how do sessions get a user", "x tests"]).map(parse_query)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(
     _queries, st.lists(_chunks, max_size=12, unique_by=lambda c: c.chunk_id), st.sets(st.sampled_from(sorted(STAGES)))
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ctx.domain.index_records import DefinitionRow
@@ -214,7 +214,6 @@ def maps(draw: st.DrawFn) -> tuple[list[MapDefinition], list[MapFile]]:
 
 
 @pytest.mark.parametrize("encoding", ENCODINGS)
-@settings(deadline=None)
 @given(drawn=maps(), budget=st.integers(1, 120), data=st.data())
 def test_no_budget_is_ever_broken(
     encoding: str, drawn: tuple[list[MapDefinition], list[MapFile]], budget: int, data: st.DataObject

@@ -28,7 +28,7 @@ _TEXTS = st.lists(_PARTS, max_size=10).flatmap(
 )
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(_TEXTS)
 @example("secret_prod: x")
 @example("Authorization: Basic dXNlcjpwYXNz")

@@ -535,7 +535,7 @@ def perform(segment: Segment, edit: tuple[str, str, str]) -> None:
                 full.symlink_to(segment.root / more)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.lists(st.lists(_edit, min_size=1, max_size=4), min_size=1, max_size=4))
 def test_a_walk_of_what_was_touched_is_a_whole_walk(batches: list[list[tuple[str, str, str]]]) -> None:
     """After any edits both find the same; the short one may only decline."""

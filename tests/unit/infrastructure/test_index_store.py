@@ -133,7 +133,7 @@ _operations = st.lists(
 )
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(_operations)
 def test_after_any_changes_the_index_is_what_a_fresh_one_would_be(operations: list[tuple[str, list[str]]]) -> None:
     """Puts and drops (no chunks and a coin) leave the same matches with the same scores, and no stray terms."""

@@ -23,7 +23,7 @@ _TEXTS = st.lists(
 ).map(" ".join)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(_TEXTS, st.booleans())
 def test_marking_again_changes_nothing(text: str, is_source: bool) -> None:
     """A marked text has no secrets, and as many lines as it had."""

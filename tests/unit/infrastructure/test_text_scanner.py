@@ -213,7 +213,7 @@ _patterns = st.lists(st.tuples(_pieces, st.sampled_from(["", "", "*", "+", "?", 
 _texts = st.lists(st.text(alphabet="abkX_1 .éK\t", max_size=8), max_size=6)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(_patterns, _texts, st.sampled_from(["\n", "\r\n"]), st.booleans())
 def test_a_made_up_pattern_matches_as_in_python(
     pieces: list[tuple[str, str]], lines: list[str], newline: str, has_last_end: bool

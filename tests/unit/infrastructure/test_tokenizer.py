@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ctx.domain.errors import UsageError
@@ -32,7 +32,6 @@ def test_counts_are_those_openai_publishes(encoding: str, text: str, tokens: int
     assert tokens == _COUNTERS[encoding].count(text)
 
 
-@settings(deadline=None)
 @given(st.text(max_size=200))
 def test_any_text_has_a_count(text: str) -> None:
     """Lone surrogates, control characters and what looks like a special token are text."""

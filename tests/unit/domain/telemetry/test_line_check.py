@@ -16,7 +16,7 @@ LIBRARY = Draft202012Validator(telemetry_schema())
 CHECK = LineCheck()
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(good_lines())
 def test_a_line_of_the_table_is_fine(line: dict[str, Any]) -> None:
     """What the table allows passes the quick check, has no faults, and the library takes it."""
@@ -25,7 +25,7 @@ def test_a_line_of_the_table_is_fine(line: dict[str, Any]) -> None:
     assert LIBRARY.is_valid(line)
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 @given(damaged_lines() | any_value)
 def test_the_quick_check_the_messages_and_the_library_agree(line: Any) -> None:
     """Of any line: no faults just when the library takes it; fine just when it has nothing new either."""

@@ -313,7 +313,7 @@ _INSIDE = ["server", "method", "mode", "file", "query", "symbol_query", "face", 
 _inner = st.dictionaries(st.sampled_from([*_INSIDE, "returned_ids", "ready_via", "bytes", "crashed"]), any_value)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(
     st.lists(
         st.tuples(
@@ -348,7 +348,7 @@ _lines = st.lists(
 )
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(_lines, st.integers(0, 40), st.sampled_from([Selection(), Selection(1, None, frozenset({"run_2"}))]))
 def test_two_parts_put_together_are_the_whole(lines: list[Any], cut: int, selection: Selection) -> None:
     """Wherever the lines are divided, and after a journey between two processes."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from tests.event_lines import BEGIN_US, ToldRun, resolve_with_server
 
@@ -106,6 +106,27 @@ def test_a_clock_set_forward_is_taken_back_by_what_the_command_took() -> None:
         "later": (39_000, 40_000, ""),
     }
     assert expected == placed(run)
+
+
+def test_what_is_open_is_taken_back_with_the_clock() -> None:
+    """A command that goes on and the servers begun after the clock was set, over or not, are where they were."""
+    hour = 3_600_000_000
+    run = ToldRun().begin("search", 0).tell("a", 10_000, took_us=5_000).begin("map", 20_000 + hour)
+    run.tell("lsp.spawn", 25_000 + hour, took_us=4_000, args={"server": "ty"})
+    run.tell("lsp.spawn", 26_000 + hour, took_us=4_000, args={"server": "pylsp"})
+    run.tell("lsp.exit", 28_000 + hour, took_us=6_000, args={"server": "pylsp"})
+    run.end("search", 30_000 + hour, took_us=30_000)
+    run.tell("lsp.exit", 50_000 + hour, took_us=29_000, args={"server": "ty"})
+    run.end("map", 60_000 + hour, took_us=40_000)
+    spans = [(span.name, *place(span)) for span in spans_of(run.records)[0] if span.kind is not SpanKind.STEP]
+    expected = [
+        ("a", 5_000, 10_000, "ctx search"),
+        ("ctx map", 20_000, 60_000, ""),
+        ("ctx search", 0, 30_000, ""),
+        ("pylsp", 22_000, 28_000, "ctx map"),
+        ("ty", 21_000, 50_000, "ctx map"),
+    ]
+    assert expected == sorted(spans)
 
 
 def test_a_run_without_its_end_ends_with_its_last_event() -> None:
@@ -230,7 +251,16 @@ def told(events: list[tuple[str, int, int | None, str, int]]) -> list[ToldRun]:
     return list(runs.values())
 
 
+_OPEN_BESIDE_A_SET_CLOCK = [
+    ("command.start", 0, "a"),
+    ("command.start", 1, "a"),
+    ("command.start", 1_000_002, "b"),
+    ("command.end", 0, "a"),
+]
+
+
 @given(st.lists(any_event, max_size=40))
+@example([(cmd, at, 0, name, 1) for cmd, at, name in _OPEN_BESIDE_A_SET_CLOCK])
 def test_every_event_is_told_once_and_parts_lie_in_their_wholes(
     events: list[tuple[str, int, int | None, str, int]],
 ) -> None:

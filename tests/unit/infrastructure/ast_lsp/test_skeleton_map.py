@@ -410,7 +410,7 @@ def test_nesting_of_any_depth_is_no_crash(source: str) -> None:
     skeleton.render()
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(python_sources() | any_text)
 def test_definitions_of_any_text_nest_and_lie_inside(source: str) -> None:
     """Source order, parents before children and around them, one-line texts, lines that are the bytes' own."""

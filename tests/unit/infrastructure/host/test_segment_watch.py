@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.fakes import RecordingTelemetry, SegmentOnDisk
 
@@ -640,7 +640,7 @@ def _apply(root: Path, action: str, name: str, number: int) -> None:
             path.rename(root / (*NAMES, *FOLDER_NAMES)[number])
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=25)
 @given(steps=edits)
 def test_no_sequence_of_edits_is_missed(steps: list[tuple[str, str, int]]) -> None:
     """After each, what is called clean is what a look finds clean; and in the end the index is clean."""

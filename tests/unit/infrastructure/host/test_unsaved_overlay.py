@@ -244,7 +244,7 @@ steps = st.lists(
 )
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=25, suppress_health_check=list(HealthCheck))
 @given(steps=steps, is_watched=st.booleans())
 @example(steps=[("text", "a.py", "x = 1\n", True), ("back", "a.py", "", False)], is_watched=True)
 @example(steps=[("text", "new/d.py", "x = 1\n", True), ("back", "new/d.py", "", True)], is_watched=True)
