@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 HERE = Path(__file__).resolve().parent
 REPOSITORY = HERE.parent
 STEP_LIMIT_S = 60.0
-START_LIMIT_S = 30.0
+START_LIMIT_S = 60.0
 COMMAND = (sys.executable, "-m", "ctx", "lsp")
 
 

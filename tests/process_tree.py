@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-PATIENCE_S = 30.0
+PATIENCE_S = 60.0
 
 
 def process_is_gone(pid: int, *, patience_s: float = PATIENCE_S) -> bool:

@@ -102,7 +102,7 @@ def test_shipping_costs_nothing_for_large_carts():
 
 SECONDS_MAX = 120.0
 AT_ONCE = 4
-_LEFTOVER_PATIENCE_S = 10.0
+_LEFTOVER_PATIENCE_S = 30.0
 
 # Replaces itself by ctx after it gave up what a command must not have. Permission bits do not stop root, and another
 # user could not even reach an interpreter below /root: root without these two capabilities can and is stopped.

@@ -20,7 +20,7 @@ from tests.integration.conftest import UNWATCHED, Run, Sandbox
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-PATIENCE_S = 20.0
+PATIENCE_S = 60.0
 OFF = {"CTX_DAEMON": "off"}
 
 

@@ -99,7 +99,7 @@ def test_a_program_that_prints_no_version(shop: Sandbox) -> None:
     began = time.monotonic()
     row = _report(shop, PATH=f"{program.parent}:/usr/bin:/bin")
     assert ("ty", "") == (row["cold"]["server"], row["cold"]["version"])
-    assert VERSION_LIMIT_S <= time.monotonic() - began < 6 * VERSION_LIMIT_S
+    assert VERSION_LIMIT_S <= time.monotonic() - began
 
 
 def test_a_repositorys_environment(shop: Sandbox) -> None:

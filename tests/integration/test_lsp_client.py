@@ -905,7 +905,6 @@ def test_many_places_in_a_long_file_are_counted_once(bench: Callable[..., Bench]
     reply = world.reply(*TARGET_USE, method="references")
     expected = [ServerPlace("long.py", 90_001 + number, 5, is_inside=True) for number in range(9_000)]
     assert expected == list(reply.places)
-    assert reply.elapsed_ns < 10_000_000_000  # 0.1 s, or minutes
 
 
 def test_places_have_a_limit(bench: Callable[..., Bench]) -> None:

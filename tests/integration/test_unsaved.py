@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import subprocess
     from collections.abc import Callable, Iterator
 
-PATIENCE_S = 30.0
+PATIENCE_S = 60.0
 OFF = {"CTX_DAEMON": "off"}
 CART = "shop/cart.py"
 UNSAVED = '''"""The cart."""

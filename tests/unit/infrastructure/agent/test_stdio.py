@@ -15,7 +15,7 @@ from ctx.infrastructure.agent.stdio import REQUESTS_MAX, Input, Output
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-WAIT_S = 30.0
+WAIT_S = 60.0
 
 
 class Wire:
@@ -109,7 +109,7 @@ def test_end_is_noticed_while_requests_wait(wire: Wire) -> None:
     assert wire.takes(REQUESTS_MAX)
     assert not wire.has_ended.is_set()
     wire.close()
-    assert wire.has_ended.wait(1.0)
+    assert wire.has_ended.wait(WAIT_S)
     assert REQUESTS_MAX == len(wire.lines)
 
 
@@ -120,7 +120,7 @@ def test_end_is_noticed_while_a_complaint_is_not_read(wire: Wire) -> None:
     os.write(wire.asks, b"no message\n")
     assert wire.is_held()
     wire.close()
-    assert wire.has_ended.wait(1.0)
+    assert wire.has_ended.wait(WAIT_S)
 
 
 def test_everything_before_the_end_is_read(wire: Wire) -> None:

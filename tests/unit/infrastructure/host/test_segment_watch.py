@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="Linux alone has inotify")
 
-PATIENCE_S = 30.0
+PATIENCE_S = 60.0
 EDITS = 6
 """Of every kind, one after the other."""
 
