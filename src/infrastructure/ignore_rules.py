@@ -13,16 +13,17 @@ import stat
 from typing import TYPE_CHECKING
 
 from ..domain.errors import CtxError, UsageError
-from ..domain.source_files import IGNORE_FILE_NAMES, JUNK_DIRECTORIES, NEVER_WALKED, VENV_NAMES
+from ..domain.source_files import IGNORE_FILE_NAMES, JUNK_DIRECTORIES, NEVER_WALKED, VENV_NAMES, display_path
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Sequence
 
-    from ignore import WalkBuilder
+    from ignore import Walk, WalkBuilder
     from ignore.overrides import Override
 
 _GLOB_CHARACTER = re.compile(r"[\\*?\[\]{}!#]")
 _ESCAPED = r"\\\g<0>"
+_NEVER_ENTERED = frozenset(name.rstrip("/").encode() for name in (*NEVER_WALKED, *JUNK_DIRECTORIES))
 _OS_ERROR = re.compile(r"\(os error (\d+)\)")
 
 
@@ -36,21 +37,31 @@ def walk_entries(
 ) -> Iterator[tuple[bytes, str]]:
     """Yield (os_path, "") for each entry, a directory (b"" first) before what is in it, in no further order.
 
-    A directory that cannot be listed comes a second time, with the reason. `levels_to_git` is that of
-    `levels_to_repository`. Symbolic links are yielded and never followed. `left_out` are directories not to enter;
-    one whose name is not UTF-8 is entered all the same, because the binding takes no such pattern.
+    A directory that cannot be listed, or not be entered because a rule file in it has no end, comes a second time, with
+    the reason. `levels_to_git` is that of `levels_to_repository`. Symbolic links are yielded and never followed.
+    `left_out` are directories not to enter; one whose name is not UTF-8 is entered all the same, because the binding
+    takes no such pattern.
 
-    Raises: UsageError for a pattern among `extra_ignores` that is none.
+    Raises: UsageError for a pattern among `extra_ignores` that is none; CtxError for a rule file without end where
+    nothing can be left out for it: of the segment and above it, and in a directory whose name is not UTF-8.
     """
     import ignore  # ~6 ms with pathlib, only paid when the tree is walked
 
-    for name in IGNORE_FILE_NAMES:
-        _refuse_endless(os.path.join(root, name), os.fsdecode(name))
+    for rule_file in _rule_files_around(root, levels_to_git):
+        if _is_endless(os.path.join(root, rule_file)):
+            raise _refused(rule_file)
 
     start = _spelled_for_the_binding(root, root_fd)
-    entries = _builder(start, levels_to_git, _overrides(start, root_fd, extra_ignores, left_out)).build()
+    not_entered = set(left_out)
+
+    def walk() -> Walk:
+        return _builder(start, levels_to_git, _overrides(start, root_fd, extra_ignores, not_entered)).build()
+
+    entries = walk()
     prefix_chars = len(start.rstrip("/")) + 1
     latest = b""
+    given: set[tuple[bytes, str]] = set()
+    folders = {b""}
     while True:
         try:
             entry = next(entries)
@@ -59,23 +70,85 @@ def walk_entries(
         except (ignore.Error, ignore.IOError, OSError) as error:
             # The walker lists a directory right after it yielded it, so the latest entry is the one that failed.
             number = _OS_ERROR.search(str(error))
-            yield latest, f"not readable: {os.strerror(int(number[1])) if number else 'the directory listing failed'}"
+            found = latest, f"not readable: {os.strerror(int(number[1])) if number else 'the directory listing failed'}"
         else:
             latest = str(entry.path())[prefix_chars:].encode("utf-8", "surrogateescape")
-            yield latest, ""
+            found = latest, ""
+        if found in given:
+            continue  # a walk that was begun anew comes past what it gave before
+        given.add(found)
+        yield found
+        if latest not in folders:
+            continue
+        # The walker reads a directory's rule files before it yields it, so they are looked at with the one around it.
+        folders.remove(latest)
+        inner, walled_off = _inner_folders(root, latest, not_entered)
+        folders |= inner
+        if walled_off:
+            not_entered |= walled_off.keys()
+            entries = walk()
+        for folder, rule_file in walled_off.items():
+            yield folder, ""
+            yield folder, f"not entered: the {os.fsdecode(rule_file)} in it is a pipe or a device"
 
 
-def _refuse_endless(path: bytes, name: str) -> None:
-    """Refuse a rule file that is a device or a pipe, or leads to one: the walker would read it without end.
+def _rule_files_around(root: bytes, levels_to_git: int | None) -> list[bytes]:
+    """Return the paths, from the segment, of all rule files that the walker reads before it yields anything.
 
-    Raises: CtxError.
+    It reads those of every directory above, whether they count or not.
+    """
+    levels_up = range(1, len(root.strip(b"/").split(b"/")) + 1)
+    return [*rule_files(levels_to_git), *(b"../" * level + name for level in levels_up for name in IGNORE_FILE_NAMES)]
+
+
+def _is_endless(path: bytes) -> bool:
+    """Tell whether a rule file is a pipe or a device, or leads to one: reading may wait or go on for ever.
+
+    The null device, which is mounted over files to hide them, is as good as an empty file. The walker cannot read a
+    folder or a socket of such a name, and goes on without.
     """
     try:
-        mode = os.stat(path).st_mode
+        found = os.stat(path)
+        if stat.S_ISCHR(found.st_mode):
+            return found.st_rdev != os.stat(os.devnull).st_rdev
     except OSError:
-        return
-    if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
-        raise CtxError(f"{name}: not a file that can be read to its end; remove it")
+        return False
+    return stat.S_ISFIFO(found.st_mode) or stat.S_ISBLK(found.st_mode)
+
+
+def _refused(rule_file: bytes) -> CtxError:
+    return CtxError(f"{display_path(rule_file)}: not a file that can be read to its end; remove it")
+
+
+def _inner_folders(root: bytes, folder: bytes, not_entered: Collection[bytes]) -> tuple[set[bytes], dict[bytes, bytes]]:
+    """Return the directories in a directory: those to enter, and those with a rule file that has no end, and which.
+
+    Raises: CtxError for one of the latter whose name no pattern can hold.
+    """
+    inner: set[bytes] = set()
+    walled_off: dict[bytes, bytes] = {}
+    prefix = folder + b"/" if folder else b""
+    try:
+        entries = os.scandir(os.path.join(root, folder))
+    except OSError:
+        return inner, walled_off  # the walker will say so
+    with entries:
+        for entry in entries:
+            if not entry.is_dir(follow_symlinks=False) or entry.name in _NEVER_ENTERED:
+                continue
+            path = prefix + entry.name
+            if path in not_entered:
+                continue
+            inner.add(path)
+            for name in IGNORE_FILE_NAMES:
+                rule_file = entry.path + b"/" + name
+                # `access` first: it makes no exception for what is not there, as it nearly always is not.
+                if not os.access(rule_file, os.F_OK) or not _is_endless(rule_file):
+                    continue
+                if _pattern_of(path) is None:
+                    raise _refused(path + b"/" + name)
+                walled_off[path] = name
+    return inner - walled_off.keys(), walled_off
 
 
 def levels_to_repository(root: bytes) -> int | None:
@@ -172,8 +245,13 @@ def _rule_sources(root: bytes, os_path: bytes, levels_to_git: int | None) -> Ite
 
 
 def _is_walled_off(root: bytes, folder: bytes) -> bool:
-    """Tell whether a walk goes past a folder whatever the rules: a virtual environment, or what is no folder."""
+    """Tell whether a walk goes past a folder whatever the rules.
+
+    That is: a virtual environment, what is no folder, and one whose own rules have no end.
+    """
     whole = os.path.join(root, folder)
+    if any(_is_endless(os.path.join(whole, name)) for name in IGNORE_FILE_NAMES):
+        return True
     if folder.rpartition(b"/")[2] in VENV_NAMES and os.path.lexists(os.path.join(whole, b"pyvenv.cfg")):
         return True
     return os.path.lexists(whole) and (os.path.islink(whole) or not os.path.isdir(whole))
@@ -200,10 +278,9 @@ def _overrides(start: str, root_fd: int, extra_ignores: Sequence[str], left_out:
     for name in venvs_at_top(root_fd):
         overrides.add(f"!/{name.decode()}/")
     for path in left_out:
-        try:
-            overrides.add(f"!/{_GLOB_CHARACTER.sub(_ESCAPED, path.decode('utf-8'))}/")
-        except (UnicodeDecodeError, Error):
-            continue
+        whole = _pattern_of(path)
+        if whole is not None:
+            overrides.add(f"!{whole}")
     for pattern in extra_ignores:
         if not pattern.strip() or pattern.startswith("#"):
             continue
@@ -216,6 +293,19 @@ def _overrides(start: str, root_fd: int, extra_ignores: Sequence[str], left_out:
                 f'index.ignore: "{pattern}" is not in gitignore form ({error}); mend the setting'
             ) from error
     return overrides.build()
+
+
+def _pattern_of(folder: bytes) -> str | None:
+    """Return the pattern of one directory; None when no pattern can hold its name.
+
+    That is one which is not UTF-8, or ends with a backslash: the binding takes that for an escape of the slash behind.
+    """
+    if folder.endswith(b"\\"):
+        return None
+    try:
+        return f"/{_GLOB_CHARACTER.sub(_ESCAPED, folder.decode('utf-8'))}/"
+    except UnicodeDecodeError:
+        return None
 
 
 def _builder(start: str, levels_to_git: int | None, overrides: Override) -> WalkBuilder:

@@ -1039,3 +1039,44 @@ def test_a_rule_file_without_end_is_refused(segment: Segment, name: str) -> None
     (segment.root / name).mkdir()
     segment.put("a.py")
     assert "a.py" in segment.walked()
+
+
+@pytest.mark.parametrize("name", [".gitignore", ".ignore", ".ctxignore"])
+def test_a_folder_with_a_rule_file_without_end_is_not_entered(segment: Segment, name: str) -> None:
+    """Reading its rules would never come to an end; it is named, everything else is walked, also what lies around."""
+    for path in ("a.py", "pipe/x.py", "deep/er/x.py", "deep/y.py", "deep/er!/*/x.py", "folder/z.py", "null/n.py"):
+        segment.put(path)
+    segment.put("bound/s.py")
+    os.mkfifo(segment.root / "pipe" / name)
+    (segment.root / "deep/er" / name).symlink_to("/dev/zero")
+    os.mkfifo(segment.root / "deep/er!/*" / name)
+    (segment.root / "folder" / name).mkdir()
+    (segment.root / "null" / name).symlink_to(os.devnull)
+    with contextlib.closing(socket.socket(socket.AF_UNIX)) as listener, contextlib.chdir(segment.root / "bound"):
+        listener.bind(name)
+    found = segment.walk()
+    why = f"not entered: the {name} in it is a pipe or a device"
+    assert [b"a.py", b"bound/s.py", b"deep/y.py", b"folder/z.py", b"null/n.py"] == [each[0] for each in found.files]
+    assert {b"deep/er": why, b"deep/er!/*": why, b"pipe": why}.items() <= dict(found.skipped).items()
+    (segment.root / "pipe" / name).unlink()
+    touched = segment.files().probe(found.files, found.directories).touched_directories
+    assert (b"pipe",) == touched, "the folder is looked at again once its rules can be read"
+    assert "pipe/x.py" in segment.walked()
+
+
+def test_a_rule_file_without_end_is_refused_where_nothing_can_be_left_out(tmp_path: Path) -> None:
+    """Of a folder whose name no pattern can hold, and of those above the segment: the walker reads them first."""
+    segment = Segment(tmp_path / "above/seg")
+    for name in (b"\xff", b"back\\"):
+        pipe = os.path.join(os.fsencode(segment.root), name, b".gitignore")
+        segment.put(name + b"/a.py")
+        os.mkfifo(pipe)
+        with pytest.raises(CtxError, match=r"\.gitignore: not a file that can be read to its end; remove it"):
+            segment.walk()
+        os.unlink(pipe)
+    for name in (".gitignore", ".ignore", ".ctxignore"):
+        os.mkfifo(tmp_path / "above" / name)
+        with pytest.raises(CtxError, match=rf"^\.\./\{name}: not a file that can be read to its end"):
+            segment.walk()
+        (tmp_path / "above" / name).unlink()
+    assert 2 == len(segment.walked())
