@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from ..application.repo_map import RepoMapper
     from ..application.resolve import Resolve
     from ..application.search import SearchAnswer, SearchRequest
+    from ..application.text_search import TextSearchAnswer, TextSearchRequest
     from ..application.watch_index import WatchIndex
     from ..domain.index_records import FileRecord
     from ..domain.module_map import ModuleMap
@@ -546,6 +547,20 @@ class Services:
             count=self.count_tokens,
         )
         return answer, [path for path, near in nearness.items() if near == 1.0] if request.focus else None
+
+    def text_search(self, request: TextSearchRequest) -> TextSearchAnswer:
+        """Answer a checked request of `ctx search --regex` or `--literal`."""
+        from ..application.text_search import text_search
+
+        return text_search(
+            request,
+            self.store,
+            self.text_scanner,
+            counter=self.counter,
+            telemetry=self.telemetry,
+            clock=self.clock,
+            redact=self.redactor,
+        )
 
     def repo_mapper(self) -> RepoMapper:
         """Return the use case behind `ctx map`."""

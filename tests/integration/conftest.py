@@ -227,6 +227,10 @@ class Sandbox:
         out, err = process.communicate(timeout=SECONDS_MAX)
         return Run(process.returncode, (out or b"").decode(), (err or b"").decode())
 
+    def host_status(self) -> dict[str, Any]:
+        """Return what `ctx daemon status` says of the warm host."""
+        return self.run("daemon", "status", "--json").document
+
     def run_each(self, commands: Iterable[Sequence[str | bytes]], **options: Any) -> list[Run]:
         """Run commands that do not depend on each other, a few at a time, and return what they did in order."""
         waiting = list(commands)

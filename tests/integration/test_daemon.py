@@ -7,20 +7,18 @@ import json
 import os
 import pty
 import re
-import select
 import signal
 import socket
 import subprocess
-import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from tests.integration.conftest import UNWATCHED, Run, Sandbox
+from tests.process_tree import PATIENCE_S, process_is_gone, wait_until
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
-PATIENCE_S = 60.0
 OFF = {"CTX_DAEMON": "off"}
 
 
@@ -37,31 +35,6 @@ def warm(repository: Sandbox) -> Iterator[Sandbox]:
     _host(repository)
     yield repository
     repository.run("daemon", "stop")
-
-
-def _status(sandbox: Sandbox) -> dict[str, Any]:
-    return sandbox.run("daemon", "status", "--json").document
-
-
-def _until(is_so: Callable[[], bool]) -> bool:
-    """Look until something is so, for as long as patience lasts."""
-    ends_s = time.monotonic() + PATIENCE_S
-    while not is_so():
-        if time.monotonic() > ends_s:
-            return False
-        select.select([], [], [], 0.02)
-    return True
-
-
-def _is_gone(pid: int) -> bool:
-    try:
-        fd = os.pidfd_open(pid)
-    except ProcessLookupError:
-        return True
-    try:
-        return bool(select.select([fd], [], [], PATIENCE_S)[0])
-    finally:
-        os.close(fd)
 
 
 def _comparable(run: Run) -> tuple[int, str, str]:
@@ -100,14 +73,14 @@ SAME: tuple[tuple[tuple[str, ...], dict[str, str]], ...] = (
 def test_same_bytes_and_exit_codes(warm: Sandbox) -> None:
     """Every command answers through the host what it answers alone, to the byte, also on standard error."""
     warm.write({"shop/ünïcode.py": "def grüße_cookie(): ...\n"})
-    assert _until(lambda: warm.ok("search", "grüße_cookie", env=OFF).out != "")
-    served = _status(warm)["served"]
+    assert wait_until(lambda: warm.ok("search", "grüße_cookie", env=OFF).out != "")
+    served = warm.host_status()["served"]
     for arguments, env in SAME:
         alone = warm.run(*arguments, env={**env, **OFF})
         through_host = warm.run(*arguments, env=env)
         assert _comparable(alone) == _comparable(through_host), arguments
     # All but a segment that is none; nothing was run in its client's own process instead.
-    assert served + len(SAME) - 1 == _status(warm)["served"]
+    assert served + len(SAME) - 1 == warm.host_status()["served"]
 
 
 def test_surroundings_of_the_command_are_the_clients(warm: Sandbox) -> None:
@@ -137,7 +110,7 @@ def test_a_client_with_less_power_is_not_served(warm: Sandbox) -> None:
     with_host = warm.run("get", "shop/cart.py", "--mode", "raw", obeys_permissions=True)
     assert _comparable(alone) == _comparable(with_host)
     assert "class Cart" not in with_host.out
-    assert 0 == _status(warm)["served"]
+    assert 0 == warm.host_status()["served"]
 
 
 def _on_terminal(sandbox: Sandbox, *arguments: str, **env: str) -> tuple[int, bytes]:
@@ -164,7 +137,7 @@ def test_same_on_a_terminal(warm: Sandbox) -> None:
 
 def test_telemetry_is_as_without_a_host(warm: Sandbox) -> None:
     """A run through the host writes the events it writes alone, under an id and a process of its own."""
-    assert _until(lambda: _status(warm)["index"]["is_clean"])
+    assert wait_until(lambda: warm.host_status()["index"]["is_clean"])
 
     def events_of(env: dict[str, str]) -> list[str]:
         before = len(warm.events())
@@ -182,11 +155,11 @@ def test_telemetry_is_as_without_a_host(warm: Sandbox) -> None:
 
 def test_start_is_idempotent_and_status_tells(warm: Sandbox) -> None:
     """A second start finds the first; status knows processes, figures, index and when it is going to end."""
-    first = _status(warm)
+    first = warm.host_status()
     again = _host(warm)
     assert ("running", first["front_pid"]) == (again["state"], again["front_pid"])
     warm.ok("search", "cookie")
-    known = _status(warm)
+    known = warm.host_status()
     assert "ctx.daemon/1" == known["schema"]
     assert (1, 0, []) == (known["served"], known["running"], known["servers"])
     assert known["host_memory_bytes"] > 10_000_000
@@ -215,15 +188,15 @@ def test_twelve_starts_at_once_make_one_host(repository: Sandbox) -> None:
 
 def test_a_stale_socket_is_replaced(warm: Sandbox) -> None:
     """What a killed host left in the way costs commands nothing and the next host neither."""
-    known = _status(warm)
+    known = warm.host_status()
     sockets = sorted(path.name for path in (warm.runtime / "ctx").iterdir())
     os.kill(known["front_pid"], signal.SIGKILL)
-    assert _is_gone(known["backend_pid"])
+    assert process_is_gone(known["backend_pid"])
     assert sockets == sorted(path.name for path in (warm.runtime / "ctx").iterdir())
     assert warm.ok("search", "cookie").out
     assert _host(warm)["front_pid"] != known["front_pid"]
     warm.ok("search", "cookie")
-    assert 1 == _status(warm)["served"]
+    assert 1 == warm.host_status()["served"]
 
 
 _FOREIGN = """
@@ -237,12 +210,12 @@ sys.exit(main())
 
 def test_another_version(warm: Sandbox) -> None:
     """A client of another version works alone; `daemon start` of another version replaces the host and says so."""
-    first = _status(warm)
+    first = warm.host_status()
     assert warm.ok("search", "cookie", program=("-c", _FOREIGN)).out
-    assert 0 == _status(warm)["served"]
+    assert 0 == warm.host_status()["served"]
     started = warm.start("daemon", "start", "--foreground", program=("-c", _FOREIGN))
-    assert _is_gone(first["front_pid"])
-    assert _until(lambda: warm.run("daemon", "status", "--json").document.get("version") == "0.0.1")
+    assert process_is_gone(first["front_pid"])
+    assert wait_until(lambda: warm.run("daemon", "status", "--json").document.get("version") == "0.0.1")
     run = warm.run("daemon", "start", "--json")
     assert "is of another ctx (0.0.1); it is replaced" in run.complaint
     assert "0.0.1" != run.document["version"]
@@ -257,9 +230,9 @@ def test_places_that_are_not_ours_alone(repository: Sandbox) -> None:
     known = _host(repository)
     assert [] == list(folder.iterdir())  # it went to the other place
     assert repository.ok("search", "cookie").out
-    assert 1 == _status(repository)["served"]
+    assert 1 == repository.host_status()["served"]
     repository.ok("daemon", "stop")
-    assert _is_gone(known["front_pid"])
+    assert process_is_gone(known["front_pid"])
 
 
 def test_a_path_too_long_for_a_socket(repository: Sandbox) -> None:
@@ -320,10 +293,10 @@ def test_nothing_is_left_after_an_idle_exit(repository: Sandbox) -> None:
 
 def test_nothing_is_left_when_the_segment_goes(warm: Sandbox) -> None:
     """A host whose directory was renamed away, so that its path is another's, ends by itself."""
-    known = _status(warm)
+    known = warm.host_status()
     warm.segment.rename(warm.root / "elsewhere")
     warm.segment.mkdir()
-    assert _is_gone(known["front_pid"])
+    assert process_is_gone(known["front_pid"])
     assert [] == warm.processes()
 
 
@@ -343,7 +316,7 @@ def test_over_its_memory_limit_the_host_ends(repository: Sandbox) -> None:
 
 def test_a_killed_front_leaves_nothing_and_costs_nothing(warm: Sandbox) -> None:
     """After kill -9 of the front its backend and its waiting copies end; the next command answers."""
-    known = _status(warm)
+    known = warm.host_status()
     os.kill(known["front_pid"], signal.SIGKILL)
     assert warm.ok("search", "cookie").out
     assert [] == warm.leftovers()
@@ -351,11 +324,11 @@ def test_a_killed_front_leaves_nothing_and_costs_nothing(warm: Sandbox) -> None:
 
 def test_a_killed_backend_comes_back(warm: Sandbox) -> None:
     """After kill -9 of the backend the front starts another one; commands do not notice."""
-    known = _status(warm)
+    known = warm.host_status()
     os.kill(known["backend_pid"], signal.SIGKILL)
     assert warm.ok("search", "cookie").out
-    assert _until(lambda: _status(warm).get("backend_pid") not in {None, known["backend_pid"]})
-    assert (2, known["front_pid"]) == (_status(warm)["backend_starts"], _status(warm)["front_pid"])
+    assert wait_until(lambda: warm.host_status().get("backend_pid") not in {None, known["backend_pid"]})
+    assert (2, known["front_pid"]) == (warm.host_status()["backend_starts"], warm.host_status()["front_pid"])
 
 
 # --- commands under way ---------------------------------------------------------------------------------------------
@@ -396,7 +369,7 @@ sys.exit(main())
 def slow(repository: Sandbox) -> Iterator[Sandbox]:
     """A host whose commands stop in the middle when the variable SLOW says where."""
     host = repository.start("daemon", "start", "--foreground", program=("-c", _SLOW_SCRIPT), env=UNWATCHED)
-    assert _until(lambda: repository.run("daemon", "status").exit_code == 0)
+    assert wait_until(lambda: repository.run("daemon", "status").exit_code == 0)
     yield repository
     repository.run("daemon", "stop")
     host.wait(PATIENCE_S)
@@ -406,7 +379,7 @@ def _under_way(sandbox: Sandbox, stage: str) -> tuple[subprocess.Popen[bytes], i
     """Start a search that stops at a stage, and return it with the process of the host that runs it."""
     ready = sandbox.root / "ready"
     process = sandbox.start("search", "cookie", env={**UNWATCHED, "SLOW": f"{stage}:{ready}"})
-    assert _until(lambda: ready.exists() and ready.read_text() != "")
+    assert wait_until(lambda: ready.exists() and ready.read_text() != "")
     return process, int(ready.read_text())
 
 
@@ -416,7 +389,7 @@ def test_ctrl_c_reaches_the_command(slow: Sandbox) -> None:
     process.send_signal(signal.SIGINT)
     run = slow.finish(process)
     assert (130, "", "ctx: interrupted; what was finished is kept\n") == (run.exit_code, run.out, run.err)
-    assert _is_gone(child)
+    assert process_is_gone(child)
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGHUP])
@@ -425,7 +398,7 @@ def test_a_killed_client_takes_its_command_along(slow: Sandbox, number: signal.S
     process, child = _under_way(slow, "body")
     process.send_signal(number)
     assert (-number, "", "") == (slow.finish(process).exit_code, "", "")
-    assert _is_gone(child)
+    assert process_is_gone(child)
 
 
 def test_a_command_lost_before_its_output_is_run_again(slow: Sandbox) -> None:
@@ -449,11 +422,11 @@ def test_a_command_lost_in_its_output_is_not_run_twice(slow: Sandbox) -> None:
 def test_a_killed_front_does_not_take_commands_along(slow: Sandbox) -> None:
     """A command under way goes on without the front."""
     process, child = _under_way(slow, "body")
-    os.kill(_status(slow)["front_pid"], signal.SIGKILL)
+    os.kill(slow.host_status()["front_pid"], signal.SIGKILL)
     assert process.poll() is None
     process.send_signal(signal.SIGINT)
     assert 130 == slow.finish(process).exit_code
-    assert _is_gone(child)
+    assert process_is_gone(child)
 
 
 def test_a_silent_connection_is_in_nobodys_way(warm: Sandbox) -> None:
@@ -479,7 +452,7 @@ def test_fifty_clients_at_once(warm: Sandbox) -> None:
     for query, process in started:
         run = warm.finish(process)
         assert (0, expected[query], "") == (run.exit_code, run.out, run.err)
-    assert len(questions) == _status(warm)["served"]
+    assert len(questions) == warm.host_status()["served"]
 
 
 def test_auto_start(repository: Sandbox) -> None:
@@ -488,9 +461,9 @@ def test_auto_start(repository: Sandbox) -> None:
     repository.ok("search", "cookie", env={"CTX_DAEMON_AUTO": "1", **OFF})
     assert 1 == repository.run("daemon", "status").exit_code
     repository.ok("search", "cookie", env={"CTX_DAEMON_AUTO": "1"})
-    assert _until(lambda: repository.run("daemon", "status", "--json").document.get("served") is not None)
+    assert wait_until(lambda: repository.run("daemon", "status", "--json").document.get("served") is not None)
     repository.ok("search", "cookie")
-    assert 1 == _status(repository)["served"]
+    assert 1 == repository.host_status()["served"]
     repository.ok("daemon", "stop")
 
 

@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from tests import face_process
 from tests.integration.conftest import Sandbox
+from tests.process_tree import PATIENCE_S, process_is_gone, wait_until
 
 if TYPE_CHECKING:
     import subprocess
     from collections.abc import Callable, Iterator
 
-PATIENCE_S = 60.0
 OFF = {"CTX_DAEMON": "off"}
 CART = "shop/cart.py"
 UNSAVED = '''"""The cart."""
@@ -102,30 +102,6 @@ def face(shop: Sandbox) -> Face:
     return made
 
 
-def _status(sandbox: Sandbox) -> dict[str, Any]:
-    return sandbox.run("daemon", "status", "--json").document
-
-
-def _until(is_so: Callable[[], bool]) -> bool:
-    ends_s = time.monotonic() + PATIENCE_S
-    while not is_so():
-        if time.monotonic() > ends_s:
-            return False
-        select.select([], [], [], 0.02)
-    return True
-
-
-def _is_gone(pid: int) -> bool:
-    try:
-        fd = os.pidfd_open(pid)
-    except ProcessLookupError:
-        return True
-    try:
-        return bool(select.select([fd], [], [], PATIENCE_S)[0])
-    finally:
-        os.close(fd)
-
-
 def _finds(sandbox: Sandbox, name: str, **env: str) -> bool:
     hits = sandbox.run("search", name, "--json", env=env).document["hits"]
     return any(hit["name"] == name for hit in hits)
@@ -156,7 +132,7 @@ def test_every_command_sees_an_unsaved_text(shop: Sandbox, face: Face) -> None:
     drawn = shop.json("map")
     assert "use_it" in drawn["text"]
     assert ([CART], False) == (drawn["unsaved"], "unsaved" in before)
-    assert [CART] == _status(shop)["unsaved"]
+    assert [CART] == shop.host_status()["unsaved"]
     told = [event for event in shop.events() if event["cmd"] == "ctx.search"]
     assert [1, 1] == [event["unsaved_files"] for event in told]
     face.close()
@@ -168,7 +144,7 @@ def test_what_is_on_disk_stays_what_it_was(shop: Sandbox, face: Face) -> None:
     assert _finds(shop, "empty_basket")
     assert not _finds(shop, "empty_basket", **OFF)
     face.close()
-    assert _until(lambda: "state" in _status(shop) and _status(shop)["state"] == "not running")
+    assert wait_until(lambda: "state" in shop.host_status() and shop.host_status()["state"] == "not running")
     secret = b"only the editor"
     left = [path for path in shop.segment.rglob("*") if path.is_file() and secret in path.read_bytes()]
     assert ([], []) == (left, list((shop.runtime / "ctx").iterdir()))
@@ -263,7 +239,7 @@ def test_two_faces(shop: Sandbox, face: Face) -> None:
     other.ask("set", CART, "def second_text(): ...\n")
     assert (False, True) == (_finds(shop, "first_text"), _finds(shop, "second_text"))
     assert {"found": ["second_text"], "unsaved": [CART]} == face.ask("find", "second_text")
-    assert [("lsp", face.pid), ("mcp", other.pid)] == [(one["face"], one["pid"]) for one in _status(shop)["faces"]]
+    assert [("lsp", face.pid), ("mcp", other.pid)] == [(one["face"], one["pid"]) for one in shop.host_status()["faces"]]
     assert f"mcp {other.pid}" in shop.ok("daemon", "status").out
     other.close()
     assert ["first_text"] == face.ask("find", "first_text")["found"]
@@ -277,11 +253,11 @@ def test_a_killed_face_takes_its_texts_along(shop: Sandbox, face: Face) -> None:
     keeper.until_joined()
     face.ask("set", CART, UNSAVED)
     assert _finds(shop, "empty_basket")
-    host = _status(shop)
+    host = shop.host_status()
     os.kill(face.pid, signal.SIGKILL)
-    assert _until(lambda: not _finds(shop, "empty_basket"))
+    assert wait_until(lambda: not _finds(shop, "empty_basket"))
     os.kill(keeper.pid, signal.SIGKILL)
-    assert _is_gone(host["front_pid"])
+    assert process_is_gone(host["front_pid"])
     assert [] == list((shop.runtime / "ctx").iterdir())
     assert [] == shop.leftovers()
 
@@ -294,10 +270,10 @@ def test_a_killed_host_comes_back_with_the_texts(shop: Sandbox, face: Face, whic
     before = face.ask("status")
     os.kill(before[which], signal.SIGKILL)
     assert ["empty_basket"] == face.ask("find", "empty_basket")["found"]
-    assert _is_gone(before[which])
+    assert process_is_gone(before[which])
     after = face.until(lambda status: bool(status["host"]) and status[which] not in {None, before[which]})
     assert [CART] == after["unsaved"]
-    assert _until(lambda: _finds(shop, "empty_basket"))
+    assert wait_until(lambda: _finds(shop, "empty_basket"))
     assert 1 == len(_copies(shop))
     face.close()
 
@@ -309,7 +285,7 @@ def test_a_host_that_was_stopped_is_not_started_again(shop: Sandbox, face: Face)
     status = face.until(lambda status: not status["host"])
     assert ("alone", [CART]) == (status["state"], status["unsaved"])
     assert ["empty_basket"] == face.ask("find", "empty_basket")["found"]
-    assert "not running" == _status(shop)["state"]
+    assert "not running" == shop.host_status()["state"]
     shop.ok("daemon", "start")
     face.until_joined()
     assert _finds(shop, "empty_basket")
@@ -338,26 +314,26 @@ def test_ten_faces_at_once_share_one_host(shop: Sandbox) -> None:
     faces = [Face(shop, f"face{number}") for number in range(10)]
     hosts = {face.until_joined()["front_pid"] for face in faces}
     assert 1 == len(hosts)
-    assert 10 == len(_status(shop)["faces"])
+    assert 10 == len(shop.host_status()["faces"])
     for number, face in enumerate(faces):
         face.ask("set", f"shop/of_{number}.py", f"def of_face_{number}(): ...\n")
     assert all(_finds(shop, f"of_face_{number}") for number in range(10))
     for face in faces:
         face.close()
-    assert _is_gone(hosts.pop())
+    assert process_is_gone(hosts.pop())
     assert [] == list((shop.runtime / "ctx").iterdir())
     assert [] == shop.leftovers()
 
 
 def test_start_makes_a_faces_host_a_lasting_one(shop: Sandbox, face: Face) -> None:
     """`ctx daemon start` finds the host that the face started, which then outlives the face."""
-    host = _status(shop)
+    host = shop.host_status()
     assert (False, True) == (host["is_kept"], "when no editor or agent uses it" in shop.ok("daemon", "status").out)
     started = shop.json("daemon", "start")
     assert (host["front_pid"], True) == (started["front_pid"], started["is_kept"])
     face.close()
     select.select([], [], [], 4.0)  # longer than an unused host of a face lives
-    kept = _status(shop)
+    kept = shop.host_status()
     assert (host["front_pid"], []) == (kept["front_pid"], kept["faces"])
 
 
@@ -370,7 +346,7 @@ def test_a_lease_keeps_an_idle_host(shop: Sandbox) -> None:
         "from ctx.__main__ import main; sys.exit(main())"
     )
     host = shop.start("daemon", "start", "--foreground", "--json", program=("-c", script))
-    assert _until(lambda: shop.run("daemon", "status").exit_code == 0)
+    assert wait_until(lambda: shop.run("daemon", "status").exit_code == 0)
     face = Face(shop)
     face.until_joined()
     select.select([], [], [], 3.0)
@@ -385,5 +361,5 @@ def test_a_face_of_other_settings_works_alone(shop: Sandbox) -> None:
     shop.ok("daemon", "start")
     face = Face(shop, CTX_INDEX_MAX_FILE_BYTES="5000000")
     status = face.until(lambda status: "other settings" in status.get("reason", ""))
-    assert ("alone", []) == (status["state"], _status(shop)["faces"])
+    assert ("alone", []) == (status["state"], shop.host_status()["faces"])
     face.close()

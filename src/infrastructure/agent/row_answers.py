@@ -83,7 +83,7 @@ def text_search_answer(question: Question, services: Services) -> Answer:
     """Return every place with a line that matches a pattern."""
     from ...application.filters import check_lists
     from ...application.search import SEARCH_LIMIT_MAX
-    from ...application.text_search import TextSearchRequest, check_text_request, text_search
+    from ...application.text_search import TextSearchRequest, check_text_request
 
     given = question.arguments
     check_lists(kind=given["kind"], lang=given["lang"], path=given["path"])
@@ -100,17 +100,8 @@ def text_search_answer(question: Question, services: Services) -> Answer:
         budget_tokens=_UNBOUNDED_TOKENS,
     )
     check_text_request(request)
-    scanner = services.text_scanner
     counter = services.counter
-    found = text_search(
-        request,
-        services.store,
-        scanner,
-        counter=counter,
-        telemetry=services.telemetry,
-        clock=services.clock,
-        redact=services.redactor,
-    )
+    found = services.text_search(request)
     index_files = services.store.file_count()
     document = text_search_document(
         services,
@@ -132,7 +123,7 @@ def text_search_answer(question: Question, services: Services) -> Answer:
         ],
         has_more=len(found.hits) == page.rows_wanted,
         args=_search_args(question),
-        extra={"disclosure_mode": "search", "index_files": index_files, "engine": scanner.engine},
+        extra={"disclosure_mode": "search", "index_files": index_files, "engine": services.text_scanner.engine},
     )
 
 

@@ -138,7 +138,7 @@ def _run_text_search(
 
     def body(services: Services) -> Outcome:
         from ...application.filters import check_lists
-        from ...application.text_search import TextSearchRequest, check_text_request, text_search
+        from ...application.text_search import TextSearchRequest, check_text_request
 
         check_lists(**given)
         if regex and literal:
@@ -159,16 +159,7 @@ def _run_text_search(
         )
         check_text_request(request)
         report = refreshed(services)
-        scanner = services.text_scanner
-        answer = text_search(
-            request,
-            services.store,
-            scanner,
-            counter=services.counter,
-            telemetry=services.telemetry,
-            clock=services.clock,
-            redact=services.redactor,
-        )
+        answer = services.text_search(request)
         index_files = services.store.file_count()
         document = text_search_document(
             services,
@@ -185,7 +176,7 @@ def _run_text_search(
             EXIT_OK if answer.hits else EXIT_NOTHING,
             args=args | _search_args(query, request),
             result=_search_result([found.hit.id for found in answer.hits], answer.total_tokens),
-            extra={"disclosure_mode": "search", "index_files": index_files, "engine": scanner.engine},
+            extra={"disclosure_mode": "search", "index_files": index_files, "engine": services.text_scanner.engine},
             notes=text_search_notes(answer, report, budget_tokens=request.budget_tokens, deadline_s=request.deadline_s),
         )
 

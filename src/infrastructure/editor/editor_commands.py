@@ -147,7 +147,7 @@ def search(services: Services, arguments: Mapping[str, Any]) -> Answer:
 
 def _text_search(services: Services, arguments: Mapping[str, Any]) -> Answer:
     from ...application.filters import check_lists
-    from ...application.text_search import TextSearchRequest, check_text_request, text_search
+    from ...application.text_search import TextSearchRequest, check_text_request
     from ..answer_documents import text_search_document
 
     started_ns = perf_counter_ns()
@@ -170,16 +170,7 @@ def _text_search(services: Services, arguments: Mapping[str, Any]) -> Answer:
     )
     check_text_request(request)
     report = services.refresh()
-    scanner = services.text_scanner
-    answer = text_search(
-        request,
-        services.store,
-        scanner,
-        counter=services.counter,
-        telemetry=services.telemetry,
-        clock=services.clock,
-        redact=services.redactor,
-    )
+    answer = services.text_search(request)
     index_files = services.store.file_count()
     document = text_search_document(
         services,
@@ -191,7 +182,7 @@ def _text_search(services: Services, arguments: Mapping[str, Any]) -> Answer:
         took_ns=perf_counter_ns() - started_ns,
     )
     told = _told([found.hit.id for found in answer.hits], answer.total_tokens)
-    extra = {"disclosure_mode": "search", "index_files": index_files, "engine": scanner.engine}
+    extra = {"disclosure_mode": "search", "index_files": index_files, "engine": services.text_scanner.engine}
     return Answer(document, told, extra)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import os
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import pytest
@@ -22,20 +21,12 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture
-def segment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def segment(fresh_segment: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A small segment of a user without settings."""
-    for name in [name for name in os.environ if name.startswith("CTX_")]:
-        monkeypatch.delenv(name)
-    monkeypatch.setenv("HOME", str(tmp_path / "home"))
-    for name in ("CONFIG", "STATE", "CACHE"):
-        monkeypatch.setenv(f"XDG_{name}_HOME", str(tmp_path / "home" / name))
     monkeypatch.setenv("CTX_TELEMETRY_LEVEL", "off")
-    monkeypatch.setenv("CTX_LSP_ENABLED", "0")
-    folder = tmp_path / "segment"
-    folder.mkdir()
-    (folder / "jobs.py").write_text("def run(): ...\n")
-    (folder / "app.py").write_text("from jobs import run\n\nrun()\n")
-    return folder
+    (fresh_segment / "jobs.py").write_text("def run(): ...\n")
+    (fresh_segment / "app.py").write_text("from jobs import run\n\nrun()\n")
+    return fresh_segment
 
 
 @pytest.fixture

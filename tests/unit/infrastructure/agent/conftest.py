@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import threading
 from typing import TYPE_CHECKING, Any
 
@@ -30,20 +29,13 @@ FILES = {
 
 
 @pytest.fixture
-def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def shop(fresh_segment: Path) -> Path:
     """Two files of a user without settings, no index yet."""
-    for name in [name for name in os.environ if name.startswith("CTX_")]:
-        monkeypatch.delenv(name)
-    monkeypatch.setenv("HOME", str(tmp_path / "home"))
-    for name in ("CONFIG", "STATE", "CACHE"):
-        monkeypatch.setenv(f"XDG_{name}_HOME", str(tmp_path / "home" / name))
-    monkeypatch.setenv("CTX_LSP_ENABLED", "0")
-    monkeypatch.setenv("CTX_DAEMON", "off")
     for path, text in FILES.items():
-        file = tmp_path / "segment" / path
+        file = fresh_segment / path
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(text)
-    return tmp_path / "segment"
+    return fresh_segment
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING
 
 import pytest
@@ -25,20 +24,14 @@ FILES = {
 
 
 @pytest.fixture
-def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def shop(fresh_segment: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Three files, no index yet."""
-    for name in [name for name in os.environ if name.startswith("CTX_")]:
-        monkeypatch.delenv(name)
-    monkeypatch.setenv("HOME", str(tmp_path / "home"))
-    for name in ("CONFIG", "STATE", "CACHE"):
-        monkeypatch.setenv(f"XDG_{name}_HOME", str(tmp_path / "home" / name))
     monkeypatch.setenv("CTX_TELEMETRY_LEVEL", "off")
-    monkeypatch.setenv("CTX_LSP_ENABLED", "0")  # which servers are installed is the machine's; tests switch them on
     for path, text in FILES.items():
-        file = tmp_path / "segment" / path
+        file = fresh_segment / path
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(text)
-    return tmp_path / "segment"
+    return fresh_segment
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import os
 import shutil
 import sys
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -22,16 +21,9 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture
-def segment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty segment of a user without settings."""
-    for name in [name for name in os.environ if name.startswith("CTX_")]:
-        monkeypatch.delenv(name)
-    monkeypatch.setenv("HOME", str(tmp_path / "home"))
-    for name in ("CONFIG", "STATE", "CACHE"):
-        monkeypatch.setenv(f"XDG_{name}_HOME", str(tmp_path / "home" / name))
-    folder = tmp_path / "segment"
-    folder.mkdir()
-    return folder
+def segment(fresh_segment: Path) -> Path:
+    """An empty one."""
+    return fresh_segment
 
 
 def _events(segment: Path) -> list[dict[str, Any]]:

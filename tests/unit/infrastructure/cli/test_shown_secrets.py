@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -49,20 +48,11 @@ _SECRETS = {
 
 
 @pytest.fixture
-def segment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def segment(fresh_segment: Path) -> Path:
     """A segment with secrets in its sources."""
-    for name in [name for name in os.environ if name.startswith("CTX_")]:
-        monkeypatch.delenv(name)
-    monkeypatch.setenv("HOME", str(tmp_path / "home"))
-    monkeypatch.setenv("CTX_LSP_ENABLED", "0")
-    monkeypatch.setenv("CTX_DAEMON_AUTO", "0")
-    for name in ("CONFIG", "STATE", "CACHE"):
-        monkeypatch.setenv(f"XDG_{name}_HOME", str(tmp_path / "home" / name))
-    folder = tmp_path / "segment"
-    folder.mkdir()
-    (folder / "access.py").write_text(_SOURCE)
-    (folder / "notes.md").write_text(_TEXT)
-    return folder
+    (fresh_segment / "access.py").write_text(_SOURCE)
+    (fresh_segment / "notes.md").write_text(_TEXT)
+    return fresh_segment
 
 
 _COMMANDS: dict[str, Callable[..., int]] = {

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 from typing import TYPE_CHECKING, Any
 
@@ -45,13 +44,9 @@ EVENTS = [
 
 
 @pytest.fixture
-def segment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def segment(fresh_segment: Path) -> Path:
     """A segment with the events of one search that found nothing."""
-    for name in [name for name in os.environ if name.startswith("CTX_")]:
-        monkeypatch.delenv(name)
-    monkeypatch.setenv("HOME", str(tmp_path / "home"))
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "home" / "cache"))
-    found = tmp_path / "shop"
+    found = fresh_segment / "shop"
     _write(found, "".join(json.dumps(event) + "\n" for event in EVENTS))
     return found
 

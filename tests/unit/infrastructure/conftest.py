@@ -1,0 +1,26 @@
+"""What the unit tests of the infrastructure share."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@pytest.fixture
+def fresh_segment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty segment of a user without settings, without the machine's language servers and warm host."""
+    for name in [name for name in os.environ if name.startswith("CTX_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    for name in ("CONFIG", "STATE", "CACHE"):
+        monkeypatch.setenv(f"XDG_{name}_HOME", str(tmp_path / "home" / name))
+    monkeypatch.setenv("CTX_LSP_ENABLED", "0")
+    monkeypatch.setenv("CTX_DAEMON", "off")
+    segment = tmp_path / "segment"
+    segment.mkdir()
+    return segment
