@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from typing import Any
 
-    from ..domain.secret_rules import Span
+    from ..domain.secret_text import Span
 
 _PASSES_MAX = 8
 """A mark may part what was one word before: a text is looked at until there is nothing new."""
@@ -141,7 +141,8 @@ def _plugins() -> tuple[tuple[Any, str, bool], ...]:
 
 def _detected(text: str, *, is_strict: bool) -> list[Span]:
     """Return what the detector finds, line by line."""
-    from ..domain.secret_rules import Span, is_doubtful
+    from ..domain.secret_rules import is_doubtful
+    from ..domain.secret_text import Span
 
     found = []
     start = 0

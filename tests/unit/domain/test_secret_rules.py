@@ -7,7 +7,8 @@ import time
 import pytest
 from tests.made_secrets import Made, Maker, windows
 
-from ctx.domain.secret_rules import Span, is_doubtful, is_secret_name, marked, spans
+from ctx.domain.secret_rules import is_doubtful, is_secret_name, marked, spans
+from ctx.domain.secret_text import Span
 
 _MAKER = Maker(3)
 
