@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from ..domain.import_graph import Lookups, origins_of
-from ..domain.imports import ImportedName, parse_import
+from ..domain.imports import ALL_NAMES, ImportedName, parse_import
 from ..domain.index_records import DefinitionRow
 from ..domain.symbols import CLASS_KINDS, CONTAINER_KINDS, FUNCTION_KINDS
 from ..domain.syntax import (
@@ -71,9 +71,9 @@ _MODULE_ROW = DefinitionRow("module", "", "", "", "", 1, 1, 1, 1, -1)
 class Meaning(NamedTuple):
     """Something a name or an expression is.
 
-    `class` is a class itself, `instance` an object of it, `collection` one that holds such objects,
-    `definition` anything else that is declared, `module` a
-    whole file, `outside` something that is known not to be in the segment. `is_super` leaves out the class itself
+    `class` is a class itself, `instance` an object of it, `collection` one that holds such objects, `definition`
+    anything else that is declared, `module` a whole file, `outside` something that is known not to be defined in an
+    indexed file; `sought` says why, where the segment is what it was sought in. `is_super` leaves out the class itself
     when a member is looked for.
     """
 
@@ -82,6 +82,7 @@ class Meaning(NamedTuple):
     row: DefinitionRow
     reason: Reason = "exact"
     is_super: bool = False
+    sought: str = ""
 
 
 OUTSIDE = Meaning("outside", "", _MODULE_ROW)
@@ -220,8 +221,9 @@ class DefinitionFinder:
         if found:
             return list(dict.fromkeys(found))
         first = name.partition(".")[0]
-        if any(taken.alias == first for taken in self.imports(path)):
-            return [OUTSIDE]
+        taken_in_vain = dict.fromkeys(self._in_vain(t, path) for t in self.imports(path) if t.alias == first)
+        if taken_in_vain:
+            return list(taken_in_vain)
         return [OUTSIDE] if is_builtin(first, (self.modules.language_of(path),)) else []
 
     def _at_origin(self, path: str, name: str) -> list[Meaning]:
@@ -298,8 +300,9 @@ class DefinitionFinder:
         language = self.modules.language_of(path)
         if spot.module and language == "python":
             files = self.modules.files_of(spot.module, language, path)
-            return [self.module(files[0])] if files else [OUTSIDE]
+            return [self.module(files[0]) if files else self._in_vain(ImportedName(spot.module, "", ""), path)]
         found: list[Meaning] = []
+        vain = OUTSIDE
         is_known = False
         for taken in parse_import(language, spot.text):
             last = taken.module.replace("::", ".").replace("\\", ".").rpartition(".")[2]
@@ -307,11 +310,31 @@ class DefinitionFinder:
                 continue
             is_known = True
             found += self._through(taken, path)
+            vain = vain if found else self._in_vain(taken, path)
             break
         if not found and not is_known and spot.module:
             files = self.modules.files_of(spot.module, language, path)
             found = [self.module(files[0])] if files else []
-        return found or [OUTSIDE]
+        return found or [vain]
+
+    def _in_vain(self, taken: ImportedName, path: str) -> Meaning:
+        """Return what an import that leads to no definition binds: from outside, or not to be found in the segment."""
+        language = self.modules.language_of(path)
+        files = self.modules.files_of(taken.module, language, path)
+        if not files:
+            if not self.modules.must_be_inside(taken.module, language, path):
+                return OUTSIDE
+            last = taken.name if not taken.module.strip(".") else ""  # `from . import x` wants the module `.x`
+            return OUTSIDE._replace(sought=f"no indexed file is the module {taken.module}{last}")
+        if not taken.name:
+            return OUTSIDE
+        beyond = next((m for m in self.of_global(files[0], taken.name) if m.kind == "outside"), None)
+        if beyond is not None:
+            return beyond
+        for other in self.imports(files[0]):
+            if other.name == ALL_NAMES and not self.modules.files_of(other.module, language, files[0]):
+                return self._in_vain(other._replace(name=""), files[0])  # it may be among all that is brought in there
+        return OUTSIDE._replace(sought=f"the module {taken.module} has no {taken.name}")
 
     def _through(self, taken: ImportedName, path: str) -> list[Meaning]:
         """Return what one import takes, whatever else the file binds under the name."""
@@ -409,14 +432,14 @@ class DefinitionFinder:
         bindings = tree.bindings(name, start_byte)
         if not bindings:
             return self._held_by(self.of_global(path, name), depth)
-        is_outside = False
+        outside: list[Meaning] = []
         for binding in _nearest_first(bindings, start_byte, 0):
             found = self._binding_values(binding, tree, path, depth)
             known = [meaning for meaning in found if meaning.kind != "outside"]
             if known:
                 return known
-            is_outside = is_outside or bool(found)
-        return [OUTSIDE] if is_outside else []
+            outside += found
+        return outside[:1]
 
     def _binding_values(self, binding: Binding, tree: NameTree, path: str, depth: int) -> list[Meaning]:
         if binding.is_receiver:
@@ -504,7 +527,7 @@ class DefinitionFinder:
             elif meaning.kind == "outside":
                 # An object of a class from outside; what else a call out there gives back may well be one of ours.
                 if _names_class(function):
-                    found.append(OUTSIDE)
+                    found.append(meaning)
             elif meaning.kind == "definition" and meaning.row.kind in FUNCTION_KINDS:
                 returned = self._returned(meaning, receivers, depth)
                 is_made = not returned and self.modules.language_of(meaning.path) in _ECMASCRIPT
@@ -553,7 +576,7 @@ class DefinitionFinder:
     def members(self, owner: Meaning, name: str, depth: int = 0) -> list[Meaning]:
         """Return the definitions of `owner.name`."""
         if owner.kind in ("outside", "collection"):
-            return [OUTSIDE]
+            return [owner if owner.kind == "outside" else OUTSIDE]
         if owner.kind == "module":
             return self._of_module(owner, name)
         if owner.kind == "definition":
@@ -581,11 +604,11 @@ class DefinitionFinder:
 
     def _of_class(self, owner: Meaning, name: str, depth: int) -> list[Meaning]:
         order = self.order(owner, depth)
-        is_open = False
+        outside: list[Meaning] = []
         assigned: list[Meaning] = []
         for place, cls in enumerate(order):
             if cls.kind == "outside":
-                is_open = True
+                outside.append(cls)
                 continue
             if owner.is_super and place == 0:
                 continue
@@ -596,7 +619,7 @@ class DefinitionFinder:
             if assigned and any(self._is_declared(m) for m in found):
                 return [*found, *assigned]  # what a base declares is what a subclass assigns
             assigned = assigned or found
-        return assigned or ([OUTSIDE] if is_open else [])
+        return assigned or outside[:1]
 
     def _is_assigned(self, member: Meaning) -> bool:
         """Tell whether a member is only assigned somewhere (`self.x = 1`), without a type."""

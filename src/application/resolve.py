@@ -39,7 +39,7 @@ from .server_answer import graded, pointed
 from .unparsed_files import why_unparsed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from ..domain.index_records import ChunkRow, FileRecord, StoredDefinition
     from ..domain.language_server import Method, ServerPlace, ServerReply
@@ -223,11 +223,14 @@ class Resolve:
             if first not in text:
                 continue
             for taken in parse_import(language, text):
-                if taken.module.startswith(".") or not (taken.alias == first or _names_module(parts, taken.module)):
-                    continue  # what is relative and not there is made by a build, or missing
+                if not (taken.alias == first or _names_module(parts, taken.module)):
+                    continue
+                if taken.module.startswith("."):
+                    continue
                 if finder.modules.files_of(taken.module, language, path):
                     return False
-                found = True
+                # What must be of the segment and is not there is made by a build, or missing.
+                found = found or not finder.modules.must_be_inside(taken.module, language, path)
         return found
 
     def _guessed(self, parts: tuple[str, ...], stored: list[StoredDefinition]) -> Resolution:
@@ -479,7 +482,7 @@ class Resolve:
         if known:
             return Resolution(tuple(known), use.name, TREE_SITTER)
         if meanings:
-            return _outside(use.name, TREE_SITTER)
+            return _outside(use.name, TREE_SITTER, meanings)
         language = family_of(tree.language)
         stored = [s for s in self.index.definitions_named(use.name, _NAMED_MAX) if s.row.name == use.name]
         stored = [s for s in stored if family_of(s.language) == language]
@@ -548,8 +551,15 @@ class Resolve:
         return definition_id(record, row)
 
 
-def _outside(name: str, resolved_by: str) -> Resolution:
-    """Return the answer for a name that is known not to be in the segment; without a word, nothing near is named."""
+def _outside(name: str, resolved_by: str, meanings: Sequence[Meaning] = ()) -> Resolution:
+    """Return the answer for a name that is known not to be in the segment; without a word, nothing near is named.
+
+    What every one of its `meanings` was sought for in the segment is not said to be outside: it may be missing, or made
+    by a build.
+    """
+    sought = "; ".join(dict.fromkeys(meaning.sought for meaning in meanings))
+    if sought and all(meaning.sought for meaning in meanings):
+        return Resolution((), "", resolved_by, reason=f"{name} is not found in the segment: {sought}")
     return Resolution((), "", resolved_by, reason=f"{name} is defined outside the segment")
 
 

@@ -124,6 +124,22 @@ class ModuleMap:
             found = self._found[key] = tuple(dict.fromkeys(find(self._tree(language), imported_module, from_path)))
         return found
 
+    def must_be_inside(self, imported_module: str, language: str, from_path: str) -> bool:
+        """Tell whether a spelling can only mean a file of the segment, whether there is one or not.
+
+        So it is when it is relative and does not climb out, or begins with a package that is in the segment.
+        """
+        if language == "rust":
+            return imported_module.partition("::")[0] in ("crate", "self", "super")
+        if not imported_module.startswith("."):
+            first, dot, _rest = imported_module.partition(".")
+            return language == "python" and bool(dot) and bool(self.files_of(first, language, from_path))
+        climbs = imported_module
+        if language == "python":
+            dots = len(imported_module) - len(imported_module.lstrip("."))
+            climbs = "/".join([".", *[".."] * (dots - 1)])
+        return _joined(from_path.rpartition("/")[0], climbs) is not None
+
     def siblings_of(self, path: str, language: str) -> tuple[str, ...]:
         """Return the other files whose names are visible in this one without an import: those of its package.
 

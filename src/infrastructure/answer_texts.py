@@ -266,7 +266,7 @@ def _callee_text(callee: Callee, paint: Paint) -> str:
     calls = f"L{callee.line}" + (f" ({callee.calls} calls)" if callee.calls > 1 else "")
     head = f"{paint('name', callee.name)} {calls}"
     if not callee.found:
-        return f"{head}  {paint('quiet', 'outside the segment' if callee.complete else 'not known')}"
+        return f"{head}  {paint('quiet', 'not in the segment' if callee.complete else 'not known')}"
     mark = "" if callee.complete else paint("quiet", "?")
     return "\n".join([f"{head}{mark}", *(f"  {candidate_text(candidate, paint)}" for candidate in callee.found)])
 

@@ -147,7 +147,7 @@ def test_refs_in_text(repository: Sandbox) -> None:
     assert "SignedCookie.store L16: " in repository.run("refs", "SignedCookie.sign", "--callers").out
     callees = repository.run("refs", "load_cookie", "--callees")
     assert "sign L32\n  shop/session.py:18:9  method SignedCookie.sign" in callees.out
-    assert "split L29  outside the segment" in callees.out
+    assert "split L29  not in the segment" in callees.out
     both = repository.run("refs", "load_cookie", "--callees", "--callers")
     assert (2, True) == (both.exit_code, "one at a time" in both.err)
     assert 2 == repository.run("refs", "load_cookie", "--deadline", "0").exit_code

@@ -170,7 +170,17 @@ def borrower(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NavigableSegm
                     "    def versions(self): ...\n    def processing(self): ...\n    def list(self): ...\n"
                 ),
                 "app/paths.py": "def join(): ...\n\n\ndef ossify(): ...\n",
+                "app/handing.py": "from os import path as handed\nfrom .unmade import *\n",
+                "app/vain.py": (
+                    "from .missing import X\nfrom ..toofar import y\nfrom .handing import nothing, handed\n"
+                    "from app.gone import g\nfrom . import sibling\nimport app.lost\nfrom .views import Sizes\n"
+                    "try:\n    from .missing import both\nexcept ImportError:\n    from six import both\n\n\n"
+                    "class A(X):\n    def f(self):\n        return self.inherited()\n\n\n"
+                    "X.member\na = X()\na.member\nboth()\n"
+                ),
+                "app/sub/__init__.py": "from ..nowhere import y\nfrom ....above import z\n",
                 "web/a.js": "const a = 1\n",
+                "web/b.ts": 'import { q } from "./missing";\nimport { r } from "../../out";\nq(); r();\n',
             }
         )
 
@@ -205,6 +215,41 @@ def test_a_place_that_means_something_outside_names_nothing_near(borrower: Navig
     """What looks alike is not what an import takes from elsewhere."""
     answer = borrower.resolve("app/views.py:4:31")
     assert ("Map is defined outside the segment", ()) == (answer.reason, answer.nearest)
+
+
+@pytest.mark.parametrize(
+    ("place", "reason"),
+    [
+        ("app/vain.py:1:7", "missing is not found in the segment: no indexed file is the module .missing"),
+        ("app/vain.py:1:22", "X is not found in the segment: no indexed file is the module .missing"),
+        ("app/vain.py:2:22", "y is not found in the segment: no indexed file is the module ..toofar"),
+        ("app/vain.py:3:22", "nothing is not found in the segment: no indexed file is the module .unmade"),
+        ("app/vain.py:3:31", "handed is defined outside the segment"),
+        ("app/vain.py:4:22", "g is not found in the segment: no indexed file is the module app.gone"),
+        ("app/vain.py:5:15", "sibling is not found in the segment: the module . has no sibling"),
+        ("app/vain.py:6:12", "lost is not found in the segment: no indexed file is the module app.lost"),
+        ("app/vain.py:16:21", "inherited is not found in the segment: no indexed file is the module .missing"),
+        ("app/vain.py:19:3", "member is not found in the segment: no indexed file is the module .missing"),
+        ("app/vain.py:21:3", "member is not found in the segment: no indexed file is the module .missing"),
+        ("app/vain.py:22:1", "both is defined outside the segment"),
+        ("app/sub/__init__.py:1:23", "y is not found in the segment: no indexed file is the module ..nowhere"),
+        ("app/sub/__init__.py:2:24", "z is defined outside the segment"),
+        ("web/b.ts:1:10", "q is not found in the segment: no indexed file is the module ./missing"),
+        ("web/b.ts:3:6", "r is defined outside the segment"),
+    ],
+)
+def test_what_is_taken_in_vain_from_inside_is_not_said_to_be_outside(
+    borrower: NavigableSegment, place: str, reason: str
+) -> None:
+    """A relative import, one from a package of the segment, and what comes through them; climbing out is outside."""
+    answer = borrower.resolve(place)
+    assert (reason, (), (), True) == (answer.reason, answer.found, answer.nearest, answer.complete)
+
+
+def test_a_name_that_is_taken_in_vain_from_a_package_of_the_segment_is_guessed_at(borrower: NavigableSegment) -> None:
+    """The package is here, so it is not known to be outside."""
+    answer = borrower.resolve("app.gone.g")
+    assert "nothing in the segment is named app.gone.g" == answer.reason
 
 
 def test_a_stale_id_says_so(segment: NavigableSegment) -> None:

@@ -83,7 +83,7 @@ price L7 (2 calls)
 run L9  not known""",
         "",
     ),
-    ("shop.cart.price", {"callees": True}, 0, "len L7  outside the segment", ""),
+    ("shop.cart.price", {"callees": True}, 0, "len L7  not in the segment", ""),
     ("zzzz", {}, 1, "", "'zzzz' is not resolved: nothing in the segment is named zzzz"),
     ("Cart.add", {"callees": True}, 1, "", "'Cart.add': it calls nothing"),
     ("work", {"callers": True, "callees": True}, 2, "", "--callers and --callees are two questions; ask one at a time"),
