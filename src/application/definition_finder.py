@@ -12,7 +12,7 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
-from ..domain.import_graph import Lookups, origins_of
+from ..domain.import_graph import HOPS_MAX, Lookups, origins_of
 from ..domain.imports import ALL_NAMES, ImportedName, parse_import
 from ..domain.index_records import DefinitionRow
 from ..domain.symbols import CLASS_KINDS, CONTAINER_KINDS, FUNCTION_KINDS
@@ -103,6 +103,7 @@ class DefinitionFinder:
     _members: dict[tuple[str, str, int, str, bool], list[Meaning]] = field(default_factory=dict)
     _globals: dict[tuple[str, str], list[Meaning]] = field(default_factory=dict)
     _values: dict[tuple[str, Expression], list[Meaning]] = field(default_factory=dict)
+    _vain_hops: int = 0
 
     # ------------------------------------------------------------------ what is stored
 
@@ -328,7 +329,11 @@ class DefinitionFinder:
             return OUTSIDE._replace(sought=f"no indexed file is the module {taken.module}{last}")
         if not taken.name:
             return OUTSIDE
+        if self._vain_hops >= HOPS_MAX:
+            return OUTSIDE._replace(sought=f"its imports are followed no further than {path}")
+        self._vain_hops += 1
         beyond = next((m for m in self.of_global(files[0], taken.name) if m.kind == "outside"), None)
+        self._vain_hops -= 1
         if beyond is not None:
             return beyond
         for other in self.imports(files[0]):

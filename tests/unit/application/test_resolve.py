@@ -246,6 +246,15 @@ def test_what_is_taken_in_vain_from_inside_is_not_said_to_be_outside(
     assert (reason, (), (), True) == (answer.reason, answer.found, answer.nearest, answer.complete)
 
 
+def test_a_long_trail_that_ends_nowhere_is_not_followed_to_its_end(tmp_path: Path) -> None:
+    """Thousands of files that hand a missing name on are no reason to fail."""
+    (tmp_path / "seg").mkdir()
+    trail = {f"p/f{n}.py": f"from .f{n + 1} import x\n" for n in range(500)}
+    with NavigableSegment(tmp_path / "seg", tmp_path / "index/index.db") as opened:
+        answer = opened.fill({"p/__init__.py": "", **trail}).resolve("p/f0.py:1:17")
+    assert "x is not found in the segment: its imports are followed no further than p/f24.py" == answer.reason
+
+
 def test_a_name_that_is_taken_in_vain_from_a_package_of_the_segment_is_guessed_at(borrower: NavigableSegment) -> None:
     """The package is here, so it is not known to be outside."""
     answer = borrower.resolve("app.gone.g")
