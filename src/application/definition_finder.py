@@ -327,18 +327,22 @@ class DefinitionFinder:
                 return OUTSIDE
             last = taken.name if not taken.module.strip(".") else ""  # `from . import x` wants the module `.x`
             return OUTSIDE._replace(sought=f"no indexed file is the module {taken.module}{last}")
-        if not taken.name:
-            return OUTSIDE
+        return self._not_handed_on(taken, files[0], path) if taken.name else OUTSIDE
+
+    def _not_handed_on(self, taken: ImportedName, module_path: str, path: str) -> Meaning:
+        """Return what an import binds whose module is in the segment and does not have the name."""
         if self._vain_hops >= HOPS_MAX:
             return OUTSIDE._replace(sought=f"its imports are followed no further than {path}")
         self._vain_hops += 1
-        beyond = next((m for m in self.of_global(files[0], taken.name) if m.kind == "outside"), None)
+        beyond = next((m for m in self.of_global(module_path, taken.name) if m.kind == "outside"), None)
         self._vain_hops -= 1
         if beyond is not None:
             return beyond
-        for other in self.imports(files[0]):
-            if other.name == ALL_NAMES and not self.modules.files_of(other.module, language, files[0]):
-                return self._in_vain(other._replace(name=""), files[0])  # it may be among all that is brought in there
+        for other in self.imports(module_path):
+            if other.name == ALL_NAMES and not self.modules.files_of(
+                other.module, self.modules.language_of(module_path), module_path
+            ):
+                return self._in_vain(other._replace(name=""), module_path)  # it may be in all that is brought in there
         return OUTSIDE._replace(sought=f"the module {taken.module} has no {taken.name}")
 
     def _through(self, taken: ImportedName, path: str) -> list[Meaning]:
