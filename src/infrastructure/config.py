@@ -67,6 +67,16 @@ SETTINGS: tuple[Setting, ...] = (
 _SPELLED = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}
 _BY_NAME = {setting.name: setting for setting in SETTINGS}
 _SECTIONS = frozenset(setting.section for setting in SETTINGS)
+_OF_HOST = (
+    "index.max_file_bytes",
+    "index.ignore",
+    "tokens.encoding",
+    "lsp.deadline_ms",
+    "lsp.warm",
+    "lsp.commands",
+    "daemon.idle_minutes",
+    "daemon.memory_mib",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +110,12 @@ class Config:
         value = self.values[name]
         assert isinstance(value, tuple)
         return value
+
+
+def host_settings(config: Config) -> dict[str, Any]:
+    """Return what a warm host reads at its start and keeps, as JSON carries it; all else is read by each command."""
+    values = ((name, config.values[name]) for name in _OF_HOST)
+    return {name: list(value) if isinstance(value, tuple) else value for name, value in values}
 
 
 def load_config(segment: str, environ: Mapping[str, str]) -> Config:

@@ -222,6 +222,22 @@ def test_another_version(warm: Sandbox) -> None:
     assert b"replaced" in started.communicate(timeout=PATIENCE_S)[1]
 
 
+def test_changed_settings_are_named_and_taken_over_by_start(warm: Sandbox) -> None:
+    """Status and doctor name what a host was started before; only a person's `daemon start` replaces it for that."""
+    first = warm.host_status()
+    assert [] == first["changed_settings"]
+    warm.write({"_ctx/config.toml": '[lsp]\nwarm = ["none"]\n[daemon]\nidle_minutes = 7\n'})
+    assert ["lsp.warm", "daemon.idle_minutes"] == warm.host_status()["changed_settings"]
+    assert "settings lsp.warm, daemon.idle_minutes changed since it started" in warm.ok("daemon", "status").out
+    assert "started before lsp.warm, daemon.idle_minutes changed" in warm.ok("doctor").out
+    by_a_face = _host(warm, "--foreground", "--until-unused")
+    assert ("running", first["front_pid"]) == (by_a_face["state"], by_a_face["front_pid"])
+    run = warm.run("daemon", "start", "--json")
+    assert "has other settings (lsp.warm, daemon.idle_minutes); it is replaced" in run.complaint
+    assert process_is_gone(first["front_pid"])
+    assert ("started", []) == (run.document["state"], run.document["changed_settings"])
+
+
 def test_places_that_are_not_ours_alone(repository: Sandbox) -> None:
     """A runtime folder that others may enter, or a link, holds no host, and a socket in it is not spoken to."""
     folder = repository.runtime / "ctx"

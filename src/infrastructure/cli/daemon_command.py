@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from ...domain.errors import CtxError
+from ..config import host_settings, load_config
 from ..host.backend_link import BackendLink, LinkBrokenError
 from ..host.handover import installation
 from ..host.host_lock import HostRunsError
@@ -75,11 +76,12 @@ def _start(segment: str, *, foreground: bool, until_unused: bool) -> Outcome:
     if running_host(segment)[0] is not None:
         known = _wait_for_answer(segment, log)
         if known is not None:
-            if known.get("installation") == os.fsdecode(installation()):
+            why = _why_replaced(segment, known, keeps_settings=foreground or until_unused)
+            if not why:
                 if not until_unused and not known.get("is_kept"):
                     known |= _keep(segment)
                 return _told(segment, "running", known, "the warm host runs already")
-            say(f"the host that runs is of another ctx ({known.get('version')}); it is replaced")
+            say(f"the host that runs {why}; it is replaced")
             _end(known["front_pid"])
     if foreground:
         return _serve(segment, until_unused=until_unused)
@@ -88,6 +90,27 @@ def _start(segment: str, *, foreground: bool, until_unused: bool) -> Outcome:
     if known is None:
         raise CtxError(f"the warm host ended at its start; {_last_words(log)}")
     return _told(segment, "started", known, "the warm host is started")
+
+
+def _why_replaced(segment: str, known: dict[str, Any], *, keeps_settings: bool) -> str:
+    """Return what is wrong with the host that runs, "" when it is as one that is started now.
+
+    `keeps_settings` is for a start that others ask for, from an environment of their own: only a person's changes that.
+    """
+    if known.get("installation") != os.fsdecode(installation()):
+        return f"is of another ctx ({known.get('version')})"
+    changed = [] if keeps_settings else changed_settings(segment, known)
+    return f"has other settings ({', '.join(changed)})" if changed else ""
+
+
+def changed_settings(segment: str, known: dict[str, Any]) -> list[str]:
+    """Return the settings that a host with this status keeps from its start and that are other ones now."""
+    try:
+        ours = host_settings(load_config(segment, os.environ))
+    except CtxError:
+        return []  # whoever reads them will say so
+    theirs = known.get("settings") or {}
+    return [name for name, value in ours.items() if name in theirs and theirs[name] != value]
 
 
 def _keep(segment: str) -> dict[str, Any]:
@@ -224,8 +247,9 @@ def _logs(segment: str, lines: int) -> Outcome:
 
 
 def _told(segment: str, state: str, known: dict[str, Any], sentence: str, *, exit_code: int = EXIT_OK) -> Outcome:
-    figures = {key: value for key, value in known.items() if key not in {"id", "installation"}}
+    figures = {key: value for key, value in known.items() if key not in {"id", "installation", "settings"}}
     document = {"schema": SCHEMA, "state": state, "segment": os.path.basename(segment), **figures}
+    document |= {"changed_settings": changed_settings(segment, known)} if "settings" in known else {}
     document |= {"faces": [_dated(face) for face in figures["faces"]]} if "faces" in figures else {}
     for name in ("started_unix_ns", "idle_until_unix_ns"):
         if figures.get(name):
@@ -250,6 +274,7 @@ def _text(sentence: str, document: dict[str, Any], paint: Painter) -> str:
         ("memory", _memory(document)),
         ("index", _index(document)),
         ("ends", _end_of(document)),
+        ("settings", _settings(document)),
     ]
     lines += [f"  {paint('quiet', name)} {value}" for name, value in rows if value]
     for face in document.get("faces", ()):
@@ -260,6 +285,11 @@ def _text(sentence: str, document: dict[str, Any], paint: Painter) -> str:
         root = server.get("root", ".")
         lines.append(f"  {paint('quiet', 'server')} {paint('name', server['server'])} {root}: {server['state']}")
     return "\n".join(lines)
+
+
+def _settings(document: dict[str, Any]) -> str | None:
+    changed = ", ".join(document.get("changed_settings", ()))
+    return f"{changed} changed since it started; `ctx daemon start` takes that over" if changed else None
 
 
 def _end_of(document: dict[str, Any]) -> str | None:
@@ -281,6 +311,8 @@ def _index(document: dict[str, Any]) -> str | None:
     index = document.get("index")
     if not index:
         return None
+    if not (index["ended"] or index["generation"] or index["updates"]):
+        return "its first look is under way; commands look themselves meanwhile"
     if index["ended"] or not index["is_exact"]:
         return "not watched; commands look themselves"
     return "watched and up to date" if index["is_clean"] else "watched; being brought up to date"

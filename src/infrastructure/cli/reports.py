@@ -17,7 +17,7 @@ from ...application.validate import validate
 from ...domain.errors import CtxError
 from ...domain.telemetry.summary import servers_summary
 from ..languages import LANGUAGES, grammar_of, query_source
-from .daemon_command import host_status
+from .daemon_command import changed_settings, host_status
 from .runner import skipped_files
 from .server_report import server_checks, server_report
 
@@ -126,7 +126,7 @@ def doctor_document(services: Services, *, with_editors: bool = False) -> dict[s
         _disk_check(services),
         *_index_checks(services),
         _telemetry_check(services),
-        _host_check(host),
+        _host_check(services.segment, host),
         *server_checks(servers, services.config),
     ]
     editor = {}
@@ -246,11 +246,15 @@ def _json_file(services: Services, name: str) -> dict[str, Any] | None:
     return document if isinstance(document, dict) else None
 
 
-def _host_check(host: dict[str, Any] | None) -> dict[str, Any]:
+def _host_check(segment: str, host: dict[str, Any] | None) -> dict[str, Any]:
     if host is None:
         return _check("warm host", True, "none runs (`ctx daemon start`); commands do their own work")
     memory_mib = (host["host_memory_bytes"] + host["servers_memory_bytes"]) >> 20
-    return _check("warm host", True, f"runs, {host['served']} commands served, {memory_mib} MiB with its servers")
+    changed = ", ".join(changed_settings(segment, host))
+    found = f"runs, {host['served']} commands served, {memory_mib} MiB with its servers"
+    if changed:
+        found += f"; started before {changed} changed: `ctx daemon start` takes that over"
+    return _check("warm host", True, found)
 
 
 def _rate(rate: float | None) -> str:

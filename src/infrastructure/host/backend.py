@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from ... import __version__
 from ...domain.errors import CtxError
 from ...domain.source_files import display_path
+from ..config import host_settings
 from ..warm_host import HostLook
 from .backend_link import STOPPED, UNASKED, LinkBrokenError, framed, frames_in
 from .handover import installation, peer_of
@@ -83,6 +84,7 @@ class Backend:
         self._pool: LanguageServerPool | None = None
         self._asked = 0
         self._settings_mark = ""
+        self._host_settings: dict[str, Any] = {}
 
     def run(self, alive_fd: int) -> int:
         """Work until the front's pipe ends or SIGTERM comes."""
@@ -96,6 +98,7 @@ class Backend:
         with Services(self._segment) as services:
             self._services = services
             self._settings_mark = services.settings_mark
+            self._host_settings = host_settings(services.config)
             remove_left_overlays(self._segment)
             self._texts = UnsavedTexts(self._segment, services.config.number("index.max_file_bytes"))
             self._overlay = UnsavedOverlay(
@@ -309,6 +312,7 @@ class Backend:
         return {
             "version": __version__,
             "installation": os.fsdecode(installation()),
+            "settings": self._host_settings,
             "front_pid": front_pid,
             "backend_pid": os.getpid(),
             "backend_starts": figures.get("backend_starts"),

@@ -1,0 +1,70 @@
+"""`ctx daemon`: which settings a host keeps from its start, and what its status says of the index."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from ctx.infrastructure.cli import daemon_command
+from ctx.infrastructure.cli.daemon_command import changed_settings, run_status
+from ctx.infrastructure.config import host_settings, load_config
+from ctx.infrastructure.host.places import HostPlace
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def _set(segment: Path, text: str) -> None:
+    (segment / "_ctx").mkdir(exist_ok=True)
+    (segment / "_ctx/config.toml").write_text(text)
+
+
+def test_settings_that_a_host_keeps_are_named_when_they_change(shop: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those it reads at its start, in the order of the table; what each command reads itself is not among them."""
+    known = {"settings": host_settings(load_config(str(shop), {}))}
+    assert [] == changed_settings(str(shop), known)
+    _set(shop, '[lsp]\nenabled = false\n[search]\nlimit = 3\n[telemetry]\nlevel = "off"\n')
+    assert [] == changed_settings(str(shop), known)
+    _set(shop, '[daemon]\nidle_minutes = 5\n[lsp]\nwarm = ["ty"]\n[index]\nignore = ["*.min.js"]\n')
+    assert ["index.ignore", "lsp.warm", "daemon.idle_minutes"] == changed_settings(str(shop), known)
+    monkeypatch.setenv("CTX_LSP_WARM", "pyright:ty")
+    monkeypatch.setenv("CTX_DAEMON_IDLE_MINUTES", "30")
+    monkeypatch.setenv("CTX_INDEX_IGNORE", "")
+    assert ["index.ignore", "lsp.warm"] == changed_settings(str(shop), known)
+
+
+def test_nothing_is_said_of_settings_that_are_not_known(shop: Path) -> None:
+    """Of a file that is no TOML others complain, and a host of an older release does not tell its settings."""
+    assert [] == changed_settings(str(shop), {})
+    _set(shop, "[lsp\n")
+    assert [] == changed_settings(str(shop), {"settings": {"lsp.warm": ["ty"]}})
+
+
+_INDEX = {"is_clean": False, "generation": "", "is_exact": False, "folders": 0, "updates": 0, "ended": ""}
+
+
+@pytest.mark.parametrize(
+    ("index", "said"),
+    [
+        ({}, "its first look is under way; commands look themselves meanwhile"),
+        ({"generation": "1"}, "not watched; commands look themselves"),
+        ({"updates": 1}, "not watched; commands look themselves"),
+        ({"ended": "the disk is full"}, "not watched; commands look themselves"),
+        ({"generation": "1", "is_exact": True}, "watched; being brought up to date"),
+        ({"generation": "1", "is_exact": True, "is_clean": True}, "watched and up to date"),
+    ],
+)
+def test_status_tells_a_first_look_from_a_watch_that_failed(
+    shop: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    index: dict[str, Any],
+    said: str,
+) -> None:
+    """A host that has just begun is not one without watches."""
+    place = HostPlace(str(shop), "host")
+    monkeypatch.setattr(daemon_command, "running_host", lambda _segment: (place, 7))
+    monkeypatch.setattr(daemon_command, "_asked_status", lambda _place: {"front_pid": 7, "index": {**_INDEX, **index}})
+    assert 0 == run_status(segment=str(shop), as_json=False)
+    assert f"  index {said}" in capsys.readouterr().out.splitlines()
