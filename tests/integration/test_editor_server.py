@@ -428,6 +428,8 @@ def test_commands_answer_what_the_command_line_prints(editor: RawEditor) -> None
         ("ctx.search", [{"query": 5}], "query must be a text, found 5"),
         ("ctx.search", [{"qery": "x"}], "has no argument 'qery'; it takes query, limit"),
         ("ctx.search", ["x", True], "limit must be a whole number, found True"),
+        ("ctx.refs", [{"uri": "file:///x"}], "is no folder of the workspace"),
+        ("ctx.refs", [{"view": "uses"}], "give selector, or uri and position"),
         ("ctx.get", [{"targets": [1]}], "targets must be a list of texts"),
         ("ctx.get", ["../../etc/passwd"], "outside the segment"),
         ("ctx.map", [{"root": "file:///nowhere"}], "is no folder of the workspace; there are: segment"),
@@ -440,7 +442,7 @@ def test_wrong_arguments_are_explained(editor: RawEditor, command: str, argument
 
 
 @pytest.mark.parametrize("method", ["workspaceSymbol/resolve", "codeLens/resolve"])
-@pytest.mark.parametrize("data", ["zz", 5, [], {"root": "x"}])
+@pytest.mark.parametrize("data", ["zz", 5, [], {"root": "x"}, {"uri": "file:///a"}, {"uri": "file:///a", "line": "a"}])
 def test_what_is_none_of_ours_is_not_resolved(editor: RawEditor, method: str, data: Any) -> None:
     """A symbol or a lens with somebody else's data is refused in one sentence."""
     span = {"start": {"line": 0, "character": 0}, "end": {"line": 0, "character": 1}}
@@ -448,6 +450,46 @@ def test_what_is_none_of_ours_is_not_resolved(editor: RawEditor, method: str, da
     error = editor.refused(method, symbol | {"data": data})
     assert INVALID_PARAMS == error["code"]
     assert "is none of ctx's" in error["message"]
+
+
+def change_folders(editor: RawEditor, *, added: tuple[str, ...] = (), removed: tuple[str, ...] = ()) -> list[str]:
+    """Change the folders of the workspace and return the segments that are open then."""
+    event = {
+        name: [{"uri": uri, "name": "a folder"} for uri in uris]
+        for name, uris in (("added", added), ("removed", removed))
+    }
+    editor.tell("workspace/didChangeWorkspaceFolders", {"event": event})
+    return [state["segment"] for state in editor.ask("ctx/status", {})]
+
+
+def test_segment_is_open_as_long_as_one_of_its_folders_is(editor: RawEditor, repository: Sandbox) -> None:
+    """However the folders' URIs are spelled, and whichever of them was there first."""
+    whole, part = repository.segment.as_uri(), editor.uri("shop")
+    assert ["segment"] == change_folders(editor, added=(part + "/",))
+    assert ["segment"] == change_folders(editor, removed=(whole,))
+    assert {"schema": "ctx.restart/1", "restarted": ["segment"]} == editor.execute("ctx.restart")
+    assert [] == change_folders(editor, removed=(part,))
+    assert ["segment"] == change_folders(editor, added=(whole + "/",))
+    assert [] == change_folders(editor, removed=(whole,))
+
+
+def test_question_about_a_folder_that_is_closed_is_answered(editor: RawEditor, repository: Sandbox) -> None:
+    """What waits for a segment gets its end when the folder is closed, or opened anew, and is not waited for."""
+    asked = [editor.begin("workspace/executeCommand", {"command": "ctx.map"}) for _ in range(20)]
+    again = editor.begin("workspace/executeCommand", {"command": "ctx.restart"})
+    asked += [editor.begin("workspace/symbol", {"query": "Cart"}) for _ in range(20)]
+    assert [] == change_folders(editor, removed=(repository.segment.as_uri(),))
+    assert ["segment"] == editor.answer(again)["result"]["restarted"]
+    answers = [editor.answer(number) for number in asked]
+    assert {CANCELLED} >= {answer["error"]["code"] for answer in answers if "error" in answer}
+
+
+def test_message_of_any_length_is_told_by_its_ends(editor: RawEditor) -> None:
+    """A folder's path may be as long as it likes; what becomes of it stands at the end."""
+    change_folders(editor, added=("file:///" + "x" * 5000,))
+    message = editor.hear("window/logMessage", lambda params: "xxx" in params["message"])["message"]
+    assert 1_100 > len(message)
+    assert message.endswith("its documents are answered from their text alone")
 
 
 def test_two_folders_are_two_segments(connect: Connect, repository: Sandbox) -> None:

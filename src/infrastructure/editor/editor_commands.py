@@ -230,8 +230,10 @@ def refs(services: Services, arguments: Mapping[str, Any], *, asks_servers: bool
     view = arguments.get("view", "uses")
     if view not in REFS_VIEWS:
         raise UsageError(f"ctx.refs: view must be one of {', '.join(REFS_VIEWS)}, found {_brief(view)}")
+    if not arguments.get("selector"):
+        raise UsageError("ctx.refs: what is asked for is missing; give selector, or uri and position")
     request = RefsRequest(
-        _needed(arguments, "selector"),
+        arguments["selector"],
         view,
         arguments.get("limit", REFS_LIMIT),
         arguments.get("budget", REFS_BUDGET_TOKENS),

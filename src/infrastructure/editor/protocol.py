@@ -104,7 +104,7 @@ class EditorProtocol(LanguageServerProtocol):
         if method is not None and not isinstance(method, str):
             self._refuse(number, INVALID_REQUEST, "the method of a message is no text")
             return
-        if is_request and not self._may_ask(number, method):
+        if is_request and not self._may_ask(number, method, content.get("params")):
             return
         if method is not None and not is_request and not self._may_tell(method):
             return
@@ -135,7 +135,7 @@ class EditorProtocol(LanguageServerProtocol):
                 uri = uri.get(name) if isinstance(uri, dict) else None
             self.on_lost_change(uri if isinstance(uri, str) else "")
 
-    def _may_ask(self, number: Any, method: str | None) -> bool:
+    def _may_ask(self, number: Any, method: str | None, params: Any) -> bool:
         if self._shutdown:
             self._refuse(number, INVALID_REQUEST, f"{method} came after shutdown")
         elif not self.is_initialized and method != types.INITIALIZE:
@@ -146,6 +146,9 @@ class EditorProtocol(LanguageServerProtocol):
             self._refuse(number, INVALID_REQUEST, f"the id {ascii(number)[:40]} is in use")
         elif self._handler(method) is None:
             self._refuse(number, METHOD_NOT_FOUND, f"{method} is no request that ctx answers")
+        elif method == types.WORKSPACE_EXECUTE_COMMAND and not _has_argument_list(params):
+            # pygls would make a list of an object's keys, and of a text's letters.
+            self._refuse(number, INVALID_PARAMS, f"{method}: arguments must be a list; put the one object into it")
         else:
             return True
         return False
@@ -274,6 +277,8 @@ class EditorProtocol(LanguageServerProtocol):
         elif isinstance(error, CtxError):
             code = INVALID_PARAMS if isinstance(error, UsageError) else REQUEST_FAILED
             self._refuse(msg_id, code, " ".join(str(error).split()))
+        elif isinstance(error, RecursionError):
+            self._refuse(msg_id, INVALID_PARAMS, "the parameters are nested too deep")
         else:
             text = " ".join(str(error).split())
             log.error("internal error: %s: %s", type(error).__name__, text)
@@ -303,6 +308,10 @@ def _content_of(body: bytes) -> Any:
         except (ValueError, RecursionError):
             raise error from None
         return content
+
+
+def _has_argument_list(params: Any) -> bool:
+    return not isinstance(params, dict) or isinstance(params.get("arguments"), list | None)
 
 
 def _refuse_constant(name: str) -> None:

@@ -60,6 +60,8 @@ WARMING_LOOK_EVERY_S = 0.25
 INDEXING_SHOWN_AFTER_S = 0.3
 FLUSH_EVERY_S = 30.0
 OUTLINES_KEPT = 64
+_SAID_CHARS_MAX = 1_000
+"""Of a message to people; a longer one (a path can be of any length) is told by its two ends."""
 WAITING_MAX = 20_000
 """Requests that were not begun, from which on nothing more is read from the client."""
 _ENCODINGS: dict[str, PositionEncoding] = {"utf-8": "utf-8", "utf-16": "utf-16", "utf-32": "utf-32"}
@@ -99,11 +101,9 @@ class EditorServer(LanguageServer):
         self._looks_due: set[Root] = set()
         self._flush_timer: dict[str, asyncio.TimerHandle] = {}
         self._folders: list[str] = []
+        self._root_of_folder: dict[bytes, Root] = {}
         self._said: set[str] = set()
-        self._client: Any = None
         self._capabilities: dict[str, Any] = {}
-        self._is_tracked = True
-        self._lone_roots: dict[str, Root | None] = {}
         self.protocol.on_lost_change = self._forget
         self._register()
 
@@ -156,7 +156,6 @@ class EditorServer(LanguageServer):
     def _initialize(self, params: types.InitializeParams) -> None:
         self.options, problems = options_of(params.initialization_options)
         self._problems = problems
-        self._client = params.capabilities
         self._capabilities = self.protocol._converter.unstructure(params.capabilities)
         chosen = self.protocol.workspace.position_encoding  # a text or a member of an enumeration, as pygls found it
         self.documents.encoding = _ENCODINGS.get(str(getattr(chosen, "value", chosen)), DEFAULT_ENCODING)
@@ -214,14 +213,14 @@ class EditorServer(LanguageServer):
 
     def show(self, text: str) -> None:
         """Show a message once."""
-        text = redact_secrets(text)
+        text = _ends_of(redact_secrets(text))
         if text not in self._said:
             self._said.add(text)
             self.protocol.tell(types.WINDOW_SHOW_MESSAGE, {"type": 2, "message": f"ctx: {text}"})
 
     def note(self, text: str, *, kind: int = 2) -> None:
         """Write a line into the editor's log, once; 1 error, 2 warning, 3 information."""
-        text = redact_secrets(" ".join(text.split()))
+        text = _ends_of(redact_secrets(" ".join(text.split())))
         if text not in self._said:
             self._said.add(text)
             self.protocol.tell(types.WINDOW_LOG_MESSAGE, {"type": kind, "message": f"ctx: {text}"})
@@ -249,7 +248,8 @@ class EditorServer(LanguageServer):
         if segment in ("/", home) and not is_marked:
             self.note(f"{segment} is not indexed: it is no project; make a folder _ctx in it if it is meant")
             return None
-        return self._root_of(segment, folder, uri)
+        root = self._root_of_folder[folder] = self._root_of(segment, folder, uri)
+        return root
 
     def _root_of(self, segment: str, folder: bytes, uri: str) -> Root:
         for root in self.roots:
@@ -311,7 +311,8 @@ class EditorServer(LanguageServer):
         for root in list(roots):
             segment, folder, uri = root.segment, root.folder, root.uri
             self._drop_root(root)
-            self._root_of(segment, folder, uri)
+            again = self._root_of(segment, folder, uri)
+            self._root_of_folder |= {path: again for path, one in self._root_of_folder.items() if one is root}
 
     def _show_indexing(self, root: Root) -> None:
         """Show that the index is being made, also where somebody else makes it."""
@@ -493,17 +494,10 @@ class EditorServer(LanguageServer):
 
     def _did_change_folders(self, params: types.DidChangeWorkspaceFoldersParams) -> None:
         for folder in params.event.added:
-            self._folders.append(folder.uri)
             self._add_folder(folder.uri)
         for folder in params.event.removed:
-            if folder.uri in self._folders:
-                self._folders.remove(folder.uri)
-        removed = {path_of(folder.uri) for folder in params.event.removed}
-        kept = {find_segment(start=os.fsdecode(path)) for uri in self._folders if (path := path_of(uri))}
-        for root in list(self.roots):
-            if root.segment not in kept and any(
-                os.path.normpath(path) == path_of(root.uri) for path in removed if path
-            ):
+            root = self._root_of_folder.pop(os.path.normpath(path_of(folder.uri)), None)
+            if root is not None and root not in self._root_of_folder.values():
                 self._drop_root(root)
 
     def _did_change_configuration(self, params: types.DidChangeConfigurationParams) -> None:
@@ -847,7 +841,7 @@ class EditorServer(LanguageServer):
         data = symbol.get("data")
         if data is None:
             return symbol
-        if not isinstance(data, dict) or not all(isinstance(data.get(name), kind) for name, kind in _SYMBOL_DATA):
+        if not _holds(data, _SYMBOL_DATA):
             raise UsageError("workspaceSymbol/resolve: this symbol is none of ctx's")
         root = next((one for one in self.roots if one.uri == data.get("root")), None)
         if root is None:
@@ -897,7 +891,7 @@ class EditorServer(LanguageServer):
     def _code_lens_resolve(self, params: types.CodeLens) -> Any:
         lens = self.protocol._converter.unstructure(params)
         data = lens.get("data")
-        if not isinstance(data, dict) or not isinstance(data.get("uri"), str):
+        if not _holds(data, _LENS_DATA):
             raise UsageError("codeLens/resolve: this lens is none of ctx's")
         document = self.documents.get(data["uri"])
         path = document.path if document is not None else path_of(data["uri"])
@@ -909,10 +903,9 @@ class EditorServer(LanguageServer):
             raise AnsweredError(-32801, "the document changed meanwhile")
         if len(content) > MAX_FILE_BYTES:
             raise AnsweredError(REQUEST_FAILED, "codeLens/resolve: the file is too large")
-        first, last = int(data["start_line"]), int(data["end_line"])
-        text = "\n".join(content.text.split("\n")[first - 1 : last])
-        query = f"{inside}:{int(data['line'])}:{int(data['column'])}"
-        asked = self._asked("ctx.lsp.codeLensResolve", document, inside, line=int(data["line"]))
+        text = "\n".join(content.text.split("\n")[data["start_line"] - 1 : data["end_line"]])
+        query = f"{inside}:{data['line']}:{data['column']}"
+        asked = self._asked("ctx.lsp.codeLensResolve", document, inside, line=data["line"])
 
         def work(services: Services) -> Answer:
             answer = symbol_answers.lens_figures(services, query, text)
@@ -982,7 +975,7 @@ class EditorServer(LanguageServer):
         path = root.path_of(document.path if document is not None else path_of(uri))
         content = document.content if document is not None else self._content_on_disk(root, path)
         line, unit = position.get("line"), position.get("character")
-        if content is None or not isinstance(line, int) or not isinstance(unit, int):
+        if content is None or type(line) is not int or type(unit) is not int:
             raise UsageError("ctx.refs: uri and position must be a place in a file of the workspace")
         at, column = content.place_of(line, unit, self.documents.encoding)
         return {**arguments, "selector": f"{path}:{at}:{column}"}
@@ -1017,7 +1010,22 @@ class EditorServer(LanguageServer):
 
 _SYMBOL_DATA = (("root", str), ("path", str), ("line", int), ("column", int), ("name", str))
 """What a symbol carries so that its place can be looked up later."""
+_LENS_DATA = (("uri", str), ("line", int), ("column", int), ("start_line", int), ("end_line", int))
+"""What a code lens carries so that its figures can be looked up later."""
 _LENS_FIGURES = frozenset({"refs", "certain", "complete", "tokens"})
+
+
+def _holds(data: Any, parts: Iterable[tuple[str, type]]) -> bool:
+    """Tell whether what comes back from a client is an object with these parts, no number below 0."""
+    return isinstance(data, dict) and all(
+        type(data.get(name)) is kind and (kind is not int or data[name] >= 0) for name, kind in parts
+    )
+
+
+def _ends_of(text: str) -> str:
+    """Return a message whole, or its two ends."""
+    half = _SAID_CHARS_MAX // 2
+    return text if len(text) <= _SAID_CHARS_MAX else f"{text[:half]} … {text[-half:]}"
 
 
 def _unbound(handler: Callable[[Any], Any]) -> Callable[[Any], Any]:

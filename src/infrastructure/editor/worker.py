@@ -47,7 +47,10 @@ class Worker:
         return future
 
     def close(self, last: Callable[[], Any], *, wait_s: float) -> None:
-        """Do a last piece of work after the job under way, drop those that wait, and wait for it so long."""
+        """Do a last piece of work after the job under way, cancel those that wait, and wait for it so long.
+
+        For the event loop's thread.
+        """
         if self._thread is None:
             last()
             return
@@ -60,12 +63,15 @@ class Worker:
                 done.set()
 
         with self._condition:
+            dropped = [job.future for _urgency, _number, job in self._jobs if job is not None]
             self._jobs = [
                 (-2, next(self._numbers), Job(finish, self._loop.create_future())),
                 (-1, next(self._numbers), None),
             ]
             heapq.heapify(self._jobs)
             self._condition.notify()
+        for future in dropped:
+            future.cancel()
         done.wait(wait_s)
 
     @property

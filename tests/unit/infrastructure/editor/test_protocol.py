@@ -49,6 +49,7 @@ def ask(protocol: EditorProtocol, method: str, params: Any = None, number: Any =
         (UsageError("query is missing"), -32602, "query is missing"),
         (NotFoundError("no such\nfile"), -32803, "no such file"),
         (AnsweredError(-32801, "changed"), -32801, "changed"),
+        (RecursionError("maximum recursion depth exceeded"), -32602, "the parameters are nested too deep"),
         (RuntimeError("boom"), -32603, "internal error in ctx lsp: RuntimeError: boom"),
     ],
 )
@@ -61,6 +62,19 @@ def test_failure_is_one_sentence_with_its_code(error: Exception, code: int, mess
     protocol, writer = protocol_with(fail=fail)
     ask(protocol, "test/fail", number="a")
     assert [{"jsonrpc": "2.0", "id": "a", "error": {"code": code, "message": message}}] == writer.sent
+
+
+@pytest.mark.parametrize("arguments", [{"query": "words"}, "words", 1])
+def test_arguments_of_a_command_are_a_list(arguments: Any) -> None:
+    """An object's keys, or a text's letters, are not what was meant."""
+    protocol, writer = protocol_with()
+    protocol.fm.feature("workspace/executeCommand")(lambda _params: "run")
+    for given in (arguments, [arguments]):
+        ask(protocol, "workspace/executeCommand", {"command": "ctx.search", "arguments": given})
+    refused, answered = writer.sent
+    assert -32602 == refused["error"]["code"]
+    assert "arguments must be a list" in refused["error"]["message"]
+    assert "run" == answered["result"]
 
 
 def test_handler_sees_messages_in_their_order() -> None:

@@ -40,6 +40,22 @@ def test_urgent_jobs_come_first_and_equal_ones_in_their_order() -> None:
     assert ["first", "second", "third", "late"] == done
 
 
+def test_jobs_that_wait_at_the_end_are_cancelled() -> None:
+    """Whoever awaits one is told that it will not be done."""
+
+    async def visit() -> tuple[bool, list[bool]]:
+        worker = Worker("test", asyncio.get_running_loop())
+        gate, has_begun = threading.Event(), threading.Event()
+        running = worker.submit(lambda: has_begun.set() or gate.wait())  # type: ignore[func-returns-value]
+        has_begun.wait()
+        waiting = [worker.submit(lambda: None) for _ in range(3)]
+        worker.close(lambda: None, wait_s=0)
+        gate.set()
+        return await running, [future.cancelled() for future in waiting]
+
+    assert (True, [True, True, True]) == asyncio.run(visit())
+
+
 def test_cancelled_job_is_not_begun() -> None:
     """Nobody works for a result that nobody wants."""
     done: list[str] = []
