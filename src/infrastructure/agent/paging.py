@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 _FORM = re.compile(
-    r"(?P<rows>\d{1,6})-(?P<lines>\d{1,7})-(?P<tokens>\d{1,8})-(?P<state>[0-9a-f]{6})(?P<asked>[0-9a-f]{6})"
+    r"(?P<rows>[0-9]{1,6})-(?P<lines>[0-9]{1,7})-(?P<tokens>[0-9]{1,8})-(?P<state>[0-9a-f]{6})(?P<asked>[0-9a-f]{6})"
 )
 _NOT_ASKED = frozenset({"cursor", "max_tokens", "limit"})
 """What may differ between two pages of one answer."""

@@ -63,9 +63,13 @@ class Question:
 
 
 def holds_secret(question: Question) -> bool:
-    """Tell whether there is a secret in what was asked: it is repeated nowhere then, not even a part of it."""
-    texts = [value for value in question.arguments.values() if isinstance(value, str)]
-    texts += [one for value in question.arguments.values() if isinstance(value, list) for one in value]
+    """Tell whether there is a secret in what was asked: it is repeated nowhere then, not even a part of it.
+
+    A cursor is ours, and its digits may look like one.
+    """
+    values = [value for name, value in question.arguments.items() if name != "cursor"]
+    texts = [value for value in values if isinstance(value, str)]
+    texts += [one for value in values if isinstance(value, list) for one in value]
     return any(redact_secrets(text) != text for text in texts)
 
 

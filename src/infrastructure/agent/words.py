@@ -14,6 +14,8 @@ _AS_IT_IS = (
     ("was it moved or deleted? name another with --segment", "was it moved or deleted?"),
     ("; -i looks for upper and lower case alike", "; in a regex, (?i) in front ignores case"),
     ("look for it with ctx search", "look for it with ctx_search"),
+    ("e.g. ctx search 'parse config'", "e.g. 'parse config'"),
+    ("selector column ", "symbol, column "),
     ("`ctx stats`", "ctx_status"),
     (" (--deadline)", ""),
     (" (--limit, --budget)", ""),

@@ -66,10 +66,11 @@ def test_wrong_values_are_shown_without_secrets() -> None:
         ({"query": "signed cookie", "limit": 3, "focus": ["a.py"]}, False),
         ({"query": "x", "focus": ["a.py", f"{_SECRET}/b"]}, True),
         ({"query": "password=x"}, True),
+        ({"query": "x", "cursor": "10-0-0-d3ad3fcc3627x"}, False),
     ],
 )
 def test_where_a_secret_may_be_asked(arguments: dict[str, Any], expected: bool) -> None:
-    """In any text, and in any text of a list."""
+    """In any text, and in any text of a list; a cursor's digits are none."""
     assert expected == holds_secret(Question("ctx_search", arguments))
 
 

@@ -21,6 +21,11 @@ from ctx.infrastructure.agent.words import ends_of, for_agents
             "x: the file is there and not indexed; `ctx stats` says why",
             "x: the file is there and not indexed; ctx_status says why",
         ),
+        (
+            "query is empty: give a name, e.g. ctx search 'parse config'",
+            "query is empty: give a name, e.g. 'parse config'",
+        ),
+        ("selector column 1: expected a name", "symbol, column 1: expected a name"),
         ("two\nlines", "two lines"),
     ],
 )
