@@ -25,8 +25,17 @@ class WireError(Exception):
 
 
 def frame(message: dict[str, Any]) -> bytes:
-    """Return a message as it goes over the wire."""
-    body = orjson.dumps(message)
+    """Return a message as it goes over the wire.
+
+    A surrogate without its pair, which in paths stands for a byte that is no UTF-8, becomes a question mark: JSON text
+    is UTF-8, and the paths that matter travel as URIs.
+    """
+    try:
+        body = orjson.dumps(message)
+    except TypeError:
+        import json  # nearly never needed, and a cold command waits for its imports
+
+        body = json.dumps(message, ensure_ascii=False).encode("utf-8", "replace")
     return b"Content-Length: %d\r\n\r\n%b" % (len(body), body)
 
 

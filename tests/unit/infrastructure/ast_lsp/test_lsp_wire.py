@@ -79,6 +79,13 @@ def test_what_can_never_be_understood_is_an_error(stream: bytes, message: str) -
         MessageReader().feed(stream)
 
 
+def test_a_path_that_is_no_utf8_does_not_keep_a_message_from_being_sent() -> None:
+    """The folder of a project may have such a name; the message is whole all the same, and as long as it says."""
+    message = {"method": "initialize", "params": {"rootPath": "/n\udcff", "rootUri": "file:///n%FF", "é": "\ud800𝒳"}}
+    expected = {"method": "initialize", "params": {"rootPath": "/n?", "rootUri": "file:///n%FF", "é": "?𝒳"}}
+    assert [expected] == MessageReader().feed(frame(message))
+
+
 def test_a_large_message_is_one() -> None:
     """It arrives in pieces of what a pipe gives. (Fifty megabytes come from a real server in the integration tests.)"""
     stream = frame({"id": 1, "result": "x" * (4 << 20)})
