@@ -81,8 +81,11 @@ def test_what_can_never_be_understood_is_an_error(stream: bytes, message: str) -
 
 def test_a_path_that_is_no_utf8_does_not_keep_a_message_from_being_sent() -> None:
     """The folder of a project may have such a name; the message is whole all the same, and as long as it says."""
-    message = {"method": "initialize", "params": {"rootPath": "/n\udcff", "rootUri": "file:///n%FF", "é": "\ud800𝒳"}}
-    expected = {"method": "initialize", "params": {"rootPath": "/n?", "rootUri": "file:///n%FF", "é": "?𝒳"}}
+    message = {
+        "method": "initialize",
+        "params": {"rootPath": "/n\udcff", "rootUri": "file:///n%FF", "é": "\ud800\U0001f600"},
+    }
+    expected = {"method": "initialize", "params": {"rootPath": "/n?", "rootUri": "file:///n%FF", "é": "?\U0001f600"}}
     assert [expected] == MessageReader().feed(frame(message))
 
 
