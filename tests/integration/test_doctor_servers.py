@@ -102,6 +102,17 @@ def test_a_program_that_prints_no_version(shop: Sandbox) -> None:
     assert VERSION_LIMIT_S <= time.monotonic() - began
 
 
+def test_a_program_that_cannot_be_started(shop: Sandbox) -> None:
+    """One whose interpreter went away, as with an upgrade of Python, and one that is no program: it says so."""
+    script = _program(shop, "bin/ty", "")
+    script.write_text("#!/gone/bin/python\n")
+    row = _report(shop, CTX_LSP_COMMANDS=f"ty={script}", CTX_LSP_COLD="ty")
+    assert "cannot be started: the interpreter in its first line is gone" == row["cold"]["problem"]
+    script.write_text("no program")
+    ((_name, found, _do),) = _checks(shop, CTX_LSP_COMMANDS=f"ty={script}", CTX_LSP_COLD="ty", CTX_LSP_WARM="ty")
+    assert "[cannot be started: Exec format error]" in found
+
+
 def test_a_repositorys_environment(shop: Sandbox) -> None:
     """Not trusted without git's word, broken when its Python is gone: doctor says so and runs none of it."""
     ran = shop.home / "ran"

@@ -54,9 +54,11 @@ def server_report(
         if server is None:
             return None
         state = states.get((server.backend.name, _root(server.root, segment)), {})
+        version, problem = versions.get(server.command[0], ("", ""))
         return {
             "server": server.backend.name,
-            "version": versions.get(server.command[0], ""),
+            "version": version,
+            "problem": problem,
             "program": _shown(server.command[0], segment, environ),
             "source": server.source,
             "state": state.get("state", ""),
@@ -105,7 +107,7 @@ def _row(name: str, found: str, do: str = "") -> dict[str, Any]:
 
 def _described(role: Mapping[str, Any]) -> str:
     words = " ".join(word for word in (role["server"], role["version"]) if word)
-    state = ", ".join(word for word in (role["state"], role["breaker"]) if word)
+    state = ", ".join(word for word in (role["problem"], role["state"], role["breaker"]) if word)
     return f"{words} ({SOURCE_WORDS[role['source']]}: {role['program']})" + (f" [{state}]" if state else "")
 
 
@@ -128,8 +130,8 @@ def _root(root: str, segment: str) -> str:
     return display_path(os.fsencode(os.path.relpath(root, segment)))
 
 
-def _versions(servers: Sequence[FoundServer], environ: Mapping[str, str]) -> dict[str, str]:
-    """Return the version each program prints, "" for one that prints none in time."""
+def _versions(servers: Sequence[FoundServer], environ: Mapping[str, str]) -> dict[str, tuple[str, str]]:
+    """Return the version each program prints, "" for one that prints none in time, and why it cannot be started."""
     commands = {server.command[0]: _version_command(server) for server in servers}
     additions = {server.command[0]: server.environment for server in servers}
     if not commands:
@@ -146,9 +148,9 @@ def _version_command(server: FoundServer) -> tuple[str, ...]:
     return (program, *backend.version_arguments) if backend.version_arguments else ()
 
 
-def _printed(command: tuple[str, ...], environ: Mapping[str, str]) -> str:
+def _printed(command: tuple[str, ...], environ: Mapping[str, str]) -> tuple[str, str]:
     if not command:
-        return ""
+        return "", ""
     try:
         # Not in the segment: a program may take files of the folder it starts in for its own.
         process = subprocess.Popen(
@@ -160,8 +162,10 @@ def _printed(command: tuple[str, ...], environ: Mapping[str, str]) -> str:
             stderr=subprocess.DEVNULL,
             start_new_session=True,
         )
-    except OSError:
-        return ""
+    except FileNotFoundError:  # the program itself was found
+        return "", "cannot be started: the interpreter in its first line is gone"
+    except OSError as error:
+        return "", f"cannot be started: {error.strerror}"
     try:
         out, _ = process.communicate(timeout=VERSION_LIMIT_S)
     except subprocess.TimeoutExpired:
@@ -170,4 +174,4 @@ def _printed(command: tuple[str, ...], environ: Mapping[str, str]) -> str:
             os.killpg(process.pid, signal.SIGKILL)
         out, _ = process.communicate()
     match = _VERSION.search(out.decode("utf-8", "replace"))
-    return match[0] if match else ""
+    return match[0] if match else "", ""
