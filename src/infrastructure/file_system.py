@@ -33,6 +33,7 @@ from ..domain.source_files import (
     is_secrets_file,
     os_path_of,
 )
+from .segment_walk import real_path
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -71,7 +72,7 @@ class FileSystemAdapter:
         max_file_bytes: int = MAX_FILE_BYTES,
         extra_ignores: Sequence[str] = (),
     ) -> None:
-        self._root = os.path.realpath(os.fsencode(root))
+        self._root = real_path(os.fsencode(root))
         self._telemetry = telemetry
         self._max_file_bytes = max_file_bytes
         self._extra_ignores = tuple(extra_ignores)
@@ -277,7 +278,7 @@ class FileSystemAdapter:
         if kind != stat.S_IFLNK:
             return "not a regular file"
         link = os.path.join(self._root, os_path)
-        if self._from_root(os.path.realpath(link)) is None:
+        if self._from_root(real_path(link)) is None:
             return "link leads outside the segment"
         return "" if os.path.exists(link) else "broken link"
 
@@ -490,7 +491,7 @@ class FileSystemAdapter:
             raise OutsideSegmentError(f"{shown}: a path cannot hold a NUL character; leave it out")
         for spelling in spellings:
             # An absolute spelling replaces the root in the join, as it would in a shell.
-            real = os.path.realpath(os.path.join(self._root, spelling))
+            real = real_path(os.path.join(self._root, spelling))
             os_path = self._from_root(real)
             if os_path is None:
                 raise OutsideSegmentError(f"{shown}: outside the segment; name the segment it is in with --segment")

@@ -6,7 +6,7 @@ import os
 
 from ..domain.errors import CtxError, UsageError
 from ..domain.source_files import display_path
-from .segment_walk import nearest_segment
+from .segment_walk import nearest_segment, real_path
 
 _HEX = frozenset("0123456789abcdef")
 
@@ -19,13 +19,13 @@ def find_segment(given: str | None = None, start: str = "") -> str:
     if given == "":  # of an unset variable: the directory we happen to be in is not what was meant
         raise UsageError("--segment is empty; give the directory to work on, or leave it out")
     if given is not None:
-        path = os.path.realpath(given)
+        path = real_path(given)
         if not os.path.isdir(path):
             what = "is not a directory" if os.path.exists(path) else "does not exist"
             raise UsageError(f"--segment {display_path(os.fsencode(given))}: {what}; give the directory to work on")
         return path
     try:
-        here = os.path.realpath(start or os.getcwd())
+        here = real_path(start or os.getcwd())
     except FileNotFoundError:
         raise CtxError("the current directory was deleted; change to one that exists or give --segment DIR") from None
     return nearest_segment(here)

@@ -14,6 +14,7 @@ from ...domain.language_server import ServerPlace
 from ...domain.source_files import display_path
 from ...domain.text_positions import TextLines
 from ..regular_file import open_regular
+from ..segment_walk import real_path
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -42,7 +43,7 @@ class PlaceReader:
         if b"\0" in path:  # no file has such a name, and the system's calls do not even ask
             return uri, False
         if not path.startswith(self._prefix):
-            real = os.path.realpath(path)
+            real = real_path(path)
             if not real.startswith(self._prefix):
                 return os.fsdecode(path), False
             path = real
@@ -82,7 +83,7 @@ class PlaceReader:
             return ""  # no file's URI
         try:
             # A regular file, behind whatever links: a pipe would be waited for, with everybody who asks.
-            fd = open_regular(os.path.realpath(path), os.O_RDONLY)
+            fd = open_regular(real_path(path), os.O_RDONLY)
             with open(fd, encoding="utf-8", errors="replace", newline="") as file:
                 return file.read(OUTSIDE_CHARS_MAX)
         except OSError:

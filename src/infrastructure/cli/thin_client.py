@@ -23,7 +23,7 @@ from ..host.handover import (
     peer_of,
 )
 from ..host.places import can_host, is_private, is_switched_on, places
-from ..segment_walk import nearest_segment
+from ..segment_walk import nearest_segment, real_path
 from .arguments import read
 
 ANSWER_WAIT_S = 1.0
@@ -67,10 +67,10 @@ def _segment(given: str | None) -> str:
     if given is None:
         given = os.environ.get("CTX_SEGMENT") or None
     if given is None:
-        return nearest_segment(os.path.realpath(os.getcwd()))
+        return nearest_segment(real_path(os.getcwd()))
     if not given:
         raise FileNotFoundError
-    return os.path.realpath(given)
+    return real_path(given)
 
 
 def _connected(segment_stat: os.stat_result) -> _socket.socket | None:

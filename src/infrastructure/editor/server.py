@@ -28,6 +28,7 @@ from ..languages import TEXT, language_of
 from ..null_telemetry import NullTelemetry
 from ..secrets import redact_secrets
 from ..segment import find_segment
+from ..segment_walk import real_path
 from . import editor_commands, symbol_answers
 from .diagnostics import syntax_diagnostics
 from .documents import Document, Documents, path_of
@@ -255,7 +256,7 @@ class EditorServer(LanguageServer):
         for root in self.roots:
             if root.segment == segment:
                 return root
-        real = os.path.realpath(folder)
+        real = real_path(folder)
         # The folder may lie inside the segment: what the editor calls the segment is as much shorter.
         below = real[len(os.fsencode(segment).rstrip(b"/")) :]
         prefix = folder[: len(folder) - len(below)] if below and folder.endswith(below) else folder
@@ -293,7 +294,7 @@ class EditorServer(LanguageServer):
             if inside and not inside.startswith("../") and (found[0] is None or len(inside) < len(found[1])):
                 found = root, inside
         if found[0] is None and path:
-            real = os.path.realpath(path)
+            real = real_path(path)
             if real != path:
                 return self._root_at(real)
         return found

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from ...domain.errors import OutsideSegmentError, UsageError
 from ...domain.source_files import display_path, is_secrets_file, os_path_of
+from ..segment_walk import real_path
 from ..unsaved_files import data_of
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ class UnsavedTexts:
 
     def __init__(self, segment: str, max_file_bytes: int) -> None:
         """Begin without any; `max_file_bytes` is what a file may have to be indexed."""
-        self._root = os.path.realpath(os.fsencode(segment))
+        self._root = real_path(os.fsencode(segment))
         self._max_file_bytes = max_file_bytes
         self._lock = threading.Lock()
         self._held: dict[OsPath, dict[object, UnsavedText]] = {}
@@ -111,7 +112,7 @@ class UnsavedTexts:
         return self._current
 
     def _placed(self, path: str) -> OsPath:
-        real = os.path.realpath(os.path.join(self._root, os_path_of(path)))
+        real = real_path(os.path.join(self._root, os_path_of(path)))
         inside = self._root.rstrip(b"/") + b"/"
         if not real.startswith(inside):
             raise OutsideSegmentError(f"{path}: outside the segment, so its unsaved text is nobody's")

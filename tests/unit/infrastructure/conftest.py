@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 
@@ -24,3 +25,19 @@ def fresh_segment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     segment = tmp_path / "segment"
     segment.mkdir()
     return segment
+
+
+@pytest.fixture
+def refuse_link(monkeypatch: pytest.MonkeyPatch) -> Callable[[Path], None]:
+    """Make a link one that may not be read, as those of another's process in /proc are."""
+    read = os.readlink
+
+    def refuse(link: Path) -> None:
+        def readlink(path: str | bytes, **options: int) -> str | bytes:
+            if os.fsdecode(path) == str(link):
+                raise PermissionError(13, "Permission denied", path)
+            return read(path, **options)
+
+        monkeypatch.setattr(os, "readlink", readlink)
+
+    return refuse

@@ -298,6 +298,18 @@ def test_links_are_never_followed(segment: Segment, tmp_path: Path) -> None:
     assert tuple(expected) == found.skipped
 
 
+def test_a_link_that_may_not_be_read_leads_nowhere(segment: Segment, refuse_link: Callable[[Path], None]) -> None:
+    """It costs nothing but itself."""
+    segment.put("a.py")
+    (segment.root / "link.py").symlink_to("a.py")
+    refuse_link(segment.root / "link.py")
+    found = segment.walk()
+    assert [b"a.py"] == [file[0] for file in found.files]
+    assert ((b"link.py", "broken link"),) == found.skipped
+    with pytest.raises(NotFoundError, match=r"link\.py: no such file in the segment"):
+        segment.files().resolve_inside("link.py")
+
+
 def test_secrets_and_special_files_are_listed_as_skipped(segment: Segment) -> None:
     """Keys, FIFOs and sockets are no files to index; nothing is opened to find that out."""
     segment.put("conf/.env")
