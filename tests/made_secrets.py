@@ -125,6 +125,18 @@ class Maker:
             "netrc": ("machine h login deploy password {}", password),
             "azure": ("DefaultEndpointsProtocol=https;AccountName=shop;AccountKey={};EndpointSuffix=x", blob),
             "sql-server": ("Server=db;User Id=sa;Password={};Encrypt=true", password),
+            "mysql": ("mysqldump -h db -u root -p{} shop > x.sql", password),
+            "mysql-quoted": ("mariadb -uroot '-p{}'", of(LETTERS, 8) + " " + of(LETTERS, 14)),
+            "mysql-list": ("['mysqladmin', '-p{}', 'status']", password),
+            "sshpass": ("sshpass -p {} ssh deploy@h", password),
+            "sshpass-quoted": ("sshpass -v -p'{}' ssh deploy@h", of(LETTERS, 14)),
+            "pgpass": ("db.internal:5432:shop:app:{}", password),
+            "pgpass-any": ("*:*:*:app:{}", password),
+            "pgpass-port": ("10.0.0.7:25060:*:app:{}", of(LETTERS, 7) + "\\:" + of(LETTERS, 14)),
+            "encoded-url": ("open https%3A%2F%2Fapp%3A{}%40db.internal%2Fshop", password),
+            "twice-encoded-url": ("https%253A%252F%252Fapp%253A{}%2540db.internal", password),
+            "encoded-parameter": ("GET /login%3Fpassword%3D{}%26x%3D1", password),
+            "escapes": ("postgres://app:{}@db.internal/shop", of(LETTERS, 12) + "%40" + of(LETTERS, 12)),
             "aws-pair": ("AK" + "IA" + of(BASE32, 16) + " {}", of(LETTERS + "/", 40)),
             "aws-file": ("aws_secret_access_key = {}", of(LETTERS + "/+", 40)),
             "jwt": ("token {}", self.jwt()),
@@ -134,6 +146,38 @@ class Maker:
             ),
         }
         return [Made(kind, form.format(secret), secret) for kind, (form, secret) in made.items()]
+
+    def disguised(self) -> list[Made]:
+        """Return secrets with characters in them that nobody sees, and with letters that only look Latin."""
+        of = self.of
+        made = []
+        for name, char in {
+            "zero width space": "\u200b",
+            "zero width non-joiner": "\u200c",
+            "zero width joiner": "\u200d",
+            "word joiner": "\u2060",
+            "byte order mark": "\ufeff",
+            "soft hyphen": "\u00ad",
+            "variation selector": "\ufe0f",
+        }.items():
+            key = "gh" + char + "p_" + of(LETTERS, 36)
+            made.append(Made(f"{name} in a prefix", key, key))
+            key = "AI" + "za" + of(URL_SAFE, 17) + char + of(URL_SAFE, 18)
+            made.append(Made(f"{name} in a key", key, key))
+            password = of(LETTERS, 14)
+            made.append(Made(f"{name} in a name", f"pass{char}word is {password}", password))
+        password = of(LETTERS, 14)
+        for name, first, letter in (("full-width", 0xFF21, "A"), ("mathematical", 0x1D5D4, "A")):
+            prefix = "".join(chr(first + ord(char) - ord(letter)) for char in "AKIA")
+            key = prefix + of(BASE32, 16)
+            made.append(Made(f"{name} prefix", key, key))
+        wide = "".join(chr(0xFF41 + ord(char) - ord("a")) for char in "password")
+        made += [
+            Made("full-width name", f"{wide}: {password}", password),
+            Made("full-width sign", f"DB_{wide.upper()}\uff1d{password}", password),
+            Made("full-width address", f"https\uff1a//app\uff1a{password}\uff20h", password),
+        ]
+        return made
 
     def keys(self) -> list[Made]:
         """Return private keys, whole and cut."""
@@ -180,7 +224,7 @@ class Maker:
 
     def all(self) -> list[Made]:
         """Return all of them."""
-        return [*self.providers(), *self.surrounded(), *self.keys()]
+        return [*self.providers(), *self.surrounded(), *self.keys(), *self.disguised()]
 
 
 def windows(secret: str, length: int = 12) -> set[str]:

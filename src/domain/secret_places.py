@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from .secret_hints import RUN_LENGTH
+from .secret_hints import PROGRAMS, RUN_LENGTH
 from .secret_text import (
     PLACEHOLDER_IN_KEY,
     Span,
@@ -21,6 +21,7 @@ from .secret_text import (
 _URL = pattern(
     r"(?<![A-Za-z0-9])[A-Za-z][A-Za-z0-9+.-]{0,30}://(?P<user>[^\s/?#:@\"'<>]{0,300}):(?P<password>[^\s\"'<>`]{1,500})@(?=[\w.\[%-])"
 )
+_ESCAPE = pattern(r"%[0-9A-Fa-f]{2}")
 _PORT = pattern(r"\d{1,5}(?:[/?#]|$)")
 _HEADER = pattern(
     r"""(?:authorization|x-api-key|x-auth-token|cookie)(?:\\?["'])?\s{0,4}[:=]\s{0,4}(?:\\?["'])?
@@ -36,7 +37,26 @@ _PARAMETER = pattern(
     r"[?&](?:sig|signature|x-amz-signature|x-amz-security-token|x-goog-signature|code)=(?P<value>[^\s&\"'#]+)",
     re.IGNORECASE,
 )
-_CURL_USER = pattern(r"(?:(?<= )-u |--user[ =])(?:\\?[\"'])?[\w.@-]+:(?P<value>[^\s\"']+)")
+_CURL_USER = pattern(r"(?:(?<= )-u |(?<![A-Za-z0-9_-])--user[ =])(?:\\?[\"'])?[\w.@-]+:(?P<value>[^\s\"']+)")
+_ARGUMENT = r"""(?:(?P<quote>\\?["'])(?P<quoted>(?:(?!(?P=quote))[^\n]){1,400})|(?P<bare>[^\s"'`|;&<>\\]+))"""
+_PROGRAMS = tuple(program.decode() for program in PROGRAMS)
+_PROGRAM_WITH_P = pattern(
+    rf"""(?<![\w-])(?:{"|".join(_PROGRAMS)})[\w-]*(?:\.exe)?(?=[\s"'])
+    (?:\\\n|[^\n|;&]){{0,300}}?(?<=[ ])
+    (?:(?P<outer>["'])-p(?P<within>(?:(?!(?P=outer))[^\n]){{1,400}})|-p{_ARGUMENT})""",
+    re.VERBOSE,
+)
+_SSHPASS = pattern(
+    rf"""(?<![\w-])sshpass(?:\.exe)?["']?(?:,?\s+["']?-[vVh]["']?){{0,3}},?\s+["']?-p(?:["']?,?\s+)?{_ARGUMENT}""",
+    re.VERBOSE,
+)
+_PGPASS_PORT = pattern(r":(?:\*|\d{4,5}):", re.ASCII)
+_PGPASS = pattern(
+    r"""(?<![\w./*-])(?:\[[0-9A-Fa-f:.]+\]|(?:\\[:\\]|[\w./*-])+):(?:\*|[0-9]{4,5})
+    (?!:\d+:)(?::(?:\\[:\\]|[^\s:\\"'`])+){2}:(?P<value>[^\s"'`]+)""",
+    re.VERBOSE,
+)
+_ADDRESS = pattern(r"[0-9A-Fa-f:.]+(?:[\]/%].*)?")
 
 
 def in_urls(text: str, *, is_strict: bool) -> list[Span]:
@@ -48,7 +68,7 @@ def in_urls(text: str, *, is_strict: bool) -> list[Span]:
         password = match["password"]
         if _PORT.match(password) is not None and "@" not in password.partition("/")[0]:
             continue
-        if is_strict or is_literal_password(password):
+        if is_strict or is_literal_password(_ESCAPE.sub("_", password)):
             found.append(Span(*match.span("password"), "url"))
             if is_strict and not match["user"].isalpha() and len(match["user"]) >= RUN_LENGTH:
                 found.append(Span(*match.span("user"), "url"))
@@ -86,8 +106,24 @@ def in_headers(text: str, *, is_strict: bool) -> list[Span]:
     return found
 
 
-def in_command_lines(text: str) -> list[Span]:
+def in_command_lines(text: str, *, is_strict: bool) -> list[Span]:
     """Return the passwords that programs are handed as arguments."""
-    if " -u " not in text and "--user " not in text and "--user=" not in text:
+    found = []
+    if is_strict and (" -u " in text or "--user " in text or "--user=" in text):
+        found += [match.span("value") for match in _CURL_USER.finditer(text)]
+    for looks, names in ((_PROGRAM_WITH_P, _PROGRAMS), (_SSHPASS, ("sshpass",))) if "-p" in text else ():
+        if any(name in text for name in names):
+            found += [match.span(match.lastgroup or 0) for match in looks.finditer(text)]
+    return [Span(start, end, "credential") for start, end in found if is_strict or is_literal_password(text[start:end])]
+
+
+def in_password_files(text: str, *, is_strict: bool) -> list[Span]:
+    """Return the last fields of lines of `.pgpass`: `host:port:database:user:password`."""
+    if _PGPASS_PORT.search(text) is None:
         return []
-    return [Span(*match.span("value"), "credential") for match in _CURL_USER.finditer(text)]
+    return [
+        Span(*match.span("value"), "credential")
+        for match in _PGPASS.finditer(text)
+        if _ADDRESS.fullmatch(match.group()) is None
+        and (is_strict or (is_literal_password(match["value"]) and ":" not in match["value"]))
+    ]

@@ -14,10 +14,11 @@ from __future__ import annotations
 
 import re
 
+from .disguised_text import undisguised
 from .secret_blocks import private_keys
 from .secret_forms import keys_by_form
 from .secret_hints import BASE64_LENGTH, MARK, RUN_LENGTH
-from .secret_places import in_command_lines, in_headers, in_urls
+from .secret_places import in_command_lines, in_headers, in_password_files, in_urls
 from .secret_text import Span, has_mixture, is_hash, looks_like_value, looks_random, pattern, regions, small
 
 _MARKED = pattern(r"\[REDACTED:[a-z0-9-]{1,40}\]")
@@ -70,15 +71,29 @@ _VALUE_ENDS = pattern(r"[ \t]*(?:#.*|&&.*|\|\|.*)?\Z|[\"';&]", re.ASCII)
 
 
 def spans(text: str, *, is_strict: bool) -> list[Span]:
-    """Return where the secrets of a text are, in order and apart from each other."""
+    """Return where the secrets of a text are, in order and apart from each other.
+
+    A text is read twice when escapes, characters without width or look-alikes may hide what it says.
+    """
+    found = _found(text, is_strict=is_strict)
+    plain = undisguised(text)
+    if plain is not None:
+        found += [
+            Span(*plain.place(span.start, span.end), span.kind) for span in _found(plain.text, is_strict=is_strict)
+        ]
+    return _apart(found)
+
+
+def _found(text: str, *, is_strict: bool) -> list[Span]:
     found = [*keys_by_form(text, is_strict=is_strict), *private_keys(text, is_strict=is_strict)]
     found += in_urls(text, is_strict=is_strict)
     found += in_headers(text, is_strict=is_strict)
     found += _announced(text, is_strict=is_strict)
+    found += in_command_lines(text, is_strict=is_strict)
+    found += in_password_files(text, is_strict=is_strict)
     if is_strict:
-        found += in_command_lines(text)
         found += _random_runs(text)
-    return _apart([span for span in found if not _is_marked(text, span)])
+    return [span for span in found if not _is_marked(text, span)]
 
 
 def marked(text: str, found: list[Span]) -> str:
@@ -96,6 +111,8 @@ def marked(text: str, found: list[Span]) -> str:
 
 def is_secret_name(name: str) -> bool:
     """Tell whether a key of an object announces a secret as its value."""
+    plain = undisguised(name)
+    name = name if plain is None else plain.text
     return any(match.end() == len(name) and _KNOWN_TO_HINTS.search(match.group()) for match in _WORD.finditer(name))
 
 

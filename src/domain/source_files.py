@@ -181,7 +181,8 @@ _SECRETS_NAME = re.compile(
     rb"""\.env(?:[._-].*)? | \.envrc | .+\.env
     | .*\.(?:pem|key|p8|p12|pfx|pkcs12|kdbx?|jks|jceks|bks|keystore|ppk|ovpn|agekey)
     | id_(?:rsa|dsa|ecdsa|ed25519).* | .+_(?:rsa|dsa|ecdsa|ed25519)
-    | [._]netrc | \.npmrc | \.pypirc | \.git-credentials | \.htpasswd | \.pgpass | pgpass\.conf | \.my(?:login)?\.cnf
+    | (?:[._]netrc | \.npmrc | \.pypirc | \.git-credentials | \.htpasswd | \.pgpass | pgpass\.conf | \.my(?:login)?\.cnf
+        | \.authinfo)(?:~|[._-](?:bak|backup|old|orig|save|swp|\d{1,8}))?
     | \.docker(?:cfg|configjson) | \.vault-token | \.boto | \.s3cfg | \.terraformrc | credentials\.tfrc\.json
     | .*\.tfstate(?:\.backup|\.\d+\.backup)? | .*\.tfvars(?:\.json)? | (?:.*[._-])?kubeconfig(?:\.ya?ml)?
     | (?:.*[._-])?credentials\.json | client_secrets?(?:[._-].*)?\.json | .*firebase-adminsdk.*\.json

@@ -18,7 +18,11 @@ _PARTS = st.one_of(
     st.sampled_from(
         "password passwd pwd pass secret token api_key api-key access key auth authorization Basic Bearer credential "
         "passphrase cookie session_id is = : => := ' \" ` [ ] ( ) - -- _ . / :// @ user https://u:p@h ? & sig= \n \t "
-        "eyJ AKIA ghp_ sk- -----BEGIN -----END PRIVATE KEY----- login machine K İ \u017f é".split(" ")
+        "eyJ AKIA ghp_ sk- -----BEGIN -----END PRIVATE KEY----- login machine K İ \u017f é "
+        "mysql mariadb-dump sshpass -p -pX "
+        "-u --user a:b h:5432:d:u:p *:*:*:u:p :5432: * % %40 %3A %3d %252F \u200b \u00ad \ufeff \uff1a \uff1d".split(
+            " "
+        )
     ),
     st.text(max_size=12),
     st.text("abcXYZ019+/_-=", min_size=1, max_size=45),
@@ -33,6 +37,14 @@ _TEXTS = st.lists(_PARTS, max_size=10).flatmap(
 @example("secret_prod: x")
 @example("Authorization: Basic dXNlcjpwYXNz")
 @example("token\u00a0: abc")
+@example("mysql -px")
+@example("a--user x:y")
+@example("--user x:y")
+@example("h:5432:d:u:1")
+@example("*:*:*:*:p")
+@example("\uff4b\uff45\uff59\uff1dx")
+@example("key%253dx")
+@example(r"ke\u200by: x")
 def test_never_no_to_what_the_rules_find(text: str) -> None:
     """Whatever the strict rules would mark, the look at the bytes has a reason to send there."""
     found = spans(text, is_strict=True)
@@ -61,6 +73,11 @@ def test_yes_to_a_key_that_announces_its_value(name: str) -> None:
         },
         {"args": {"file": "src/domain/query.py"}, "result": {"functions": 3, "status": "ok"}},
         {"args": {"server": "pyright", "method": "definition"}, "result": {"resolved": True, "status": "answered"}},
+        {
+            "args": {"query": "front-end rendering of 2000 pages, 50% of them", "limit": 1000},
+            "result": {"ids": ["a-b.py:1200:3"]},
+        },
+        {"args": {"query": "où est “décidée” la rotation — et pourquoi…"}, "result": {"status": "ok"}},
         {"args": {}, "result": {"cache_hit": True}, "skeleton_bytes": 1, "reduction_ratio": 0.5, "language": "python"},
     ],
 )
