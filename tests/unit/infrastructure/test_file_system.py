@@ -301,7 +301,7 @@ def test_links_are_never_followed(segment: Segment, tmp_path: Path) -> None:
 def test_a_link_that_may_not_be_read_leads_nowhere(segment: Segment, refuse_link: Callable[[Path], None]) -> None:
     """It costs nothing but itself."""
     segment.put("a.py")
-    (segment.root / "link.py").symlink_to("a.py")
+    (segment.root / "link.py").symlink_to("nowhere.py")
     refuse_link(segment.root / "link.py")
     found = segment.walk()
     assert [b"a.py"] == [file[0] for file in found.files]

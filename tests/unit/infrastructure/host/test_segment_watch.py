@@ -11,6 +11,7 @@ import sys
 import tempfile
 import threading
 import time
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -114,19 +115,19 @@ def services(root: Path, tmp_path: Path) -> ScriptedServices:
     return ScriptedServices(root, tmp_path / "index/index.db")
 
 
-def open_files() -> list[str]:
+def open_files() -> Counter[str]:
     """Return what this process has open of the kinds that a watch opens."""
     found = []
     for fd in os.listdir("/proc/self/fd"):
         with contextlib.suppress(OSError):  # the listing's own is gone
             found.append(os.readlink(f"/proc/self/fd/{fd}"))
-    return sorted(name for name in found if name.startswith("pipe:") or "inotify" in name or "index.db" in name)
+    return Counter(name for name in found if name.startswith("pipe:") or "inotify" in name or "index.db" in name)
 
 
 @contextlib.contextmanager
 def watching(services: Callable[[], Any], **options: Any) -> Iterator[SegmentWatch]:
     """Run a watch until the block ends, and see that nothing of it is left."""
-    threads, files = threading.active_count(), open_files()
+    threads, files = set(threading.enumerate()), open_files()
     watch = SegmentWatch(services, **options)
     watch.start()
     try:
@@ -134,7 +135,9 @@ def watching(services: Callable[[], Any], **options: Any) -> Iterator[SegmentWat
     finally:
         watch.close()
         watch.close()
-    assert ("", threads, files) == (watch.is_clean(), threading.active_count(), open_files())
+    # Threads and files of an earlier test may end meanwhile.
+    new_threads, new_files = set(threading.enumerate()) - threads, open_files() - files
+    assert ("", set(), Counter()) == (watch.is_clean(), new_threads, new_files)
 
 
 def look_finds(segment: str | Path, index_path: str | Path) -> tuple[str, bool]:
