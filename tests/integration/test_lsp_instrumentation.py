@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import json
 import shlex
+import subprocess
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from tests.editor_client import RawEditor
 from tests.language_server_scenarios import DEFINITION, Scenario, ScriptedServer, hang
+from tests.made_secrets import Maker
+from tests.mcp_lines import LineClient
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -64,6 +68,51 @@ def test_full_search_flow_logs_all_metrics(repository: Sandbox) -> None:
     assert 1 == last_run["latencies"]["ctx.search"]["count"]
     assert last_run["pack_state"]["stale_detected"] is False
     assert 16 == len(last_run["pack_state"]["pack_sha"])
+
+
+def test_filters_are_told_alike_by_every_face(repository: Sandbox) -> None:
+    """What narrows a search or a map is in its event, redacted like a query, and what was not given is not."""
+    key = next(made.secret for made in Maker(5).providers() if made.kind == "github")
+    filters: dict[str, Any] = {"kind": "class", "lang": "python", "path": "!tests"}
+    searched = {"query": "cart", "mode": "search", **filters, "focus": ["shop/jobs.py", "[REDACTED:github]"]}
+    listed = {"query": "Cart(", "mode": "literal", **filters, "path": "[REDACTED:github]"}
+    mapped = {"files": ["shop"], "mode": "map", "focus": ["shop/jobs.py"]}
+    narrowed = ("--kind", "class", "--lang", "python")
+
+    repository.run("search", "cart", *narrowed, "--path", "!tests", "--focus", "shop/jobs.py", "--focus", key)
+    repository.run("search", "-F", "Cart(", *narrowed, "--path", key)
+    repository.run("map", "shop", "--focus", "shop/jobs.py")
+    repository.run("search", "cart")
+
+    agent = LineClient(repository.start("mcp", stdin=subprocess.PIPE))
+    agent.handshake()
+    agent.call("ctx_search", {"query": "cart", **filters, "focus": ["shop/jobs.py", key]})
+    agent.call("ctx_search", {"query": "Cart(", "mode": "literal", **filters, "path": key})
+    agent.call("ctx_map", {"paths": ["shop"], "focus": ["shop/jobs.py"]})
+    agent.call("ctx_search", {"query": "cart"})
+    assert 0 == agent.end()
+
+    editor = RawEditor(repository)
+    editor.initialize()
+    for command, arguments in (
+        ("ctx.search", {"query": "cart", **filters, "focus": ["shop/jobs.py", key]}),
+        ("ctx.search", {"query": "Cart(", "literal": True, **filters, "path": key}),
+        ("ctx.map", {"paths": ["shop"], "focus": ["shop/jobs.py"]}),
+        ("ctx.search", {"query": "cart"}),
+    ):
+        editor.begin("workspace/executeCommand", {"command": command, "arguments": [arguments]})
+    editor.ask("shutdown", None)
+    editor.tell("exit", None)
+    editor.process.wait(60)
+    editor.end()
+
+    asked: dict[str, list[dict[str, Any]]] = {"cli": [], "mcp": [], "lsp": []}
+    for event in repository.events():
+        if event["cmd"] in {"ctx.search", "ctx.map"}:
+            kept = {name: value for name, value in event["args"].items() if name not in {"limit", "budget_token_est"}}
+            asked[event["face"]].append(kept)
+    expected = [searched, listed, mapped, {"query": "cart", "mode": "search"}]
+    assert {"cli": expected, "mcp": expected, "lsp": expected} == asked
 
 
 def test_bytes_of_a_get_are_those_it_printed(repository: Sandbox) -> None:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 TEXT_CHARS_MAX = 120
 _DEPTH_MAX = 16
 _PATH_KEYS = frozenset(
-    {"file", "files", "path", "paths", "target_file", "segment", "root", "directory", "cwd", "id", "ids"}
+    {"file", "files", "focus", "path", "paths", "target_file", "segment", "root", "directory", "cwd", "id", "ids"}
 )
 # Their children are named after people.
 _HOME_PARENTS = frozenset({"/home", "/Users", "/export/home"})

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...application.refresh_index import RefreshReport
 from ..answer_texts import redaction_notes
+from ..question_args import map_args, search_args
 from ..secrets import redact_secrets
 from .tools import MAX_TOKENS_MAX
 from .words import for_agents
@@ -60,6 +61,21 @@ class Question:
         """What the answer may cost."""
         tokens: int = self.arguments["max_tokens"]
         return tokens
+
+
+def told_of(question: Question) -> dict[str, Any]:
+    """Return what telemetry is told of what was asked."""
+    given = question.arguments
+    if question.tool == "ctx_search":
+        mode = "search" if given["mode"] == "words" else given["mode"]
+        return search_args(
+            given["query"], mode, **{name: given[name] for name in ("limit", "kind", "lang", "path", "focus")}
+        )
+    if question.tool == "ctx_map":
+        return map_args(given["paths"], given["focus"])
+    told = {"symbol_query": given.get("symbol"), "limit": given.get("limit")}
+    told["ids"] = [*([given["id"]] if given.get("id") else ()), *(given.get("ids") or ())] or None
+    return {name: value for name, value in told.items() if value is not None}
 
 
 def holds_secret(question: Question) -> bool:

@@ -20,7 +20,7 @@ from ..answer_texts import (
     text_search_notes,
 )
 from .paging import fitting
-from .question import json_of
+from .question import json_of, told_of
 from .row_page import RowPage
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ def search_answer(question: Question, services: Services) -> Answer:
         notes,
         costs=costs,
         has_more=len(found.hits) == page.rows_wanted,
-        args=_search_args(question),
+        args=told_of(question),
         extra={"disclosure_mode": "search", "index_files": index_files},
     )
 
@@ -122,16 +122,9 @@ def text_search_answer(question: Question, services: Services) -> Answer:
             for one in found.hits
         ],
         has_more=len(found.hits) == page.rows_wanted,
-        args=_search_args(question),
+        args=told_of(question),
         extra={"disclosure_mode": "search", "index_files": index_files, "engine": services.text_scanner.engine},
     )
-
-
-def _search_args(question: Question) -> dict[str, Any]:
-    given = question.arguments
-    mode = "search" if given["mode"] == "words" else given["mode"]
-    told = {name: given[name] for name in ("query", "limit", "kind", "lang", "path")}
-    return told | {"mode": mode} | ({"files": list(given["focus"])} if given["focus"] else {})
 
 
 def resolve_answer(question: Question, services: Services) -> Answer:

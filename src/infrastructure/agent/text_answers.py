@@ -10,7 +10,7 @@ from ...domain.errors import CtxError, NotFoundError, UsageError
 from ..answer_documents import get_document, map_document
 from ..answer_texts import PLAIN, get_notes, item_text, map_notes
 from .paging import MOVED, Place, cursor_of, leading, read_cursor
-from .question import Answer, asked, index_state, json_of, text_of, too_small, with_missing
+from .question import Answer, asked, index_state, json_of, text_of, told_of, too_small, with_missing
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -192,7 +192,7 @@ def map_answer(question: Question, services: Services) -> Answer:
     return Answer(
         document,
         text,
-        {"files": list(request.paths), "mode": "map", "budget_token_est": max_tokens},
+        told_of(question) | {"budget_token_est": max_tokens},
         {
             "files": len(found.files),
             "definitions": found.definitions_shown,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from ...domain.errors import CtxError, UsageError
 from ..answer_documents import get_document, search_document, text_search_document
 from ..answer_texts import get_notes, get_text, search_notes, search_text, text_search_notes, text_search_text
+from ..question_args import search_args
 from ..services import say
 from .runner import (
     EXIT_NOTHING,
@@ -28,8 +29,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from ...application.refresh_index import RefreshReport
-    from ...application.search import SearchRequest
-    from ...application.text_search import TextSearchRequest
     from ...application.watch_index import Update
     from ..services import Services
     from .paint import Painter
@@ -72,7 +71,8 @@ def run_search(
             focus=focus,
         )
     started_ns = perf_counter_ns()
-    args = {"query": query, "limit": limit, "mode": "search"}
+    in_focus = [spelled(one) for one in focus]
+    args = search_args(query, "search", limit=limit, kind=kind, lang=lang, path=path, focus=in_focus)
 
     def body(services: Services) -> Outcome:
         from ...application.filters import check_lists
@@ -105,7 +105,7 @@ def run_search(
             document,
             lambda paint: search_text(answer, paint),
             EXIT_OK if answer.hits else EXIT_NOTHING,
-            args=_search_args(query, request) | ({"files": [spelled(one) for one in focus]} if focus else {}),
+            args=args | {"limit": request.limit, "budget_token_est": request.budget_tokens},
             result=_search_result([hit.id for hit in answer.hits], answer.total_tokens),
             extra={"disclosure_mode": "search", "index_files": index_files},
             notes=search_notes(answer, report, budget_tokens=request.budget_tokens),
@@ -134,7 +134,8 @@ def _run_text_search(
     """`ctx search --regex` and `--literal`: every line that a pattern matches, by the chunk it is in."""
     started_ns = perf_counter_ns()
     mode = "regex" if regex else "literal"
-    args = {"query": query, "limit": limit, "mode": mode}
+    in_focus = [spelled(one) for one in focus]
+    args = search_args(query, mode, limit=limit, kind=kind, lang=lang, path=path, focus=in_focus)
 
     def body(services: Services) -> Outcome:
         from ...application.filters import check_lists
@@ -174,25 +175,13 @@ def _run_text_search(
             document,
             lambda paint: text_search_text(answer, paint),
             EXIT_OK if answer.hits else EXIT_NOTHING,
-            args=args | _search_args(query, request),
+            args=args | {"limit": request.limit, "budget_token_est": request.budget_tokens},
             result=_search_result([found.hit.id for found in answer.hits], answer.total_tokens),
             extra={"disclosure_mode": "search", "index_files": index_files, "engine": services.text_scanner.engine},
             notes=text_search_notes(answer, report, budget_tokens=request.budget_tokens, deadline_s=request.deadline_s),
         )
 
     return run_command("search", body, segment=segment, as_json=as_json, no_redact=no_redact, args=args)
-
-
-def _search_args(query: str, request: SearchRequest | TextSearchRequest) -> dict[str, Any]:
-    """Return what telemetry is told of a search that was asked."""
-    return {
-        "query": query,
-        "limit": request.limit,
-        "budget_token_est": request.budget_tokens,
-        "kind": request.kind,
-        "lang": request.lang,
-        "path": request.path,
-    }
 
 
 def _search_result(ids: Sequence[str], total_tokens: int) -> dict[str, Any]:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 from ..answer_documents import map_document
 from ..answer_texts import map_notes, map_text
-from .runner import EXIT_NOTHING, EXIT_OK, Outcome, progress, refreshed, run_command, token_figures
+from ..question_args import map_args
+from .runner import EXIT_NOTHING, EXIT_OK, Outcome, progress, refreshed, run_command, spelled, token_figures
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -30,7 +31,7 @@ def run_map(
 ) -> int:
     """`ctx map`: what the rest of the repository leans on, as much as the budget can show."""
     started_ns = perf_counter_ns()
-    args = {"files": list(paths), "mode": "map", "budget_token_est": budget}
+    args = map_args([spelled(one) for one in paths], [spelled(one) for one in focus]) | {"budget_token_est": budget}
 
     def body(services: Services) -> Outcome:
         from ...application.repo_map import RepoMapRequest

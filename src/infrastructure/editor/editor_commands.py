@@ -10,6 +10,7 @@ from time import perf_counter_ns
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ...domain.errors import UsageError
+from ..question_args import map_args, search_args
 from ..secrets import redact_secrets
 from .root import Answer
 
@@ -106,6 +107,25 @@ def _brief(value: Any) -> str:
 def _spelled(kind: type | tuple[type, ...]) -> str:
     names = {str: "a text", int: "a whole number", bool: "true or false", list: "a list of texts", dict: "an object"}
     return names[kind] if isinstance(kind, type) else "a number"
+
+
+def told_of(command: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what telemetry is told of a command's arguments."""
+    told: dict[str, Any] = {}
+    if command == "ctx.search":
+        mode = "regex" if arguments.get("regex") else "literal" if arguments.get("literal") else "search"
+        filters = {name: arguments.get(name) for name in ("limit", "kind", "lang", "path", "focus")}
+        told = search_args(arguments.get("query"), mode, **filters)
+    elif command == "ctx.map":
+        told = map_args(arguments.get("paths"), arguments.get("focus"))
+    others = {
+        "symbol_query": arguments.get("selector"),
+        "ids": arguments.get("targets"),
+        "limit": arguments.get("limit"),
+        "mode": arguments.get("mode") or arguments.get("view"),
+        "budget_token_est": arguments.get("budget"),
+    }
+    return told | {name: value for name, value in others.items() if value is not None}
 
 
 def search(services: Services, arguments: Mapping[str, Any]) -> Answer:

@@ -955,17 +955,7 @@ class EditorServer(LanguageServer):
             "ctx.map": lambda services: editor_commands.repo_map(services, arguments),
             "ctx.refs": lambda services: editor_commands.refs(services, arguments, asks_servers=asks_servers),
         }
-        told = {
-            "query": arguments.get("query"),
-            "symbol_query": arguments.get("selector"),
-            "ids": arguments.get("targets"),
-            "files": arguments.get("paths"),
-            "limit": arguments.get("limit"),
-            "mode": arguments.get("mode") or arguments.get("view"),
-            "budget_token_est": arguments.get("budget"),
-        }
-        asked = Asked(command, {name: value for name, value in told.items() if value is not None})
-        return root.ask(asked, runs[command], is_slow=True)
+        return root.ask(Asked(command, editor_commands.told_of(command, arguments)), runs[command], is_slow=True)
 
     def _with_selector(self, arguments: dict[str, Any], root: Root) -> dict[str, Any]:
         """Return the arguments of `ctx.refs` with a place of a document written as a selector."""
