@@ -61,7 +61,7 @@ def walk_entries(
     prefix_chars = len(start.rstrip("/")) + 1
     latest = b""
     given: set[tuple[bytes, str]] = set()
-    folders = {b""}
+    ahead = _FoldersAhead(root, not_entered)
     while True:
         try:
             entry = next(entries)
@@ -78,18 +78,62 @@ def walk_entries(
             continue  # a walk that was begun anew comes past what it gave before
         given.add(found)
         yield found
-        if latest not in folders:
-            continue
-        # The walker reads a directory's rule files before it yields it, so they are looked at with the one around it.
-        folders.remove(latest)
-        inner, walled_off = _inner_folders(root, latest, not_entered)
-        folders |= inner
+        walled_off = ahead.enter(latest)
         if walled_off:
             not_entered |= walled_off.keys()
             entries = walk()
         for folder, rule_file in walled_off.items():
             yield folder, ""
             yield folder, f"not entered: the {os.fsdecode(rule_file)} in it is a pipe or a device"
+
+
+class _FoldersAhead:
+    """Directories that the walker will yield, looked at before it enters them.
+
+    It reads a directory's rule files before it yields it, so those of the directories in one are looked at with it:
+    each is listed once. Directories that rules leave out are listed, too, and what is in them is not.
+    """
+
+    def __init__(self, root: bytes, not_entered: Collection[bytes]) -> None:
+        self._root = root
+        self._not_entered = not_entered
+        self._inner = {b"": self._list(b"")[0]}
+
+    def enter(self, path: bytes) -> dict[bytes, bytes]:
+        """Return the directories in one that have a rule file without end, and which; {} for what is none.
+
+        Raises: CtxError when the name of such a directory is one that no pattern can hold.
+        """
+        walled_off: dict[bytes, bytes] = {}
+        for folder in self._inner.pop(path, ()):
+            if folder in self._not_entered:
+                continue
+            inner, endless = self._list(folder)
+            if endless and _pattern_of(folder) is None:
+                raise _refused(folder + b"/" + endless)
+            if endless:
+                walled_off[folder] = endless
+            elif inner:
+                self._inner[folder] = inner
+        return walled_off
+
+    def _list(self, folder: bytes) -> tuple[list[bytes], bytes]:
+        """Return the directories in one, and the name of a rule file in it that has no end, or b""."""
+        inner: list[bytes] = []
+        endless = b""
+        prefix = folder + b"/" if folder else b""
+        try:
+            entries = os.scandir(os.path.join(self._root, folder))
+        except OSError:
+            return inner, endless  # the walker will say so
+        with entries:
+            for entry in entries:
+                if entry.is_dir(follow_symlinks=False):
+                    if entry.name not in _NEVER_ENTERED:
+                        inner.append(prefix + entry.name)
+                elif entry.name in IGNORE_FILE_NAMES and _is_endless(entry.path):
+                    endless = entry.name
+        return inner, endless
 
 
 def _rule_files_around(root: bytes, levels_to_git: int | None) -> list[bytes]:
@@ -118,37 +162,6 @@ def _is_endless(path: bytes) -> bool:
 
 def _refused(rule_file: bytes) -> CtxError:
     return CtxError(f"{display_path(rule_file)}: not a file that can be read to its end; remove it")
-
-
-def _inner_folders(root: bytes, folder: bytes, not_entered: Collection[bytes]) -> tuple[set[bytes], dict[bytes, bytes]]:
-    """Return the directories in a directory: those to enter, and those with a rule file that has no end, and which.
-
-    Raises: CtxError for one of the latter whose name no pattern can hold.
-    """
-    inner: set[bytes] = set()
-    walled_off: dict[bytes, bytes] = {}
-    prefix = folder + b"/" if folder else b""
-    try:
-        entries = os.scandir(os.path.join(root, folder))
-    except OSError:
-        return inner, walled_off  # the walker will say so
-    with entries:
-        for entry in entries:
-            if not entry.is_dir(follow_symlinks=False) or entry.name in _NEVER_ENTERED:
-                continue
-            path = prefix + entry.name
-            if path in not_entered:
-                continue
-            inner.add(path)
-            for name in IGNORE_FILE_NAMES:
-                rule_file = entry.path + b"/" + name
-                # `access` first: it makes no exception for what is not there, as it nearly always is not.
-                if not os.access(rule_file, os.F_OK) or not _is_endless(rule_file):
-                    continue
-                if _pattern_of(path) is None:
-                    raise _refused(path + b"/" + name)
-                walled_off[path] = name
-    return inner - walled_off.keys(), walled_off
 
 
 def levels_to_repository(root: bytes) -> int | None:
