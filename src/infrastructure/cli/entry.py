@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 
@@ -11,6 +12,7 @@ from .arguments import SEGMENT, parse, read
 def main(arguments: list[str] | None = None) -> int:
     """Run one command line and return its exit code."""
     _fill_standard_streams()
+    _buffer_output()
     return _run(sys.argv[1:] if arguments is None else arguments)
 
 
@@ -23,6 +25,21 @@ def _fill_standard_streams() -> None:
                 os.dup2(null, number)
                 os.close(null)
             setattr(sys, name, os.fdopen(number, "r" if number == 0 else "w", closefd=False))
+
+
+def _buffer_output() -> None:
+    """Have all of an answer written, or fail, also with PYTHONUNBUFFERED.
+
+    Without a buffer one write is one call of the system, and nobody looks at how much of the text it took. What has to
+    be seen at once is flushed in any case.
+    """
+    stream = sys.stdout
+    if type(stream) is not io.TextIOWrapper or not isinstance(stream.buffer, io.RawIOBase):
+        return  # buffered, or a caller's own
+    raw = io.FileIO(stream.fileno(), "w", closefd=False)
+    sys.stdout = io.TextIOWrapper(
+        io.BufferedWriter(raw), stream.encoding, stream.errors, newline="\n", line_buffering=stream.isatty()
+    )
 
 
 def _run(given: list[str]) -> int:  # noqa: PLR0911 - one line a command

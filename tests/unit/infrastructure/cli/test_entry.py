@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -68,3 +71,29 @@ def test_everything_else_is_for_the_full_command_line(monkeypatch: pytest.Monkey
     monkeypatch.setattr(full, "run", run)
     assert 7 == main(arguments)
     assert [arguments] == asked
+
+
+def test_an_answer_that_is_not_taken_whole_is_an_error(shop: Path) -> None:
+    """Also without Python's own buffer: a pipe that takes no more fails the command, and half an answer is none."""
+    (shop / "long.py").write_text("def long(): ...\n" + "# a line of a long text\n" * 20_000)
+    for unbuffered in ("", "1"):
+        reader, writer = os.pipe()
+        os.set_blocking(writer, False)
+        command = (
+            sys.executable,
+            "-m",
+            "ctx",
+            "get",
+            "long.py",
+            "--mode",
+            "raw",
+            "--budget",
+            "10000000",
+            "--segment",
+            shop,
+        )
+        environ = {**os.environ, "PYTHONUNBUFFERED": unbuffered, "CTX_DAEMON": "off"}
+        ended = subprocess.run(command, env=environ, stdout=writer, stderr=subprocess.PIPE, check=False)
+        os.close(writer)
+        os.close(reader)
+        assert (3, True) == (ended.returncode, b"standard output: cannot be written" in ended.stderr), ended
