@@ -209,7 +209,7 @@ class Services:
                     self._restart(store, mark)
             if store.is_frozen:
                 self.warn("there is no room to write the index; it answers as it stands")
-            self._store = store
+            self._store, self._index_file = store, _identity(self.index_path)
         return self._store
 
     def _restart(self, store: IndexStore, mark: str) -> None:

@@ -14,12 +14,12 @@ import threading
 from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 from time import perf_counter_ns
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ...domain.errors import CtxError, IndexDamagedError
 from ..secrets import redact_secrets
 from ..segment import repository_sha
-from .question import holds_secret
+from .question import holds_secret, told_of
 from .session import FACE, session_of
 from .words import for_agents
 
@@ -230,7 +230,7 @@ class SegmentWorker:
 
         if self.phase.name == "starting":
             self._become(Phase("indexing"))
-        return services.refresh(on_progress=on_progress)
+        return services.refresh_again(on_progress)
 
     def _answer(self, call: Call, services: Services) -> None:
         if not call.future.set_running_or_notify_cancel():
@@ -267,7 +267,7 @@ class SegmentWorker:
         command = call.question.tool.removeprefix("ctx_")
         telemetry.event(
             f"ctx.{command}",
-            found.args if found is not None else _told(call.question),
+            found.args if found is not None else told_of(call.question),
             found.result if found is not None else {"status": type(error).__name__},
             duration_ns // 1_000_000,
             warnings=warnings,
@@ -317,14 +317,6 @@ class SegmentWorker:
         services = session.services
         while (call := calls.get()) is not None:
             self._answer(call, services)
-
-
-def _told(question: Question) -> dict[str, Any]:
-    """Return what telemetry is told of a question that could not be answered."""
-    given = question.arguments
-    told = {"query": given.get("query"), "symbol_query": given.get("symbol"), "limit": given.get("limit")}
-    told["ids"] = [*([given["id"]] if given.get("id") else ()), *(given.get("ids") or ())] or None
-    return {name: value for name, value in told.items() if value is not None}
 
 
 def _message(question: Question, error: Exception | None) -> str:
