@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import collections
 import contextlib
+import logging
 import os
 import threading
 from typing import TYPE_CHECKING
@@ -16,6 +17,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import asyncio
     from collections.abc import Callable, Iterator
+
+log = logging.getLogger("ctx.lsp")
 
 READ_BYTES = 1 << 20
 HEAD_BYTES_MAX = 64 * 1024
@@ -73,9 +76,9 @@ class Frames:
     def _read_head(self) -> bool:
         """Take a head off the buffer; False when it is not there yet."""
         while True:
-            end, skipped = self._buffer.find(b"\r\n\r\n"), 4
-            if end < 0:
-                end, skipped = self._buffer.find(b"\n\n"), 2
+            # The nearest of both: a head that ends in bare line feeds may have one behind it that does not.
+            ends = ((self._buffer.find(b"\r\n\r\n"), 4), (self._buffer.find(b"\n\n"), 2))
+            end, skipped = min((one for one in ends if one[0] >= 0), default=(-1, 0))
             if end < 0:
                 if len(self._buffer) > HEAD_BYTES_MAX:
                     raise BrokenFrameError("no frame begins in the first 64 KiB")
@@ -87,6 +90,7 @@ class Frames:
                 if name.strip().lower() == b"content-length":
                     self._body_bytes = _length(value.strip())
                     return True
+            log.warning("%d bytes without a Content-Length are skipped", len(head))
 
 
 def _length(value: bytes) -> int:

@@ -27,6 +27,17 @@ def test_heads_may_hold_more_and_be_spelled_otherwise() -> None:
     assert [b"{}", b"[1]"] == list(Frames().feed(raw))
 
 
+def test_heads_of_both_line_ends_come_side_by_side() -> None:
+    """The end of a head is the first that there is, whatever the next one ends in."""
+    assert [b"{}", b"[1]"] == list(Frames().feed(b"Content-Length: 2\n\n{}Content-Length: 3\r\n\r\n[1]"))
+
+
+def test_what_has_no_length_is_told(caplog: pytest.LogCaptureFixture) -> None:
+    """Whoever wonders why nothing is answered finds it on standard error, without the bytes themselves."""
+    assert [] == list(Frames().feed(b"my words\r\n\r\n"))
+    assert ["8 bytes without a Content-Length are skipped"] == caplog.messages
+
+
 @pytest.mark.parametrize("length", [b"-1", b"many", b"99999999999", b"1e3", b""])
 def test_impossible_length_is_an_error(length: bytes) -> None:
     """Nobody knows where the next frame begins."""
