@@ -148,6 +148,7 @@ def test_get_is_of_what_the_cursor_is_in(shop: Sandbox) -> None:
         editor.open("shop/cart.py")
         editor.step("go", "Decimal(0)")
         assert editor.step("get", "").startswith("== shop/cart.py:24-26 excerpt ")
+        assert "the cursor is in no file; go to one, or name what to get" in editor.step("get_in_scratch_window")
     finally:
         editor.close()
 

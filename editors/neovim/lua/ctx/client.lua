@@ -6,7 +6,7 @@ local IS_0_11 = vim.fn.has("nvim-0.11") == 1
 local clients_by_root = {}
 local status_by_client = {}
 
-local function complain(text)
+function M.complain(text)
   vim.notify("ctx: " .. text, vim.log.levels.WARN)
 end
 
@@ -88,7 +88,7 @@ local function configuration(root, options)
         clients_by_root[root] = nil
       end
       if code ~= 0 and signal == 0 then
-        vim.schedule(function() complain("the server ended with exit code " .. code .. "; :CtxRestart starts it anew") end)
+        vim.schedule(function() M.complain("the server ended with exit code " .. code .. "; :CtxRestart starts it anew") end)
       end
     end,
   }
@@ -112,7 +112,7 @@ function M.attach(buffer, options)
   if vim.fn.executable(options.cmd[1]) == 0 then
     if not warned[options.cmd[1]] then
       warned[options.cmd[1]] = true
-      complain(options.cmd[1] .. " was not found; install it (pipx install ctx-code) or set `cmd` in require('ctx').setup")
+      M.complain(options.cmd[1] .. " was not found; install it (pipx install ctx-code) or set `cmd` in require('ctx').setup")
     end
     return
   end
@@ -147,13 +147,13 @@ end
 function M.execute(command, argument, show)
   local client, root = current_client()
   if not client then
-    return complain("no server runs here; open a source file first")
+    return M.complain("no server runs here; open a source file first")
   end
   -- An empty table would be sent as a list.
   local arguments = { next(argument) and argument or vim.empty_dict() }
   call(client, "request", "workspace/executeCommand", { command = command, arguments = arguments }, function(err, document)
     if err then
-      return complain(err.message)
+      return M.complain(err.message)
     end
     if document and document ~= vim.NIL then
       show(document, root)

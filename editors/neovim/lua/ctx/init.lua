@@ -30,8 +30,11 @@ local defaults = {
 
 local MODES = { "skeleton", "excerpt", "raw" }
 
--- What stands at the cursor as ctx spells a place: path:line, the path relative to the segment.
+-- What stands at the cursor as ctx spells a place: path:line, the path relative to the segment; nil where no file is.
 local function place_at_cursor(root)
+  if vim.bo.buftype ~= "" then
+    return nil
+  end
   local name = vim.api.nvim_buf_get_name(0)
   return string.format("%s:%d", results.relative(name, root), vim.api.nvim_win_get_cursor(0)[1])
 end
@@ -54,7 +57,11 @@ end
 
 function M.get(words)
   local root = client.root_of_current()
-  client.execute("ctx.get", get_arguments(words, root), results.show_texts)
+  local arguments = get_arguments(words, root)
+  if #arguments.targets == 0 then
+    return client.complain("the cursor is in no file; go to one, or name what to get")
+  end
+  client.execute("ctx.get", arguments, results.show_texts)
 end
 
 function M.map(paths)
