@@ -229,16 +229,45 @@ def show(outcome: Outcome, *, as_json: bool) -> None:
 
 def show_to_end(command: str, outcome: Outcome, *, as_json: bool) -> int:
     """Write the answer of a command that keeps no record of itself and return the exit code, however that ends."""
-    try:
+
+    def write() -> int:
         show(outcome, as_json=as_json)
+        return outcome.exit_code
+
+    return write_to_end(command, write, exit_code=outcome.exit_code)
+
+
+def look_and_show(command: str, look: Callable[[], Outcome], *, as_json: bool) -> int:
+    """Run what looks at a record and show what it found; return the exit code, however that ends."""
+    try:
+        with reading():
+            outcome = look()
+    except (CtxError, KeyboardInterrupt) as error:
+        return fail(command, error, as_json=as_json)
+    return show_to_end(command, outcome, as_json=as_json)
+
+
+def write_to_end(
+    command: str, write: Callable[[], int], *, exit_code: int = EXIT_OK, interrupted: str = "interrupted"
+) -> int:
+    """Run what writes by itself, to standard output mostly, and return the exit code, however that ends.
+
+    `exit_code` is for a reader who has seen enough; `interrupted` is said of an interrupt, nothing when it is empty.
+    """
+    try:
+        return write()
     except BrokenPipeError:
         leave_closed_pipe()
+        return exit_code
     except OSError as error:
         leave_closed_pipe()
         return say_unwritable(error)
-    except KeyboardInterrupt as error:
+    except KeyboardInterrupt:
+        if interrupted:
+            say(interrupted)
+        return EXIT_INTERRUPTED
+    except CtxError as error:
         return fail(command, error, as_json=False)
-    return outcome.exit_code
 
 
 def _write_json(document: dict[str, Any]) -> None:

@@ -40,7 +40,9 @@ def report(
     last: Last = None,
     since: Since = "",
     recursive: Recursive = False,
-    html: Annotated[str, typer.Option(metavar="FILE", help="Also write a page that opens without a network.")] = "",
+    html: Annotated[
+        str | None, typer.Option(metavar="FILE", help="Also write a page that opens without a network.")
+    ] = None,
     segment: Segment = None,
     as_json: AsJson = False,
 ) -> None:

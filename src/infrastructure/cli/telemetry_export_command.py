@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING
 
 from ... import __version__
 from ...application.telemetry_export import signals_of
-from ...domain.errors import CtxError, NotFoundError, UsageError
+from ...domain.errors import NotFoundError, UsageError
 from ...domain.source_files import display_path
 from ...domain.telemetry.figures import many
 from ..event_selection import selection
 from ..event_sources import default_places, sources_of
 from ..outgoing_events import OutgoingEvents
-from ..output_file import STDOUT, check_apart, check_target, output_stream, temporary_beside
+from ..output_file import STDOUT, check_apart, check_target, interrupted_text, output_stream, temporary_beside
 from ..services import say
-from .runner import EXIT_INTERRUPTED, EXIT_OK, fail, leave_closed_pipe, progress, reading, say_unwritable
+from .runner import EXIT_OK, progress, reading, write_to_end
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -46,19 +46,7 @@ class ExportOptions:
 
 def run_export(options: ExportOptions, *, segment: str | None) -> int:
     """`ctx telemetry export`: write the selected events; exit code 1 when there is none."""
-    try:
-        return _export(options, segment)
-    except BrokenPipeError:
-        leave_closed_pipe()
-        return EXIT_OK
-    except OSError as error:
-        leave_closed_pipe()
-        return say_unwritable(error)
-    except KeyboardInterrupt:
-        say("interrupted" if options.output == STDOUT else "interrupted; nothing was written")
-        return EXIT_INTERRUPTED
-    except CtxError as error:
-        return fail(COMMAND, error, as_json=False)
+    return write_to_end(COMMAND, lambda: _export(options, segment), interrupted=interrupted_text(options.output))
 
 
 def _export(options: ExportOptions, segment: str | None) -> int:

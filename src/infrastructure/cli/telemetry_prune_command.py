@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from ...domain.errors import CtxError, UsageError
+from ...domain.errors import UsageError
 from ...domain.source_files import display_path
 from ...domain.telemetry.moments import moment_us
 from ...domain.telemetry.selection import age_of
 from ..event_sink import KEEP_ROTATED
 from ..telemetry_pruning import Pruned, PrunePlan, folders_of, prune
-from .runner import EXIT_CANNOT, EXIT_OK, Outcome, fail, reading, show_to_end
+from .runner import EXIT_CANNOT, EXIT_OK, Outcome, look_and_show
 
 if TYPE_CHECKING:
     from .paint import Painter
@@ -36,12 +36,7 @@ class PruneOptions:
 
 def run_prune(options: PruneOptions, *, segment: str | None, as_json: bool) -> int:
     """`ctx telemetry prune`: remove old events; fine when there are none."""
-    try:
-        with reading():
-            outcome = _prune(options, segment)
-    except (CtxError, KeyboardInterrupt) as error:
-        return fail(COMMAND, error, as_json=as_json)
-    return show_to_end(COMMAND, outcome, as_json=as_json)
+    return look_and_show(COMMAND, lambda: _prune(options, segment), as_json=as_json)
 
 
 def _prune(options: PruneOptions, segment: str | None) -> Outcome:

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ... import __version__
-from ...domain.errors import CtxError
+from ...domain.errors import UsageError
 from ...domain.telemetry.figures import many
-from .runner import EXIT_NOTHING, EXIT_OK, Outcome, fail, progress, show_to_end, spelled, unreadable
+from .runner import EXIT_NOTHING, EXIT_OK, Outcome, look_and_show, progress, spelled
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -16,46 +16,53 @@ if TYPE_CHECKING:
     from .paint import Painter
 
 COMMAND = "telemetry report"
+_OPTION = "--html"
 _PROGRESS_SHIFT = 20  # a bar counts MiB
 
 
 @dataclass(frozen=True, slots=True)
 class ReportOptions:
-    """What the command line says: `html` is empty when no page is wanted."""
+    """What the command line says: `html` is None when no page is wanted."""
 
     places: tuple[str, ...] = ()
     last: int | None = None
     since: str = ""
     recursive: bool = False
-    html: str = ""
+    html: str | None = None
 
 
 def run_report(options: ReportOptions, *, segment: str | None, as_json: bool) -> int:
     """`ctx telemetry report`: show it, and write the page when one is wanted; exit code 1 when there is nothing."""
-    try:
-        outcome = _report(options, segment)
-    except (CtxError, KeyboardInterrupt) as error:
-        return fail(COMMAND, error, as_json=as_json)
-    except OSError as error:
-        return fail(COMMAND, unreadable(error), as_json=as_json)
-    return show_to_end(COMMAND, outcome, as_json=as_json)
+    return look_and_show(COMMAND, lambda: _report(options, segment), as_json=as_json)
 
 
 def _report(options: ReportOptions, segment: str | None) -> Outcome:
-    from ..report_page import page, page_place
-
-    place = page_place(options.html) if options.html else ""  # before the reading, which may take a while
+    if options.html is not None:
+        _check_page(options.html)  # before the reading, which may take a while
     document = _document(options, segment)
     events = document["events"]
     if not events["selected"]:
         return Outcome(document, lambda _paint: _nothing(events), EXIT_NOTHING)
-    wrote = ""
-    if place:
-        from ..atomic_file import write_bytes
+    if options.html is not None:
+        _write_page(options.html, document)
+    return Outcome(document, _text(document, options.html or ""), EXIT_OK)
 
-        write_bytes(place, page(document))
-        wrote = options.html
-    return Outcome(document, _text(document, wrote), EXIT_OK)
+
+def _check_page(path: str) -> None:
+    from ..output_file import STDOUT, check_target
+    from ..report_page import START
+
+    if path == STDOUT:
+        raise UsageError(f"{_OPTION} -: standard output has the report as text; give a file, such as report.html")
+    check_target(path, replaces=True, own=START.encode(), option=_OPTION)
+
+
+def _write_page(path: str, document: dict[str, Any]) -> None:
+    from ..output_file import output_stream
+    from ..report_page import START, page
+
+    with output_stream(path, replaces=True, own=START.encode(), option=_OPTION) as stream:
+        stream.write(page(document))
 
 
 def _document(options: ReportOptions, segment: str | None) -> dict[str, Any]:

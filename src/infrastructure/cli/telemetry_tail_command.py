@@ -7,7 +7,7 @@ import sys
 from dataclasses import dataclass
 from typing import Any
 
-from ...domain.errors import CtxError, NotFoundError
+from ...domain.errors import NotFoundError
 from ...domain.telemetry.moments import moment_us
 from ...domain.telemetry.one_line import (
     duration_text,
@@ -23,7 +23,7 @@ from ..outgoing_events import OutgoingRedaction, decoded
 from ..services import say
 from ..state_folder import CTX_FOLDER
 from .paint import Painter
-from .runner import EXIT_INTERRUPTED, EXIT_OK, fail, leave_closed_pipe, reading, say_unwritable
+from .runner import EXIT_OK, reading, write_to_end
 
 COMMAND = "telemetry tail"
 _RUN = "run_"
@@ -43,18 +43,12 @@ class TailOptions:
 
 def run_tail(options: TailOptions, *, segment: str | None, as_json: bool) -> int:
     """`ctx telemetry tail`: show the last events, and with `follow` those that come until it is interrupted."""
-    try:
+
+    def write() -> int:
         _Tail(options, segment, as_json=as_json).run()
-    except KeyboardInterrupt:
-        return EXIT_INTERRUPTED
-    except BrokenPipeError:
-        leave_closed_pipe()
-    except OSError as error:
-        leave_closed_pipe()
-        return say_unwritable(error)
-    except CtxError as error:
-        return fail(COMMAND, error, as_json=False)
-    return EXIT_OK
+        return EXIT_OK
+
+    return write_to_end(COMMAND, write, interrupted="")
 
 
 class _Tail:

@@ -7,13 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 from ... import __version__
 from ...application.telemetry_trace import RunChooser, trace_of
-from ...domain.errors import CtxError
 from ...domain.terminal_text import without_controls
 from ..event_sources import default_places, sources_of
 from ..outgoing_events import OutgoingEvents
-from ..output_file import STDOUT, check_target, output_stream
+from ..output_file import STDOUT, check_target, interrupted_text, output_stream
 from ..services import say
-from .runner import EXIT_OK, fail, leave_closed_pipe, reading, say_unwritable
+from .runner import EXIT_OK, reading, write_to_end
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -29,16 +28,11 @@ def run_trace(run_id: str, places: tuple[str, ...], *, output: str, is_recursive
     """
     if os.path.exists(run_id):
         run_id, places = "", (run_id, *places)
-    try:
+
+    def write() -> int:
         return _write(run_id, places, output, segment, is_recursive=is_recursive)
-    except BrokenPipeError:
-        leave_closed_pipe()
-        return EXIT_OK
-    except OSError as error:
-        leave_closed_pipe()
-        return say_unwritable(error)
-    except (CtxError, KeyboardInterrupt) as error:
-        return fail(COMMAND, error, as_json=False)
+
+    return write_to_end(COMMAND, write, interrupted=interrupted_text(output))
 
 
 def _write(run_id: str, places: tuple[str, ...], output: str, segment: str | None, *, is_recursive: bool) -> int:
@@ -61,7 +55,7 @@ def _write(run_id: str, places: tuple[str, ...], output: str, segment: str | Non
         say(f"{key.run_id} is in several segments; drawn is the one of segment {key.segment_id}, which was active last")
     with reading():
         trace = trace_of(OutgoingEvents(sources, key.is_of), version=__version__)
-    with output_stream(output, replaces=True) as stream:
+    with output_stream(output, replaces=True, own=_BEGIN) as stream:
         # One event a line: the file can be read and searched as it is.
         events = trace.pop("traceEvents")
         stream.write(_BEGIN + b"\n")

@@ -7,20 +7,9 @@ import sys
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from ...domain.errors import CtxError
 from ...domain.telemetry.figures import many
 from ...domain.terminal_text import without_controls
-from .runner import (
-    EXIT_NOTHING,
-    EXIT_OK,
-    Outcome,
-    fail,
-    leave_closed_pipe,
-    progress,
-    say_unwritable,
-    show_to_end,
-    unreadable,
-)
+from .runner import EXIT_NOTHING, EXIT_OK, Outcome, look_and_show, progress, write_to_end
 
 if TYPE_CHECKING:
     from ...application.telemetry_validate import Validation
@@ -39,28 +28,21 @@ def run_validate(
     """`ctx telemetry validate`: check lines and summaries; exit code 1 when something is wrong (strict: or odd)."""
     from ..event_sources import default_places
 
-    try:
-        validation = _validated(default_places(places, segment), is_recursive=is_recursive)
-    except (CtxError, KeyboardInterrupt) as error:
-        return fail(COMMAND, error, as_json=as_json)
-    except OSError as error:
-        return fail(COMMAND, unreadable(error), as_json=as_json)
-    return show_to_end(COMMAND, _outcome(validation, is_strict=is_strict), as_json=as_json)
+    def look() -> Outcome:
+        return _outcome(_validated(default_places(places, segment), is_recursive=is_recursive), is_strict=is_strict)
+
+    return look_and_show(COMMAND, look, as_json=as_json)
 
 
 def run_schema() -> int:
     """`ctx telemetry schema`: print the JSON Schema of an event line."""
-    try:
+
+    def write() -> int:
         sys.stdout.write(schema_text())
         sys.stdout.flush()
-    except BrokenPipeError:
-        leave_closed_pipe()
-    except OSError as error:
-        leave_closed_pipe()
-        return say_unwritable(error)
-    except KeyboardInterrupt as error:
-        return fail("telemetry schema", error, as_json=False)
-    return EXIT_OK
+        return EXIT_OK
+
+    return write_to_end("telemetry schema", write)
 
 
 def schema_text() -> str:

@@ -1,6 +1,5 @@
 """A report document as one HTML page: readable without a script, without a network, by keyboard and by ear."""
 
-from .page import page
-from .page_file import page_place
+from .page import START, page
 
-__all__ = ["page", "page_place"]
+__all__ = ["START", "page"]

@@ -10,7 +10,7 @@ import pytest
 
 from ctx.domain.errors import CtxError, UsageError
 from ctx.infrastructure import output_file
-from ctx.infrastructure.output_file import check_apart, check_target, output_stream
+from ctx.infrastructure.output_file import check_apart, check_target, interrupted_text, output_stream
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -203,3 +203,91 @@ def test_a_dash_is_standard_output(capfdbinary: pytest.CaptureFixture[bytes]) ->
     with output_stream("-", replaces=False) as stream:
         stream.write(b"x\n")
     assert b"x\n" == capfdbinary.readouterr().out
+
+
+_OWN = b"<!-- ours"
+
+
+def test_a_new_an_empty_and_an_own_file(tmp_path: Path) -> None:
+    """All three may be written by what knows its own; a link stands for what it leads to."""
+    new, empty, own = (tmp_path / name for name in ("new.html", "empty.html", "own.html"))
+    empty.touch()
+    own.write_bytes(_OWN + b" and more")
+    (tmp_path / "link.html").symlink_to(own)
+    (tmp_path / "dangling.html").symlink_to(new)
+
+    def place(path: Path) -> str:
+        return check_target(str(path), replaces=True, own=_OWN, option="--html")
+
+    assert [str(new), str(empty), str(own)] == [place(path) for path in (new, empty, own)]
+    assert [str(own), str(new)] == [place(tmp_path / name) for name in ("link.html", "dangling.html")]
+
+
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [
+        ("", "--html is empty; give a file$"),
+        ("folder", "is a directory; give a file in it"),
+        ("none/r.html", "there is no such directory"),
+        ("none.html/", "there is no such directory"),
+        ("other.html", "is there already and is something else; give another name"),
+        ("fifo", "is no regular file; give a file$"),
+        ("other.html/r.html", "cannot be looked at"),
+        ("loop.html", "cannot be looked at"),
+        ("n" * 300, "cannot be looked at"),
+        ("null\0.html", "cannot be looked at"),
+    ],
+)
+def test_other_places_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, why: str) -> None:
+    """In one line that names the option and says what to do; nothing is touched."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "other.html").write_text("<!-- mine")
+    os.mkfifo("fifo")
+    (tmp_path / "loop.html").symlink_to("loop.html")
+    with pytest.raises(UsageError, match=why) as raised:
+        check_target(name, replaces=True, own=_OWN, option="--html")
+    assert "\n" not in str(raised.value)
+    with pytest.raises(UsageError) as again:
+        check_target(name, replaces=True, own=_OWN)
+    stdout = ", or - for standard output"
+    assert str(raised.value) == str(again.value).replace("--output", "--html").removesuffix(stdout)
+    assert "<!-- mine" == (tmp_path / "other.html").read_text()
+
+
+def test_what_cannot_be_read_is_not_ours(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is not known to be of those that are written is kept."""
+    path = tmp_path / "secret.html"
+    path.write_bytes(_OWN)
+
+    def refuse(_path: str, _flags: int) -> int:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(output_file, "open_regular", refuse)
+    with pytest.raises(UsageError, match="is something else"):
+        check_target(str(path), replaces=True, own=_OWN)
+
+
+def test_in_a_deleted_directory_the_whole_path_is_needed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is said is a way out; a whole path works there, too."""
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+    with pytest.raises(UsageError, match="the current directory was deleted; change to one that exists, or give the"):
+        check_target("r.html", replaces=True)
+    assert str(tmp_path / "r.html") == check_target(str(tmp_path / "r.html"), replaces=True)
+
+
+def test_what_came_meanwhile_is_kept(tmp_path: Path) -> None:
+    """What is no file of ours when the writing begins is somebody else's, whatever was there at first."""
+    path = tmp_path / "r.html"
+    assert str(path) == check_target(str(path), replaces=True, own=_OWN)
+    path.write_text("mine")
+    with pytest.raises(UsageError, match="is something else"), output_stream(str(path), replaces=True, own=_OWN):
+        pass
+    assert "mine" == path.read_text()
+
+
+def test_what_an_interrupt_leaves() -> None:
+    """Of standard output nobody knows what was read."""
+    assert ("interrupted", "interrupted; nothing was written") == (interrupted_text("-"), interrupted_text("a.csv"))

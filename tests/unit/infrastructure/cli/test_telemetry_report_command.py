@@ -110,7 +110,7 @@ def test_a_page_in_the_way_of_another_file(segment: Path, capsys: pytest.Capture
     assert 2 == run_report(options, segment=str(segment), as_json=as_json)
     said = capsys.readouterr()
     assert 1 == said.err.count("\n")
-    assert "is there and is no report of ctx; remove it, or name another file" in said.err
+    assert "is there already and is something else; give another name" in said.err
     assert "mine" == (segment / "mine.html").read_text()
     expected = {"schema": "ctx.telemetry_report/1", "error": {"message": said.err[5:-1], "exit_code": 2}}
     assert (expected if as_json else None) == (json.loads(said.out) if said.out else None)
@@ -121,15 +121,26 @@ def test_a_page_that_cannot_be_written(
 ) -> None:
     """A full disk: exit code 3, one line, no table, nothing left."""
 
-    def full(_fd: int, _data: bytes) -> int:
+    def full(_fd: int) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("ctx.infrastructure.atomic_file.os.write", full)
-    options = ReportOptions(html=str(segment.parent / "r.html"))
+    monkeypatch.setattr("ctx.infrastructure.output_file.os.fsync", full)
+    page = segment.parent / "r.html"
+    options = ReportOptions(html=str(page))
     assert 3 == run_report(options, segment=str(segment), as_json=False)
     said = capsys.readouterr()
-    assert "ctx: r.html: cannot be written (No space left on device); check permissions and free space\n" == said.err
+    why = "cannot be written (No space left on device); check permissions and free space"
+    assert f"ctx: --html {page}: {why}\n" == said.err
     assert ("", ["shop"]) == (said.out, [path.name for path in segment.parent.iterdir()])
+
+
+@pytest.mark.parametrize(
+    ("name", "why"), [("", "--html is empty; give a file"), ("-", "--html -: standard output has")]
+)
+def test_a_page_needs_a_name(segment: Path, capsys: pytest.CaptureFixture[str], name: str, why: str) -> None:
+    """An empty name is no wish for no page, and standard output has the report."""
+    assert 2 == run_report(ReportOptions(html=name), segment=str(segment), as_json=False)
+    assert why in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from tests.event_lines import ToldRun, lines_of_events, resolve_with_server, write_segment
 
-from ctx.infrastructure.cli import telemetry_tail_command
+from ctx.infrastructure.cli import runner, telemetry_tail_command
 from ctx.infrastructure.cli.telemetry_tail_command import TailOptions, run_tail
 
 if TYPE_CHECKING:
@@ -168,7 +168,7 @@ def test_a_reader_that_goes_ends_it(
     """While nothing comes, and when something is written; a disk that refuses is said."""
     monkeypatch.setattr(telemetry_tail_command, "Waker", Ticks(ends_with=None))
     with monkeypatch.context() as patch:
-        patch.setattr(telemetry_tail_command, "leave_closed_pipe", lambda: None)
+        patch.setattr(runner, "leave_closed_pipe", lambda: None)
         assert 0 == tail(segment, follow=True, lines=0)
     reader, writer = os.pipe()
     os.close(reader)

@@ -172,7 +172,6 @@ class _Closed(io.StringIO):
 def test_an_output_that_cannot_be_written_is_an_error(segment: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A full disk ends with 3, a closed pipe quietly."""
     monkeypatch.setattr(runner, "leave_closed_pipe", lambda: None)
-    monkeypatch.setattr(command, "leave_closed_pipe", lambda: None)
     monkeypatch.setattr(runner, "show", lambda _outcome, as_json: _Full().write(""))
     assert 3 == validate(segment)
     monkeypatch.setattr(sys, "stdout", _Full())
