@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
+from tests.event_lines import ToldRun, resolve_with_server, write_segment
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -51,3 +54,29 @@ def says_unreadable(
         )
 
     return check
+
+
+@pytest.fixture
+def on_refusing_outputs(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[], int]], list[int]]:
+    """Run a command whose standard output nobody reads, then one whose output's disk is full; return the exit codes."""
+
+    def run_on_each(run: Callable[[], int]) -> list[int]:
+        reader, writer = os.pipe()
+        os.close(reader)
+        codes = []
+        for fd in (writer, os.open("/dev/full", os.O_WRONLY)):
+            with open(fd, "w", encoding="utf-8") as stream, monkeypatch.context() as patch:
+                patch.setattr(sys, "stdout", stream)
+                codes.append(run())
+        return codes
+
+    return run_on_each
+
+
+@pytest.fixture
+def two_runs(fresh_segment: Path) -> Path:
+    """A segment with two runs of 12 and 2 events, the one with a language server first."""
+    later = ToldRun("run_1767323050_00000001", pid=7).begin("search", 9_000_000)
+    later.end("search", 9_100_000, took_us=100_000)
+    write_segment(fresh_segment, resolve_with_server().events, later.events)
+    return fresh_segment

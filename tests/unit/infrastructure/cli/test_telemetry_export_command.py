@@ -13,7 +13,7 @@ from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from tests.event_lines import ToldRun, resolve_with_server, write_segment
+from tests.event_lines import ToldRun, write_segment
 from tests.otlp_lines import read_line
 
 from ctx.infrastructure import outgoing_events
@@ -27,13 +27,9 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture
-def segment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def segment(two_runs: Path) -> Path:
     """A segment with two runs of 12 and 2 events."""
-    monkeypatch.delenv("CTX_SEGMENT", raising=False)
-    later = ToldRun("run_1767323050_00000001", pid=7).begin("search", 9_000_000)
-    later.end("search", 9_100_000, took_us=100_000)
-    write_segment(tmp_path / "segment", resolve_with_server().events, later.events)
-    return tmp_path / "segment"
+    return two_runs
 
 
 def export(segment: Path, **options: Any) -> int:
@@ -161,17 +157,10 @@ def test_an_interrupt_leaves_nothing(
 
 
 def test_a_closed_pipe_is_no_error_and_a_full_disk_is(
-    segment: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+    segment: Path, capfd: pytest.CaptureFixture[str], on_refusing_outputs: Callable[[Callable[[], int]], list[int]]
 ) -> None:
     """Of standard output."""
-    reader, writer = os.pipe()
-    os.close(reader)
-    codes = []
-    for fd in (writer, os.open("/dev/full", os.O_WRONLY)):
-        with open(fd, "w", encoding="utf-8") as stream:
-            monkeypatch.setattr(sys, "stdout", stream)
-            codes.append(export(segment))
-    assert [0, 3] == codes
+    assert [0, 3] == on_refusing_outputs(lambda: export(segment))
     assert "standard output: cannot be written" in capfd.readouterr().err
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -114,17 +113,13 @@ def test_mistakes_are_one_line(
 
 
 def test_an_interrupt_a_closed_pipe_and_a_full_disk(
-    telemetry: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+    telemetry: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+    on_refusing_outputs: Callable[[Callable[[], int]], list[int]],
 ) -> None:
     """130, quiet, one line."""
-    reader, writer = os.pipe()
-    os.close(reader)
-    codes = []
-    for fd in (writer, os.open("/dev/full", os.O_WRONLY)):
-        with open(fd, "w", encoding="utf-8") as stream:
-            monkeypatch.setattr(sys, "stdout", stream)
-            codes.append(run(telemetry, as_json=True))
-    assert [0, 3] == codes
+    assert [0, 3] == on_refusing_outputs(lambda: run(telemetry, as_json=True))
 
     def interrupt(*_args: object, **_keys: object) -> None:
         raise KeyboardInterrupt
