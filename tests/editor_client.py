@@ -31,6 +31,7 @@ class RawEditor:
         self.sandbox = sandbox
         self.process: subprocess.Popen[bytes] = sandbox.start("lsp", *arguments, stdin=-1, **options)
         self.told: list[dict[str, Any]] = []
+        self.settings: Any = None
         self._number = 0
         self._answers: dict[Any, queue.Queue[dict[str, Any]]] = {None: queue.Queue()}
         self._heard = threading.Condition()
@@ -72,7 +73,7 @@ class RawEditor:
     def _take(self, message: dict[str, Any]) -> None:
         if "method" in message and "id" in message:
             items = (message.get("params") or {}).get("items")
-            result = None if items is None else [None] * len(items)
+            result = None if items is None else [self.settings] * len(items)
             self.send({"jsonrpc": "2.0", "id": message["id"], "result": result})
         if "method" in message:
             with self._heard:

@@ -240,6 +240,14 @@ def test_features_follow_the_settings(editor: RawEditor) -> None:
     assert editor.outline(uri)
 
 
+def test_settings_that_are_not_sent_are_asked_for(editor: RawEditor) -> None:
+    """A client that says no more than that its settings changed is asked what they are."""
+    editor.settings = {"documentSymbol": False, "hoverr": True}
+    editor.tell("workspace/didChangeConfiguration", {"settings": None})
+    editor.hear("window/showMessage", lambda params: "did you mean hover?" in params["message"])
+    assert {} == editor.outline(editor.open_file("shop/cart.py"))
+
+
 def test_syntax_errors_are_shown_on_request(connect: Connect) -> None:
     """With the option, diagnostics come with the document, follow its changes, and go with it."""
     editor = connect()

@@ -9,6 +9,7 @@ import difflib
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+from ...domain.server_backends import BACKENDS, backend_named
 from ..config import SETTINGS
 
 if TYPE_CHECKING:
@@ -103,10 +104,26 @@ def _server_settings(given: Any) -> tuple[dict[str, bool | int | tuple[str, ...]
                 least = setting.minimum
                 problems.append(f"{name} must be a whole number >= {least}, found {_shown(value)}; it is left out")
         elif isinstance(value, list) and all(isinstance(item, str) for item in value):
-            found[key] = tuple(value)
+            wrong = [(word, reason) for word in value if (reason := _why_no_server(word))]
+            problems += [f"{name}: {_shown(word)} is left out, {reason}" for word, reason in wrong]
+            words = tuple(word for word in value if word not in dict(wrong))
+            if words or not value:
+                found[key] = words
         else:
             problems.append(f"{name} must be a list of texts, found {_shown(value)}; it is left out")
     return found, problems
+
+
+def _why_no_server(word: str) -> str:
+    """Return why a server is not asked for by an editor's settings, "" for one that may be.
+
+    One that has programs of the repository run is trusted by people's own settings alone: an editor's may be of the
+    folder it opens.
+    """
+    backend = backend_named(word)
+    if backend is None and word != "none":
+        return f"it is no server ctx knows; {_nearest(word, [one.name for one in BACKENDS])}"
+    return f"it {backend.risk}; name it in your own config.toml" if backend is not None and backend.risk else ""
 
 
 def _nearest(word: object, known: Any) -> str:

@@ -515,7 +515,7 @@ class EditorServer(LanguageServer):
         if future.cancelled() or future.exception() is not None:
             return
         result = future.result()
-        if isinstance(result, list) and result and result[0] is not None:
+        if isinstance(result, list | tuple) and result and result[0] is not None:
             self._take_options(result[0])
 
     def _take_options(self, given: Any) -> None:

@@ -29,6 +29,13 @@ def test_what_is_right_counts_beside_what_is_wrong() -> None:
     ] == problems
 
 
+def test_servers_that_are_known_and_trusted_are_asked() -> None:
+    """What is left of a list counts; of nothing else than what is left out, nothing; an empty one is one."""
+    options, problems = options_of({"lsp": {"cold": ["ty", "nope", "none"], "warm": ["rust-analyzer"]}})
+    assert ({"cold": ("ty", "none")}, 2) == (dict(options.lsp), len(problems))
+    assert {"cold": ()} == dict(options_of({"lsp": {"cold": []}})[0].lsp)
+
+
 @pytest.mark.parametrize(
     ("given", "problem"),
     [
@@ -38,6 +45,11 @@ def test_what_is_right_counts_beside_what_is_wrong() -> None:
         ({"lsp": {"enabled": "no"}}, "option \"lsp.enabled\" must be true or false, found 'no'; it is left out"),
         ({"lsp": {"deadline_ms": True}}, 'option "lsp.deadline_ms" must be a whole number >= 1, found True;'),
         ({"lsp": {"commands": ["x=y"]}}, 'option "lsp.commands" is none of ctx\'s; known are cold, deadline_ms'),
+        (
+            {"lsp": {"warm": ["pyrigt"]}},
+            "option \"lsp.warm\": 'pyrigt' is left out, it is no server ctx knows; did you mean pyr",
+        ),
+        ({"lsp": {"cold": ["rust-analyzer"]}}, "option \"lsp.cold\": 'rust-analyzer' is left out, it asks cargo"),
         ({"x" * 100: 1}, "option 'xxx"),
     ],
 )
