@@ -248,17 +248,29 @@ class LSPClient:
                 life.documents.close(uri)
 
     def announce(self, changes: Iterable[tuple[str, str]]) -> None:
-        """Tell the server which files were "created", "changed" or "deleted", by paths relative to the segment."""
+        """Tell the server which files were "created", "changed" or "deleted", by paths relative to the segment.
+
+        A document that is open is what the server goes by, not its file: it is changed with that, or closed.
+        """
+        changes = list(changes)
         with self._changed:
             life = self._life
             if life is None or not self._is_initialized():
                 return  # what is not initialized reads everything afterwards
-            events = []
-            for path, kind in changes:
-                uri = self._uri(path)
-                if kind == "deleted" and uri in life.documents and path not in self._unsaved:
-                    life.documents.close(uri)
-                events.append({"uri": uri, "type": _CHANGE_KINDS[kind]})
+            opened = [(path, kind) for path, kind in changes if self._is_open_as_saved(life, path)]
+        # Without the lock: others have deadlines meanwhile.
+        texts = {path: None if kind == "deleted" else self._read_text(path) for path, kind in opened}
+        with self._changed:
+            if self._life is not life or not self._is_initialized():
+                return
+            for path, text in texts.items():
+                if not self._is_open_as_saved(life, path):
+                    continue
+                if text is None:
+                    life.documents.close(self._uri(path))
+                else:
+                    life.documents.change(self._uri(path), text)
+            events = [{"uri": self._uri(path), "type": _CHANGE_KINDS[kind]} for path, kind in changes]
             if events:
                 _notify(life.connection, "workspace/didChangeWatchedFiles", {"changes": events})
 
@@ -548,6 +560,10 @@ class LSPClient:
         return ask.reply is None or (self._keeps_late and ask.on_reply is not None)
 
     # ------------------------------------------------------------------ documents
+
+    def _is_open_as_saved(self, life: _Life, path: str) -> bool:
+        """Tell whether the server has a file open with what is on disk, and not with an unsaved text."""
+        return path not in self._unsaved and self._uri(path) in life.documents
 
     def _uri(self, path: str) -> str:
         return uri_of_path(os.path.join(self._segment, os_path_of(path)))

@@ -50,13 +50,18 @@ class OpenDocuments:
                 self.close(surplus)
             return True
         self._open.move_to_end(uri)
+        self.change(uri, text)
+        return False
+
+    def change(self, uri: str, text: str) -> None:
+        """Have the server know another text of a document that is open."""
+        document = self._open[uri]
         if document.text != text:
             document.version += 1
             document.text = text
             identifier = {"uri": uri, "version": document.version}
             changes = [{"text": text}]
             self._notify("textDocument/didChange", {"textDocument": identifier, "contentChanges": changes})
-        return False
 
     def close(self, uri: str) -> None:
         """Close a document that is open."""

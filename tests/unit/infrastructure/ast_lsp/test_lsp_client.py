@@ -533,6 +533,26 @@ def test_changed_files_are_announced() -> None:
     assert 1 == len(bench.server.of("textDocument/didClose"))
 
 
+def test_an_open_document_follows_its_file() -> None:
+    """A server goes by the text it has open: it is told the new one, but for unsaved texts, before that files changed."""
+    bench = Bench()
+    bench.make_ready()
+    for path in ("a.py", "b.py"):
+        bench.ask(path=path)
+    bench.client.set_unsaved("b.py", "python", "unsaved\n")
+    before = len(bench.server.of("textDocument/didChange"))
+    bench.files.update({"a.py": "def moved(): ...\n", "b.py": "on disk\n", "c.py": "never opened\n"})
+    bench.client.announce([("a.py", "changed"), ("b.py", "changed"), ("c.py", "changed")])
+    (changed,) = bench.server.of("textDocument/didChange")[before:]
+    assert "file:///seg/a.py" == changed["params"]["textDocument"]["uri"]
+    assert [{"text": "def moved(): ...\n"}] == changed["params"]["contentChanges"]
+    assert [changed, *bench.server.of("workspace/didChangeWatchedFiles")] == bench.server.sent[-2:]
+    del bench.files["a.py"]
+    bench.client.announce([("a.py", "changed")])
+    (closed,) = bench.server.of("textDocument/didClose")
+    assert "file:///seg/a.py" == closed["params"]["textDocument"]["uri"]
+
+
 def test_a_file_that_cannot_be_read_is_not_asked_about() -> None:
     """And the server lives on."""
     bench = Bench()
