@@ -86,9 +86,10 @@ def _start(segment: str, *, foreground: bool, until_unused: bool) -> Outcome:
     if foreground:
         return _serve(segment, until_unused=until_unused)
     choose_place(segment)  # what is wrong with it is told here and not in a log
-    known = _wait_for_answer(segment, log, spawn_host(segment))
+    child = spawn_host(segment)
+    known = _wait_for_answer(segment, log, child)
     if known is None:
-        raise CtxError(f"the warm host ended at its start; {_last_words(log)}")
+        raise CtxError(f"the warm host ended at its start; {_last_words(log, child)}")
     return _told(segment, "started", known, "the warm host is started")
 
 
@@ -167,11 +168,15 @@ def _wait_for_answer(segment: str, log: HostLog, child: int = 0) -> dict[str, An
         if place is None and (not child or os.waitpid(child, os.WNOHANG)[0]):
             return None
         time.sleep(_LOOK_EVERY_S)
-    raise CtxError(f"the warm host did not answer within {START_WAIT_S:g} s; {_last_words(log)}")
+    raise CtxError(f"the warm host did not answer within {START_WAIT_S:g} s; {_last_words(log, child)}")
 
 
-def _last_words(log: HostLog) -> str:
-    lines = log.tail(_LAST_LINES)
+def _last_words(log: HostLog, child: int) -> str:
+    """Return what the host that this command started wrote last; of any host when it found one."""
+    lines = log.tail(LOG_LINES)
+    if child:  # what one before it said would be taken for the reason
+        lines = [line for line in lines if line.split(" ")[1:3] == ["front", str(child)]]
+    lines = lines[-_LAST_LINES:]
     return "its log ends with: " + " | ".join(lines) if lines else "`ctx daemon start --foreground` shows why"
 
 

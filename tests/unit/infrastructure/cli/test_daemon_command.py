@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from ctx.infrastructure.cli import daemon_command
-from ctx.infrastructure.cli.daemon_command import changed_settings, run_status
+from ctx.infrastructure.cli.daemon_command import changed_settings, run_start, run_status
 from ctx.infrastructure.config import host_settings, load_config
 from ctx.infrastructure.host.places import HostPlace
 
@@ -68,3 +68,20 @@ def test_status_tells_a_first_look_from_a_watch_that_failed(
     monkeypatch.setattr(daemon_command, "_asked_status", lambda _place: {"front_pid": 7, "index": {**_INDEX, **index}})
     assert 0 == run_status(segment=str(shop), as_json=False)
     assert f"  index {said}" in capsys.readouterr().out.splitlines()
+
+
+def test_a_start_that_failed_tells_its_own_reason(
+    shop: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What an earlier host wrote into the log is not taken for it."""
+    _set(shop, "")
+    (shop / "_ctx/daemon.log").write_text(
+        "2026-01-01T00:00:00.000+00:00 front 11 ends: SIGTERM\n2026-01-01T00:00:01.000+00:00 front 4711 no room\n"
+    )
+    monkeypatch.setattr(daemon_command, "running_host", lambda _segment: (None, 0))
+    monkeypatch.setattr(daemon_command, "spawn_host", lambda _segment: 4711)
+    monkeypatch.setattr(daemon_command, "_wait_for_answer", lambda *_: None)
+    monkeypatch.setattr("ctx.infrastructure.host.front.choose_place", lambda _segment: None)
+    assert 3 == run_start(segment=str(shop), as_json=False)
+    said = "the warm host ended at its start; its log ends with: 2026-01-01T00:00:01.000+00:00 front 4711 no room"
+    assert f"ctx: {said}\n" == capsys.readouterr().err
