@@ -534,7 +534,7 @@ def test_changed_files_are_announced() -> None:
 
 
 def test_an_open_document_follows_its_file() -> None:
-    """A server goes by the text it has open: it is told the new one, but for unsaved texts, before the changed files."""
+    """A server goes by the text it has open: it is told the new one before the changed files, but for unsaved texts."""
     bench = Bench()
     bench.make_ready()
     for path in ("a.py", "b.py"):
