@@ -31,6 +31,13 @@ def find_segment(given: str | None = None, start: str = "") -> str:
     return nearest_segment(here)
 
 
+def is_no_project(segment: str) -> bool:
+    """Tell whether a segment that nobody named is too much to be meant: a home directory or `/` without a mark."""
+    home = os.path.realpath(os.path.expanduser("~"))
+    is_marked = any(os.path.lexists(os.path.join(segment, name)) for name in ("_ctx", ".git"))
+    return segment in ("/", home) and not is_marked
+
+
 def repository_sha(segment: str) -> str | None:
     """Return the commit checked out in the repository that holds the segment, read from `.git`; None when unknown."""
     found = _checked_out(segment)

@@ -21,7 +21,7 @@ from ... import __version__
 from ...domain.errors import CtxError, UsageError
 from ...domain.file_uris import SCHEME, path_of_uri
 from ..secrets import redact_secrets
-from ..segment import find_segment
+from ..segment import find_segment, is_no_project
 from .question import Question
 from .session import session_of
 from .tools import INSTRUCTIONS, TOOLS, tool_named
@@ -50,6 +50,10 @@ _SKELETON = "ctx://skeleton/"
 _MAP, _STATUS = "ctx://map", "ctx://status"
 _LISTED_SKELETONS = 10
 _LISTED_MAP_TOKENS = 500
+_NO_PROJECT = (
+    "is not indexed: it is no project; start the server in one, name one with --segment, "
+    "or make a folder _ctx in it if it is meant"
+)
 _ERROR_SIZE_MAX = 800
 """Of an error's text: none costs more than the smallest `max_tokens`."""
 
@@ -139,8 +143,9 @@ class AgentServer:
 
     def _use(self, roots: list[str]) -> None:
         """Work on the segments of these roots, without any on the given or current one; the first is the default."""
+        named = self._given or (None if roots else _of_environment())
         try:
-            segments = [find_segment(start=root) for root in roots] or [self._given or find_segment(_of_environment())]
+            segments = [find_segment(start=root) for root in roots] or [self._given or find_segment(named)]
         except CtxError:
             segments = [os.getcwd()]
         known = {worker.segment: worker for worker in self._workers.values()}
@@ -148,7 +153,8 @@ class AgentServer:
         for segment in dict.fromkeys(segments):
             worker = known.pop(segment, None)
             if worker is None:
-                worker = SegmentWorker(segment, self._make_session)
+                refusal = "" if named or not is_no_project(segment) else f"{segment} {_NO_PROJECT}"
+                worker = SegmentWorker(segment, self._make_session, refusal=refusal)
                 self._all_workers.append(worker)
             workers[_name_beside(os.path.basename(segment) or "root", workers)] = worker
         self._workers = workers

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field, replace
 from time import perf_counter_ns
 from typing import TYPE_CHECKING
 
-from ...domain.errors import CtxError, IndexDamagedError
+from ...domain.errors import CtxError, IndexDamagedError, UsageError
 from ..secrets import redact_secrets
 from ..segment import repository_sha
 from .question import holds_secret, told_of
@@ -74,9 +74,12 @@ class Phase:
 class SegmentWorker:
     """The segment's threads, started by `start` and ended by `stop`."""
 
-    def __init__(self, segment: str, make_session: Callable[[str], AgentSession] = session_of) -> None:
-        """Remember the segment; nothing is read yet."""
+    def __init__(
+        self, segment: str, make_session: Callable[[str], AgentSession] = session_of, *, refusal: str = ""
+    ) -> None:
+        """Remember the segment; nothing is read yet, and with a `refusal` never: every call is answered with it."""
         self.segment = segment
+        self._refusal = refusal
         self.phase = Phase("starting")
         self._make_session = make_session
         self._calls: queue.SimpleQueue[Call | None] = queue.SimpleQueue()
@@ -159,6 +162,9 @@ class SegmentWorker:
     # ------------------------------------------------------------------ in the worker's thread
 
     def _work(self) -> None:
+        if self._refusal:
+            self._refuse_all(UsageError(self._refusal))
+            return
         session = self._make_session(self.segment)
         try:
             session.open()

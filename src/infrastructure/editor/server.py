@@ -27,7 +27,7 @@ from ..file_system import MAX_FILE_BYTES, FileSystemAdapter
 from ..languages import TEXT, language_of
 from ..null_telemetry import NullTelemetry
 from ..secrets import redact_secrets
-from ..segment import find_segment
+from ..segment import find_segment, is_no_project
 from ..segment_walk import real_path
 from . import editor_commands, symbol_answers
 from .diagnostics import syntax_diagnostics
@@ -244,9 +244,7 @@ class EditorServer(LanguageServer):
         except CtxError as error:
             self.note(f"{error}; its documents are answered from their text alone")
             return None
-        home = os.path.realpath(os.path.expanduser("~"))
-        is_marked = any(os.path.lexists(os.path.join(segment, name)) for name in ("_ctx", ".git"))
-        if segment in ("/", home) and not is_marked:
+        if is_no_project(segment):
             self.note(f"{segment} is not indexed: it is no project; make a folder _ctx in it if it is meant")
             return None
         root = self._root_of_folder[folder] = self._root_of(segment, folder, uri)

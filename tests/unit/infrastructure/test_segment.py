@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from ctx.domain.errors import CtxError, UsageError
-from ctx.infrastructure.segment import find_segment, repository_sha
+from ctx.infrastructure.segment import find_segment, is_no_project, repository_sha
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -68,6 +68,16 @@ def test_without_any_mark_the_current_directory_is_the_segment(tmp_path: Path, m
     """Nothing above it is taken for a project."""
     monkeypatch.chdir(tmp_path)
     assert str(tmp_path) == find_segment()
+
+
+def test_a_home_directory_is_a_project_where_it_has_a_mark(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Faces that are started by programs take no such directory for one, any other they do."""
+    home = tmp_path / "home"
+    home.mkdir()
+    monkeypatch.setenv("HOME", str(home))
+    assert [True, False] == [is_no_project(str(path)) for path in (home, tmp_path)]
+    (home / "_ctx").mkdir()
+    assert not is_no_project(str(home))
 
 
 def test_a_deleted_current_directory_is_an_error_of_ours(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

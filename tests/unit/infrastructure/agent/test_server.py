@@ -55,6 +55,28 @@ def test_a_conversation(shop: Path, era: str) -> None:
 
 
 @pytest.mark.parametrize("era", ERAS)
+def test_home_directory_is_worked_on_where_it_is_named(shop: Path, era: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Some clients start their servers there: nothing is made in it, and every answer says what to do."""
+    monkeypatch.setenv("HOME", str(shop))
+    monkeypatch.delenv("CTX_SEGMENT", raising=False)
+    monkeypatch.chdir(shop)
+
+    async def refused(client: Client) -> None:
+        for tool, arguments in (("ctx_status", {}), ("ctx_search", {"query": "cart"})):
+            answer = await client.call_tool(tool, arguments)
+            assert answer.is_error
+            assert "is no project; start the server in one, name one with --segment" in answer.content[0].text
+
+    async def answered(client: Client) -> None:
+        assert not (await client.call_tool("ctx_search", {"query": "cart"})).is_error
+
+    talk(AgentServer, era, refused)
+    assert not (shop / "_ctx").exists()
+    monkeypatch.setenv("CTX_SEGMENT", str(shop))
+    talk(AgentServer, era, answered)
+
+
+@pytest.mark.parametrize("era", ERAS)
 def test_slow_index_does_not_hold_up_a_conversation(shop: Path, era: str) -> None:
     """Lists come at once, a call after its patience, with what is missing; progress is told."""
     session = HeldSession(str(shop))
