@@ -16,6 +16,7 @@ from ...application.unparsed_files import failed_files
 from ...application.validate import validate
 from ...domain.errors import CtxError
 from ...domain.telemetry.summary import servers_summary
+from ..host.launch import running_host
 from ..languages import LANGUAGES, grammar_of, query_source
 from .daemon_command import changed_settings, host_status
 from .runner import skipped_files
@@ -248,6 +249,9 @@ def _json_file(services: Services, name: str) -> dict[str, Any] | None:
 
 def _host_check(segment: str, host: dict[str, Any] | None) -> dict[str, Any]:
     if host is None:
+        pid = running_host(segment)[1]
+        if pid:
+            return _check("warm host", True, f"runs (process {pid}) and does not answer; `ctx daemon stop` ends it")
         return _check("warm host", True, "none runs (`ctx daemon start`); commands do their own work")
     memory_mib = (host["host_memory_bytes"] + host["servers_memory_bytes"]) >> 20
     changed = ", ".join(changed_settings(segment, host))

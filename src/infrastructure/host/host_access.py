@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Any
 
 from ..warm_host import HostLook, UnsavedIndex
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
 
 CLEAN_WAIT_S = 1.0
 """A backend that is stopped must not hold a command up for longer; one that is busy answers in time."""
+SILENT_S = 5.0
+"""For how long a backend that did not answer in time is not asked again: a command asks three times in a row."""
 UNSAVED_WAIT_S = 12.0
 """As long as the backend itself waits for unsaved texts to be taken in, and a little more."""
 
@@ -28,12 +31,14 @@ class HostAccess:
         self._backend_path = backend_path
         self._deadline_ms = deadline_ms
         self._link = BackendLink(backend_path)
+        self._silent_until_s = 0.0
 
     def look(self, settings_mark: str) -> HostLook:
         """Return what is known now; see `WarmHost`."""
         try:
-            return self.try_look(settings_mark)
-        except LinkBrokenError:
+            return self.try_look(settings_mark) if not self._is_silent() else HostLook()
+        except LinkBrokenError as error:
+            self._note(error)
             return HostLook()
 
     def try_look(self, settings_mark: str) -> HostLook:
@@ -63,7 +68,8 @@ class HostAccess:
 
     def servers(self) -> RemoteServers:
         """Return the host's language servers."""
-        return RemoteServers(self._backend_path, self._deadline_ms)
+        silent = "it was silent a moment ago" if self._is_silent() else ""
+        return RemoteServers(self._backend_path, self._deadline_ms, silent=silent)
 
     def prepare(self, language: str, path: str) -> None:
         """Have a server started."""
@@ -74,10 +80,20 @@ class HostAccess:
         self._link.close()
 
     def _tell(self, verb: str, content: Mapping[str, Any]) -> None:
+        if self._is_silent():
+            return
         try:
             self._link.call(verb, content, wait_s=self._clean_wait_s)
-        except LinkBrokenError:
-            return
+        except LinkBrokenError as error:
+            self._note(error)
+
+    def _is_silent(self) -> bool:
+        return time.monotonic() < self._silent_until_s
+
+    def _note(self, error: LinkBrokenError) -> None:
+        """Remember a backend that let time pass; one that has just ended is another one soon."""
+        if isinstance(error.__cause__, TimeoutError):
+            self._silent_until_s = time.monotonic() + SILENT_S
 
 
 def look_document(look: HostLook) -> dict[str, Any]:

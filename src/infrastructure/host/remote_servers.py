@@ -21,15 +21,20 @@ MARGIN_S = 0.5
 class RemoteServers:
     """Implements `domain.ports.LanguageServers`; one that cannot be reached answers like a server that crashed."""
 
-    def __init__(self, backend_path: str, deadline_ms: int) -> None:
-        """Connect to nothing yet; `deadline_ms` is the one questions have in the backend."""
+    def __init__(self, backend_path: str, deadline_ms: int, *, silent: str = "") -> None:
+        """Connect to nothing yet; `deadline_ms` is the one questions have in the backend.
+
+        `silent` says why the backend is not to be asked at all, "" when it is.
+        """
         self._link = BackendLink(backend_path)
         self._deadline_ms = deadline_ms
+        self._silent = silent
 
     def ask(self, question: ServerQuestion) -> _PendingAnswer:
         """Send the question and return at once."""
-        pending = _PendingAnswer(self._link, question, self._deadline_ms)
-        pending.send()
+        pending = _PendingAnswer(self._link, question, self._deadline_ms, broken=self._silent)
+        if not self._silent:
+            pending.send()
         return pending
 
     def close(self) -> None:
@@ -40,13 +45,13 @@ class RemoteServers:
 class _PendingAnswer:
     """A question on its way; implements `domain.ports.PendingReply`."""
 
-    def __init__(self, link: BackendLink, question: ServerQuestion, deadline_ms: int) -> None:
+    def __init__(self, link: BackendLink, question: ServerQuestion, deadline_ms: int, *, broken: str = "") -> None:
         self._link = link
         self._question = question
         self._deadline_ms = deadline_ms
         self._asked_ns = perf_counter_ns()
         self._number = 0
-        self._broken = ""
+        self._broken = broken
         self._at_deadline: ServerReply | None = None
         self._reply: ServerReply | None = None
 

@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from ctx.infrastructure.cli import daemon_command
+from ctx.infrastructure.cli import daemon_command, reports
 from ctx.infrastructure.cli.daemon_command import changed_settings, run_start, run_status
 from ctx.infrastructure.config import host_settings, load_config
 from ctx.infrastructure.host.places import HostPlace
+from ctx.infrastructure.services import Services
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -85,3 +86,16 @@ def test_a_start_that_failed_tells_its_own_reason(
     assert 3 == run_start(segment=str(shop), as_json=False)
     said = "the warm host ended at its start; its log ends with: 2026-01-01T00:00:01.000+00:00 front 4711 no room"
     assert f"ctx: {said}\n" == capsys.readouterr().err
+
+
+def test_doctor_tells_a_silent_host_from_none(shop: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that was stopped or is still starting runs all the same."""
+    found = {}
+    for pid in (0, 7):
+        monkeypatch.setattr(reports, "host_status", lambda _segment: None)
+        monkeypatch.setattr(reports, "running_host", lambda _segment, pid=pid: (None, pid))
+        with Services(str(shop)) as services:
+            checks = reports.doctor_document(services)["checks"]
+        (found[pid],) = (check["found"] for check in checks if check["name"] == "warm host")
+    assert "none runs (`ctx daemon start`); commands do their own work" == found[0]
+    assert "runs (process 7) and does not answer; `ctx daemon stop` ends it" == found[7]

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
+import socket
+from typing import TYPE_CHECKING
+
 import pytest
 
 from ctx.domain.language_server import ServerQuestion
-from ctx.infrastructure.host.backend_link import LinkBrokenError
+from ctx.infrastructure.host.backend_link import LinkBrokenError, frames_in
 from ctx.infrastructure.host.host_access import HostAccess, look_document, look_of
 from ctx.infrastructure.warm_host import HostLook, UnsavedIndex
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 @pytest.mark.parametrize(
@@ -40,3 +47,21 @@ def test_nobody_there_knows_nothing() -> None:
     access.prepare("python", "a.py")
     assert "crashed" == access.servers().ask(ServerQuestion("hover", "a.py", 1, 1, "python")).result().status
     access.close()
+
+
+def test_a_backend_that_is_silent_is_asked_once(tmp_path: Path) -> None:
+    """A command whose host was stopped does not wait again for each thing that it would like to know."""
+    path = str(tmp_path / "backend")
+    with contextlib.closing(socket.socket(socket.AF_UNIX)) as listener:
+        listener.bind(path)
+        listener.listen()
+        access = HostAccess(path, 500, clean_wait_s=0.01)
+        access.prepare("python", "a.py")
+        assert HostLook() == access.look("settings")
+        reply = access.servers().ask(ServerQuestion("hover", "a.py", 1, 1, "python")).result()
+        access.close()
+        connection, _address = listener.accept()
+        with connection:
+            (asked,) = frames_in(bytearray(connection.recv(1 << 16)))
+    assert "prepare" == asked["verb"]
+    assert "the warm host did not answer (it was silent a moment ago)" == reply.detail
