@@ -99,11 +99,16 @@ That is the nearest folder upwards that has _ctx or .git, else DIRECTORY."
 
 (defun ctx-execute (command &rest argument)
   "Have the server run COMMAND with the plist ARGUMENT.
-Return the document it answers with."
+Return the document it answers with.  What the server says against it is said in
+its own words."
   (ctx--unsent-changes-sent)
-  (jsonrpc-request (ctx--current-server) :workspace/executeCommand
-                   (list :command command :arguments (vector (or argument (make-hash-table))))
-                   :timeout 60))
+  (condition-case failure
+      (jsonrpc-request (ctx--current-server) :workspace/executeCommand
+                       (list :command command :arguments (vector (or argument (make-hash-table))))
+                       :timeout 60)
+    (jsonrpc-error
+     (user-error "ctx: %s" (or (alist-get 'jsonrpc-error-message (cddr failure))
+                               (error-message-string failure))))))
 
 (defun ctx--show (name text &optional mode)
   "Show TEXT in the buffer NAME, with the colours of the major mode MODE."

@@ -17,7 +17,7 @@ import tomllib
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from tests.editor_drivers import EDITORS, REPOSITORY, Editor, Neovim
+from tests.editor_drivers import EDITORS, REPOSITORY, Editor, Emacs, Neovim
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -149,6 +149,19 @@ def test_get_is_of_what_the_cursor_is_in(shop: Sandbox) -> None:
         editor.step("go", "Decimal(0)")
         assert editor.step("get", "").startswith("== shop/cart.py:24-26 excerpt ")
         assert "the cursor is in no file; go to one, or name what to get" in editor.step("get_in_scratch_window")
+    finally:
+        editor.close()
+
+
+def test_emacs_says_what_is_wrong_in_one_sentence(shop: Sandbox) -> None:
+    """The server's own words, and nothing of the protocol's around them."""
+    _need(Emacs)
+    editor = Emacs(shop, environment=ALONE)
+    try:
+        editor.open("shop/cart.py")
+        assert "ctx: nope.py: no such file in the segment; look for it with ctx search" == editor.step(
+            "get-in-vain", "nope.py"
+        )
     finally:
         editor.close()
 
