@@ -68,8 +68,7 @@ class HostAccess:
 
     def servers(self) -> RemoteServers:
         """Return the host's language servers."""
-        silent = "it was silent a moment ago" if self._is_silent() else ""
-        return RemoteServers(self._backend_path, self._deadline_ms, silent=silent)
+        return RemoteServers(self._backend_path, self._deadline_ms, is_silent=self._is_silent)
 
     def prepare(self, language: str, path: str) -> None:
         """Have a server started."""

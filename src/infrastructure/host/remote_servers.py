@@ -10,7 +10,7 @@ from ...domain.language_server import ServerPlace, ServerQuestion, ServerReply
 from .backend_link import BackendLink, LinkBrokenError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
 CONNECT_WAIT_S = 0.5
 _MAY_COME_LATE = frozenset({"timeout", "not_ready"})
@@ -21,19 +21,20 @@ MARGIN_S = 0.5
 class RemoteServers:
     """Implements `domain.ports.LanguageServers`; one that cannot be reached answers like a server that crashed."""
 
-    def __init__(self, backend_path: str, deadline_ms: int, *, silent: str = "") -> None:
+    def __init__(self, backend_path: str, deadline_ms: int, *, is_silent: Callable[[], bool] = lambda: False) -> None:
         """Connect to nothing yet; `deadline_ms` is the one questions have in the backend.
 
-        `silent` says why the backend is not to be asked at all, "" when it is.
+        While `is_silent`, the backend is known not to answer, and nothing is asked of it.
         """
         self._link = BackendLink(backend_path)
         self._deadline_ms = deadline_ms
-        self._silent = silent
+        self._is_silent = is_silent
 
     def ask(self, question: ServerQuestion) -> _PendingAnswer:
         """Send the question and return at once."""
-        pending = _PendingAnswer(self._link, question, self._deadline_ms, broken=self._silent)
-        if not self._silent:
+        broken = "it was silent a moment ago" if self._is_silent() else ""
+        pending = _PendingAnswer(self._link, question, self._deadline_ms, broken=broken)
+        if not broken:
             pending.send()
         return pending
 

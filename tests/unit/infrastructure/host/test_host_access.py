@@ -56,9 +56,10 @@ def test_a_backend_that_is_silent_is_asked_once(tmp_path: Path) -> None:
         listener.bind(path)
         listener.listen()
         access = HostAccess(path, 500, clean_wait_s=0.01)
+        servers = access.servers()
         access.prepare("python", "a.py")
         assert HostLook() == access.look("settings")
-        reply = access.servers().ask(ServerQuestion("hover", "a.py", 1, 1, "python")).result()
+        reply = servers.ask(ServerQuestion("hover", "a.py", 1, 1, "python")).result()
         access.close()
         connection, _address = listener.accept()
         with connection:
