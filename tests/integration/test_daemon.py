@@ -177,6 +177,17 @@ def test_no_host(repository: Sandbox) -> None:
     assert 1 == repository.run("daemon", "logs").exit_code
 
 
+def test_a_host_is_started_by_who_ignores_the_end_of_children(repository: Sandbox) -> None:
+    """A parent that ignores SIGCHLD hands that on to all it starts; the command and the host learn of theirs."""
+    ignoring = "import signal, sys; signal.signal(signal.SIGCHLD, signal.SIG_IGN)\n"
+    ignoring += "from ctx.__main__ import main\nsys.exit(main())"
+    started = repository.run("daemon", "start", "--json", program=("-c", ignoring))
+    assert (0, "") == (started.exit_code, started.err)
+    assert repository.ok("search", "cookie").out
+    assert 1 == repository.host_status()["served"]
+    assert "stopped" in repository.ok("daemon", "stop").out
+
+
 def test_twelve_starts_at_once_make_one_host(repository: Sandbox) -> None:
     """Whoever loses the race finds the winner."""
     processes = [repository.start("daemon", "start", "--json") for _ in range(12)]

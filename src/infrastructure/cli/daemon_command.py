@@ -86,7 +86,12 @@ def _start(segment: str, *, foreground: bool, until_unused: bool) -> Outcome:
     if foreground:
         return _serve(segment, until_unused=until_unused)
     choose_place(segment)  # what is wrong with it is told here and not in a log
-    child = spawn_host(segment)
+    try:
+        child = spawn_host(segment)
+    except OSError as error:
+        raise CtxError(
+            f"the warm host's process could not be made ({error.strerror}); commands work without"
+        ) from error
     known = _wait_for_answer(segment, log, child)
     if known is None:
         raise CtxError(f"the warm host ended at its start; {_last_words(log, child)}")

@@ -13,6 +13,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Run one command line and return its exit code."""
     _fill_standard_streams()
     _buffer_output()
+    _learn_of_children()
     return _run(sys.argv[1:] if arguments is None else arguments)
 
 
@@ -40,6 +41,14 @@ def _buffer_output() -> None:
     sys.stdout = io.TextIOWrapper(
         io.BufferedWriter(raw), stream.encoding, stream.errors, newline="\n", line_buffering=stream.isatty()
     )
+
+
+def _learn_of_children() -> None:
+    """Have the system keep how our processes ended: whoever ignores SIGCHLD hands that on, and then it does not."""
+    import signal
+
+    if hasattr(signal, "SIGCHLD") and signal.getsignal(signal.SIGCHLD) is signal.SIG_IGN:
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
 
 
 def _run(given: list[str]) -> int:  # noqa: PLR0911 - one line a command

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -99,3 +101,19 @@ def test_doctor_tells_a_silent_host_from_none(shop: Path, monkeypatch: pytest.Mo
         (found[pid],) = (check["found"] for check in checks if check["name"] == "warm host")
     assert "none runs (`ctx daemon start`); commands do their own work" == found[0]
     assert "runs (process 7) and does not answer; `ctx daemon stop` ends it" == found[7]
+
+
+def test_a_host_that_cannot_be_made_is_told_as_such(
+    shop: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It is not taken for an output that cannot be written."""
+
+    def fail(_segment: str) -> int:
+        raise OSError(errno.EAGAIN, os.strerror(errno.EAGAIN))
+
+    monkeypatch.setattr(daemon_command, "running_host", lambda _segment: (None, 0))
+    monkeypatch.setattr(daemon_command, "spawn_host", fail)
+    monkeypatch.setattr("ctx.infrastructure.host.front.choose_place", lambda _segment: None)
+    assert 3 == run_start(segment=str(shop), as_json=False)
+    said = "the warm host's process could not be made (Resource temporarily unavailable); commands work without"
+    assert f"ctx: {said}\n" == capsys.readouterr().err
