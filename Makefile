@@ -16,7 +16,8 @@ test: $(VENV)/.installed-dev lint  ## lint, types, layers, tests with the covera
 	$(BIN)/python -m pytest tests/integration -m "not slow"
 
 test-all: $(VENV)/.installed-dev lint servers  ## the slow tests, too, and every supported Python found here
-	$(BIN)/python -m pytest --hypothesis-profile=exploring --cov --cov-report=term:skip-covered
+	$(BIN)/python -m pytest tests/unit --hypothesis-profile=exploring --cov --cov-report=term:skip-covered
+	$(BIN)/python -m pytest tests/integration
 	$(BIN)/python scripts/check_mcp_inspector.py
 	$(BIN)/nox --no-error-on-missing-interpreters
 
