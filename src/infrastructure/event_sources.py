@@ -109,16 +109,17 @@ def sources_below(folder: str) -> tuple[EventSource, ...]:
     shown = display_path(os.fsencode(folder))
     if not os.path.isdir(folder):
         raise NotFoundError(f"{shown}: is not a directory; give one that has segments below it")
-    found = []
-    for path, names, _files in os.walk(os.path.abspath(folder)):
-        if CTX_FOLDER in names:
-            telemetry = os.path.join(path, CTX_FOLDER, "telemetry")
-            if event_paths(telemetry):
-                found.append(source_of(telemetry))
-        names[:] = sorted(name for name in names if name not in _SKIPPED_FOLDERS and name != CTX_FOLDER)
+    found = [source_of(telemetry) for telemetry in telemetry_folders(folder) if telemetry and event_paths(telemetry)]
     if not found:
         raise NotFoundError(f"{shown}: no segment below it has telemetry; run a ctx command in one first")
     return tuple(found)
+
+
+def telemetry_folders(folder: str) -> Iterator[str]:
+    """Yield for a folder and each one below it where its telemetry would be, "" where none is; links stay links."""
+    for path, names, _files in os.walk(os.path.abspath(folder)):
+        yield os.path.join(path, CTX_FOLDER, "telemetry") if CTX_FOLDER in names else ""
+        names[:] = sorted(name for name in names if name not in _SKIPPED_FOLDERS and name != CTX_FOLDER)
 
 
 def sources_of(places: Sequence[str], *, is_recursive: bool = False) -> tuple[EventSource, ...]:

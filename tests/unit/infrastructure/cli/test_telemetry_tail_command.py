@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from tests.event_lines import ToldRun, lines_of_events, resolve_with_server, write_segment
+from tests.fakes import ManualClock
 
 from ctx.infrastructure.cli import runner, telemetry_tail_command
 from ctx.infrastructure.cli.telemetry_tail_command import TailOptions, run_tail
+from ctx.infrastructure.new_segments import REST_NS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -121,6 +123,8 @@ class Ticks:
             raise self.ends_with
         return False
 
+    def add(self, _directories: object) -> None: ...
+
     def close(self) -> None: ...
 
 
@@ -144,6 +148,35 @@ def test_a_follower_shows_what_comes_and_ends_quietly(
     out, err = capfd.readouterr()
     names = [line.split()[2] for line in out.splitlines()]
     assert (["command.end", "first", "second", "third"], "") == (names, err)
+
+
+@pytest.mark.parametrize("is_first", [False, True])
+def test_a_segment_that_comes_later_is_followed(
+    segment: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], is_first: bool
+) -> None:
+    """From its first event, also when there was none at all."""
+    folder = segment.parent / "empty" if is_first else segment.parent
+    folder.mkdir(exist_ok=True)
+    clock = ManualClock()
+    monkeypatch.setattr(telemetry_tail_command, "SystemClock", lambda: clock)
+
+    def add(name: str, *names: str) -> None:
+        write_segment(folder / "a" / name, *([event] for each in names for event in ToldRun().tell(each, 0).events))
+        clock.advance_ns(REST_NS)
+
+    steps = [lambda: add("new", "second", "third"), lambda: add("newer", "fourth"), lambda: None]
+    monkeypatch.setattr(telemetry_tail_command, "Waker", Ticks(*steps))
+    assert 130 == tail(folder, places=(str(folder),), recursive=True, follow=True, lines=0)
+    out, err = capfd.readouterr()
+    assert ["second", "third", "fourth"] == [line.split()[2] for line in out.splitlines()]
+    assert ("ctx: no event yet; waiting for the first one\n" if is_first else "") == err
+
+
+def test_a_place_below_which_nothing_can_come_is_refused(segment: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """There is nothing to wait for."""
+    places = (str(segment), str(segment / "no"))
+    assert 1 == tail(segment, places=places, recursive=True, follow=True)
+    assert "is not a directory" in capfd.readouterr().err
 
 
 def test_following_waits_for_the_first_event(
@@ -194,7 +227,7 @@ def test_mistakes_are_one_line(segment: Path, tmp_path: Path, capfd: pytest.Capt
     codes = [
         tail(segment, places=(str(tmp_path / "no"),), follow=True),
         tail(tmp_path / "empty"),
-        tail(tmp_path / "empty", recursive=True, follow=True),
+        tail(tmp_path / "empty", recursive=True),
     ]
     assert ([1, 1, 1], 3) == (codes, capfd.readouterr().err.count("\n"))
 
