@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import select
+import sys
 from collections import deque
 from typing import TYPE_CHECKING
 
@@ -56,7 +57,7 @@ def _last_of(path: str, count: int, is_wanted: Callable[[bytes], bool], end: int
         except OSError:
             return []
         start = max(0, (size if end is None else min(size, end)) - window)
-        last: deque[bytes] = deque(maxlen=count)
+        last: deque[bytes] = deque(maxlen=min(count, sys.maxsize))
         last.extend(line for line in lines_of(path, start, end) if isinstance(line, bytes) and is_wanted(line))
         if len(last) == count or start == 0:
             return list(last)

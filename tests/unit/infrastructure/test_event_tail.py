@@ -37,7 +37,14 @@ def follower_of(folder: Path) -> Follower:
 
 
 @pytest.mark.parametrize(
-    ("count", "expected"), [(0, []), (1, [b"5"]), (3, [b"3", b"4", b"5"]), (9, [b"1", b"2", b"3", b"4", b"5"])]
+    ("count", "expected"),
+    [
+        (0, []),
+        (1, [b"5"]),
+        (3, [b"3", b"4", b"5"]),
+        (9, [b"1", b"2", b"3", b"4", b"5"]),
+        (10**30, [b"1", b"2", b"3", b"4", b"5"]),
+    ],
 )
 def test_the_last_lines_come_from_as_many_files_as_it_takes(folder: Path, count: int, expected: list[bytes]) -> None:
     """Oldest first."""
