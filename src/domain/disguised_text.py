@@ -26,7 +26,7 @@ _MAY_BE_DISGUISE = re.compile(
     "[\u0080-\u00bf\u0280-\u02ff\u0340-\u037f\u1000-\u2fff\uf000-\uffff\U00010000-\U0003ffff\U000c0000-\U000fffff]"
 )
 _ESCAPE = re.compile("%(?:[2-6][0-9A-Fa-f]|7[0-9A-Ea-e])")
-_SPELLED_OUT = re.compile(r"\\+(?:u([0-9A-Fa-f]{4})|U(000[0-9A-Fa-f]{5})|x([Aa][Dd]))")
+_SPELLED_OUT = re.compile(r"(?<!\\)\\+(?:u([0-9A-Fa-f]{4})|U(000[0-9A-Fa-f]{5})|x([Aa][Dd]))")
 _WITHOUT_WIDTH = frozenset("\u034f\u115f\u1160\u17b4\u17b5") | {chr(code) for code in range(0xFE00, 0xFE10)}
 
 

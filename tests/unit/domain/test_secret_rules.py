@@ -249,6 +249,8 @@ def test_a_cut_private_key_is_marked_to_its_last_line(is_strict: bool) -> None:
         ":5432:*:",
         "%25",
         "%3A%2F%2F",
+        "\\",
+        r"\u200b",
         "\u200b",
         "\uff50",
     ],
