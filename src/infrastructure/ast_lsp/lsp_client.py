@@ -35,7 +35,7 @@ from .lsp_process import start_server
 from .lsp_record import LifeRecord
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
     from ...domain.language_server import FallbackReason, ReadyVia, ServerPlace, ServerQuestion, ServerState
     from ...domain.ports import Clock, TelemetryPort
@@ -71,7 +71,10 @@ _CHANGE_KINDS = {"created": 1, "changed": 2, "deleted": 3}
 
 @dataclass(slots=True, eq=False)
 class _Ask:
-    """A question on its way; `request_id` while it is on the wire, `rides` while the same question of another is."""
+    """A question on its way; `request_id` while it is on the wire, `rides` while the same question of another is.
+
+    `is_outdated` once its file has another text: the server must not be told of this one again.
+    """
 
     question: ServerQuestion
     text: str
@@ -82,6 +85,7 @@ class _Ask:
     request_id: int | None = None
     was_sent: bool = False
     rides: bool = False
+    is_outdated: bool = False
     retry_at_ns: int | None = None
     retry_s: float = RETRY_S
     reply: ServerReply | None = None
@@ -239,6 +243,8 @@ class LSPClient:
                 self._unsaved[path] = (language, text)
             else:
                 return
+            asks = self._asks_about_files({path})
+            self._outdate(asks, {path: text if text is not None or not asks else self._read_text(path)})
             life = self._life
             if life is None or not self._is_initialized():
                 return
@@ -250,19 +256,23 @@ class LSPClient:
     def announce(self, changes: Iterable[tuple[str, str]]) -> None:
         """Tell the server which files were "created", "changed" or "deleted", by paths relative to the segment.
 
-        A document that is open is what the server goes by, not its file: it is changed with that, or closed.
+        A document that is open is what the server goes by, not its file: it is changed with that, or closed. What is
+        asked about a text that is not the file's any more is not asked again.
         """
         changes = list(changes)
         with self._changed:
             life = self._life
-            if life is None or not self._is_initialized():
-                return  # what is not initialized reads everything afterwards
-            opened = [(path, kind) for path, kind in changes if self._is_open_as_saved(life, path)]
-        # Without the lock: others have deadlines meanwhile.
-        texts = {path: None if kind == "deleted" else self._read_text(path) for path, kind in opened}
-        with self._changed:
-            if self._life is not life or not self._is_initialized():
+            if life is None:
                 return
+            asks = self._asks_about_files({path for path, _kind in changes} - self._unsaved.keys())
+            asked = {ask.question.path for ask in asks}
+            read = [(path, kind) for path, kind in changes if path in asked or self._is_open_as_saved(life, path)]
+        # Without the lock: others have deadlines meanwhile.
+        texts = {path: None if kind == "deleted" else self._read_text(path) for path, kind in read}
+        with self._changed:
+            self._outdate(asks, texts)
+            if self._life is not life or not self._is_initialized():
+                return  # what is not initialized reads everything afterwards
             for path, text in texts.items():
                 if not self._is_open_as_saved(life, path):
                     continue
@@ -393,6 +403,9 @@ class LSPClient:
         if life is None or ask.request_id is not None:
             return
         ask.retry_at_ns = None
+        if ask.is_outdated:
+            self._settle(ask, "error", detail=f"{ask.question.path} was changed while it was asked about")
+            return
         ask.rides = any(one.request_id is not None and _is_same(one, ask) for one in self._asks)
         if ask.rides:
             ask.was_sent = True
@@ -565,6 +578,15 @@ class LSPClient:
         """Tell whether the server has a file open with what is on disk, and not with an unsaved text."""
         return path not in self._unsaved and self._uri(path) in life.documents
 
+    def _asks_about_files(self, paths: Collection[str]) -> list[_Ask]:
+        """Return the questions on their way about these files, as whoever gives their texts has them."""
+        return [ask for ask in self._asks if ask.question.text is None and ask.question.path in paths]
+
+    def _outdate(self, asks: Iterable[_Ask], texts: Mapping[str, str | None]) -> None:
+        """Note which of these questions are about another text than their file's, now `texts`."""
+        for ask in asks:
+            ask.is_outdated = ask.is_outdated or texts[ask.question.path] != ask.text
+
     def _uri(self, path: str) -> str:
         return uri_of_path(os.path.join(self._segment, os_path_of(path)))
 
@@ -703,6 +725,8 @@ class LSPClient:
                 limit_ns += self._initialize_limit_ns
             if now_ns >= limit_ns:
                 self._cancel(ask)
+                if self._life is not None and ask.request_id is not None:
+                    self._life.requests.pop(ask.request_id, None)  # some never answer what was cancelled
                 self._leave(ask)
                 return []
             due = [limit_ns]

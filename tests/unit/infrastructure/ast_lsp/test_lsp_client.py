@@ -319,6 +319,22 @@ def test_what_is_too_late_is_cancelled() -> None:
     assert 1 == len(bench.server.of("$/cancelRequest"))
 
 
+def test_what_is_never_answered_is_not_kept_for_ever() -> None:
+    """Not even of a server that answers others meanwhile, and never what was cancelled."""
+    bench = Bench(keeps_late=True)
+    bench.make_ready()
+    for _ in range(50):
+        pending = bench.ask()
+        bench.clock.advance_ns(500 * MS)
+        pending.result()
+        bench.ask(line=1)
+        bench.answer(RIGHT)
+        bench.pass_ms(LATE_LIMIT_S * 1000)
+    life = bench.client._life
+    assert life is not None
+    assert ({}, []) == (life.requests, bench.client._asks)
+
+
 def test_a_question_that_came_too_early_is_asked_when_the_server_is_there() -> None:
     """In a host: the better answer is there for the next who asks."""
     bench = Bench(keeps_late=True)
@@ -551,6 +567,53 @@ def test_an_open_document_follows_its_file() -> None:
     bench.client.announce([("a.py", "changed")])
     (closed,) = bench.server.of("textDocument/didClose")
     assert "file:///seg/a.py" == closed["params"]["textDocument"]["uri"]
+
+
+@pytest.mark.parametrize("is_unsaved", [False, True])
+@pytest.mark.parametrize("is_initialized", [False, True])
+def test_a_text_that_is_over_does_not_come_back(is_initialized: bool, is_unsaved: bool) -> None:
+    """What waits to be asked again, in time or late, must not have the server know a text that was changed since."""
+    bench = Bench(keeps_late=True)
+    late = bench.ask()
+    if is_initialized:
+        bench.initialize()
+        bench.answer([])
+    bench.clock.advance_ns(500 * MS)
+    assert "answered" != late.result().status
+    waiting = bench.ask("references")
+    if is_initialized:
+        bench.answer([], "textDocument/references")
+    bench.files["a.py"] = "changed()\n"
+    before = len(bench.server.sent)
+    if is_unsaved:
+        bench.client.set_unsaved("a.py", "python", "changed()\n")
+    else:
+        bench.client.announce([("a.py", "changed")])
+    if not is_initialized:
+        bench.initialize()
+    bench.pass_ms(31)
+    bench.diagnose("/seg/b.py")
+    assert "from b import" not in str(bench.server.sent[before:])
+    assert ("error", "a.py was changed while it was asked about") == (waiting.reply.status, waiting.reply.detail)
+    assert [] == bench.late
+    bench.ask(line=1)
+    known = [*bench.server.of("textDocument/didOpen"), *bench.server.of("textDocument/didChange")]
+    assert "changed()" in str(known[-1])
+
+
+def test_a_question_goes_on_when_its_file_has_the_same_text_again() -> None:
+    """A file that was written anew with what it held, or a text that was saved, changes nothing about it."""
+    bench = Bench(keeps_late=True)
+    bench.client.set_unsaved("a.py", "python", "thing()\n")
+    bench.files["a.py"] = "thing()\n"
+    bench.initialize()
+    pending = bench.ask(line=1)
+    bench.answer([])
+    bench.client.set_unsaved("a.py", "python", None)
+    bench.client.announce([("a.py", "changed")])
+    bench.pass_ms(31)
+    bench.answer([RIGHT])
+    assert (PLACE,) == pending.result().places
 
 
 def test_a_file_that_cannot_be_read_is_not_asked_about() -> None:
