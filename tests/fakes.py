@@ -121,6 +121,10 @@ class ServersOnly:
         """Know nothing."""
         return HostLook()
 
+    def has_texts_of(self, _version: int, _settings_mark: str) -> bool:
+        """Have none that could be others."""
+        return True
+
     def unsaved_data(self, _os_path: bytes) -> bytes | None:
         """Have no text."""
         return None

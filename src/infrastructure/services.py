@@ -56,6 +56,8 @@ LOCK_WAIT_S = 60.0
 default_host: Callable[[str], WarmHost | None] | None = None
 """Set in a process of the warm host: what services of a segment ask that are given nobody else to ask."""
 
+_ANSWERS_MAX = 3
+"""Of one question, while unsaved texts change under it."""
 _LOOKS_MAX = 2
 """An index over unsaved texts may go just when it was given."""
 _NO_TEXTS: Mapping[OsPath, tuple[int, int]] = {}
@@ -348,6 +350,25 @@ class Services:
             self._unsaved_store = store
         self._unsaved_index = unsaved
         return True
+
+    def steadied(self, answer: Callable[[], _Made]) -> tuple[_Made, bool]:
+        """Return an answer of one state of the unsaved texts, and whether it is that.
+
+        An answer reads the index and texts one after the other, and asks servers that know the newest ones. When a text
+        changed meanwhile it is made again; who types without a pause gets the last one.
+        """
+        for _ in range(_ANSWERS_MAX - 1):
+            found = answer()
+            if self._has_same_texts():
+                return found, True
+            self.refresh()
+        return answer(), self._has_same_texts()
+
+    def _has_same_texts(self) -> bool:
+        unsaved = self._unsaved_index
+        if unsaved is None or unsaved.stale or self._host is None:
+            return True  # or it is said already that something is missing
+        return self._host.has_texts_of(unsaved.version, self.settings_mark)
 
     def _leave_unsaved(self) -> None:
         """Answer from the segment's own index and files from now on."""

@@ -20,12 +20,13 @@ class UnsavedIndex:
     """An index of the segment as it is with the unsaved texts in place of their files, up to date when it was given.
 
     `path` is where it is, `files` (size, time) of each text that it holds by path, `stale` paths that it could not
-    take in.
+    take in. `version` is another one whenever any text is.
     """
 
     path: str
     files: Mapping[OsPath, tuple[int, int]]
     stale: tuple[str, ...] = ()
+    version: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +48,10 @@ class WarmHost(Protocol):
 
     def look(self, settings_mark: str) -> HostLook:
         """Return what is known now; an unsaved text that was set before is in it."""
+        ...
+
+    def has_texts_of(self, version: int, settings_mark: str) -> bool:
+        """Tell whether the unsaved texts are still those of an index that was given; waits for nothing."""
         ...
 
     def unsaved_data(self, os_path: OsPath) -> bytes | None:

@@ -17,6 +17,7 @@ from time import perf_counter_ns
 from typing import TYPE_CHECKING
 
 from ...domain.errors import CtxError, IndexDamagedError, UsageError
+from ..answer_documents import UNSTEADY
 from ..secrets import redact_secrets
 from ..segment import repository_sha
 from .question import holds_secret, told_of
@@ -247,13 +248,20 @@ class SegmentWorker:
         if question.tool == "ctx_status" and self._session is not None:
             question = replace(question, others=self._session.status())
         read_before = services.telemetry.bytes_read
+
+        def steady() -> Answer:
+            found, is_steady = services.steadied(lambda: answers.answer(question, services))
+            if is_steady or question.missing or question.tool == "ctx_status":
+                return found
+            return answers.answer(replace(question, missing=UNSTEADY), services)
+
         try:
             try:
-                found = answers.answer(question, services)
+                found = steady()
             except IndexDamagedError as error:
                 services.rebuild_damaged(error)
                 services.refresh()
-                found = answers.answer(question, services)
+                found = steady()
         except Exception as error:  # noqa: BLE001 - the rim: a call must not end the server, and it is told
             self._finish(call, services, None, error, read_before)
             return

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from ...domain.errors import CtxError, IndexDamagedError
 from ...domain.source_files import display_path
 from .. import services as services_module
+from ..answer_documents import UNSTEADY, mark_unsteady
 from ..answer_texts import redaction_notes
 from ..host.places import is_switched_on
 from ..segment import find_segment, repository_sha
@@ -87,7 +88,7 @@ def run_command(
             _show_secrets(services)
         telemetry = services.telemetry
         telemetry.command_start(command, "cli")
-        outcome, exit_code, failure = _attempt(body, services)
+        outcome, exit_code, failure = _attempt(_steady(body) if command in THIN else body, services)
         duration_ns = perf_counter_ns() - started_ns
         if outcome is not None:
             exit_code = outcome.exit_code
@@ -163,6 +164,19 @@ def _attempt(
         if os.environ.get("CTX_DEBUG"):
             raise
         return None, EXIT_CANNOT, error
+
+
+def _steady(body: Callable[[Services], Outcome]) -> Callable[[Services], Outcome]:
+    """Return a body whose answer is of one state of the unsaved texts, or says that it may not be."""
+
+    def steady(services: Services) -> Outcome:
+        outcome, is_steady = services.steadied(lambda: body(services))
+        if not is_steady:
+            mark_unsteady(outcome.document)
+            outcome.notes.append(UNSTEADY)
+        return outcome
+
+    return steady
 
 
 def _status(failure: BaseException | None) -> str:

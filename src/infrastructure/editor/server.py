@@ -23,6 +23,7 @@ from ...domain.file_uris import uri_of_path
 from ...domain.source_files import SourceText, os_path_of
 from ...domain.symbols import CLASS_KINDS, FUNCTION_KINDS
 from ...domain.text_positions import DEFAULT_ENCODING, column_at, units_before
+from ..answer_documents import mark_unsteady
 from ..file_system import MAX_FILE_BYTES, FileSystemAdapter
 from ..languages import TEXT, language_of
 from ..null_telemetry import NullTelemetry
@@ -953,7 +954,14 @@ class EditorServer(LanguageServer):
             "ctx.map": lambda services: editor_commands.repo_map(services, arguments),
             "ctx.refs": lambda services: editor_commands.refs(services, arguments, asks_servers=asks_servers),
         }
-        return root.ask(Asked(command, editor_commands.told_of(command, arguments)), runs[command], is_slow=True)
+
+        def work(services: Services) -> Answer:
+            answer, is_steady = services.steadied(lambda: runs[command](services))
+            if not is_steady:
+                mark_unsteady(answer.result)
+            return answer
+
+        return root.ask(Asked(command, editor_commands.told_of(command, arguments)), work, is_slow=True)
 
     def _with_selector(self, arguments: dict[str, Any], root: Root) -> dict[str, Any]:
         """Return the arguments of `ctx.refs` with a place of a document written as a selector."""

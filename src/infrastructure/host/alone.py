@@ -55,6 +55,10 @@ class AloneHost:
         finally:
             self._overlay.hurry()
 
+    def has_texts_of(self, version: int) -> bool:
+        """Tell whether the texts are still those of an index that `look` gave."""
+        return self._texts.current.version == version
+
     def unsaved_data(self, os_path: OsPath) -> bytes | None:
         """Return an unsaved text as bytes."""
         return self._texts.current.data(os_path)

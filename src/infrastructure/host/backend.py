@@ -228,9 +228,15 @@ class Backend:
         found = self._overlay.look()
         return found if found.unsaved is not None else replace(found, mark=self.clean_mark(settings_mark))
 
-    def has_unsaved(self, settings_mark: str) -> bool:
-        """Tell whether there are unsaved texts, which only an index of this backend's settings can hold."""
-        return self._texts is not None and settings_mark == self._settings_mark and bool(self._texts.current.texts)
+    def unsaved_version(self, settings_mark: str) -> int | None:
+        """Return which unsaved texts there are; None for none, and where no index of this backend's settings is asked.
+
+        Only such an index can hold them.
+        """
+        if self._texts is None or settings_mark != self._settings_mark:
+            return None
+        current = self._texts.current
+        return current.version if current.texts else None
 
     def text_of(self, os_path: bytes) -> str | None:
         """Return an unsaved text."""
@@ -424,8 +430,9 @@ class _Connection:
 
     def _clean(self, request: dict[str, Any]) -> dict[str, Any]:
         settings = str(request.get("settings", ""))
-        if self._backend.has_unsaved(settings):
-            return {"has_unsaved": True}
+        version = self._backend.unsaved_version(settings)
+        if version is not None:
+            return {"has_unsaved": True, "version": version}
         return {"mark": self._backend.clean_mark(settings)}
 
     def _unsaved(self, request: dict[str, Any]) -> dict[str, Any]:

@@ -52,6 +52,17 @@ class HostAccess:
             said = self._link.call("unsaved", about, wait_s=UNSAVED_WAIT_S)
         return look_of(said)
 
+    def has_texts_of(self, version: int, settings_mark: str) -> bool:
+        """Tell whether the texts are still those; see `WarmHost`."""
+        if self._is_silent():
+            return False
+        try:
+            said = self._link.call("clean", {"settings": settings_mark}, wait_s=self._clean_wait_s)
+        except LinkBrokenError as error:
+            self._note(error)
+            return False
+        return said.get("version") == version
+
     def unsaved_data(self, os_path: OsPath) -> bytes | None:
         """Return an unsaved text; see `WarmHost`."""
         from ..unsaved_files import data_of
@@ -100,7 +111,13 @@ def look_document(look: HostLook) -> dict[str, Any]:
     document: dict[str, Any] = {"mark": look.mark, "is_pending": look.is_pending}
     if look.unsaved is not None:
         files = [[path.hex(), size, mtime] for path, (size, mtime) in look.unsaved.files.items()]
-        document["unsaved"] = {"index": look.unsaved.path, "files": files, "stale": list(look.unsaved.stale)}
+        unsaved = look.unsaved
+        document["unsaved"] = {
+            "index": unsaved.path,
+            "files": files,
+            "stale": list(unsaved.stale),
+            "version": unsaved.version,
+        }
     return document
 
 
@@ -114,7 +131,7 @@ def look_of(content: Mapping[str, Any]) -> HostLook:
         unsaved = None
         if said is not None:
             files = {bytes.fromhex(path): (size, mtime) for path, size, mtime in said["files"]}
-            unsaved = UnsavedIndex(said["index"], files, tuple(said["stale"]))
+            unsaved = UnsavedIndex(said["index"], files, tuple(said["stale"]), said["version"])
         return HostLook(str(content.get("mark", "")), unsaved, bool(content.get("is_pending")))
     except (KeyError, TypeError, ValueError) as error:
         raise LinkBrokenError(f"no look: {error}") from error

@@ -512,6 +512,12 @@ class _ThreadHost:
                 return found
         return HostLook()
 
+    def has_texts_of(self, version: int, settings_mark: str) -> bool:
+        access = self._host()
+        if access is not None:
+            return access.has_texts_of(version, settings_mark)
+        return self._session.own_backend.has_texts_of(version)
+
     def unsaved_data(self, os_path: OsPath) -> bytes | None:
         access = self._host()
         return access.unsaved_data(os_path) if access is not None else self._session.own_backend.unsaved_data(os_path)

@@ -17,6 +17,7 @@ import shutil
 import tempfile
 import threading
 import time
+from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -104,7 +105,7 @@ class UnsavedOverlay:
             return found
         missing = {path for path, text in snapshot.texts.items() if found.unsaved.files.get(path) != text.stat}
         stale = tuple(sorted({*found.unsaved.stale, *map(display_path, missing)}))
-        return HostLook(unsaved=UnsavedIndex(found.unsaved.path, found.unsaved.files, stale))
+        return HostLook(unsaved=replace(found.unsaved, stale=stale))
 
     def hurry(self) -> None:
         """Begin to take in what changed, so that the next look has less to wait for."""
@@ -190,7 +191,7 @@ class UnsavedOverlay:
         copy = self._copy
         stale = copy.refresh(snapshot, is_disk_known=bool(mark) and copy.disk_mark == mark)
         copy.disk_mark = mark if mark and self._clean_mark() == mark else ""
-        unsaved = UnsavedIndex(copy.path, copy.seen(snapshot), stale)
+        unsaved = UnsavedIndex(copy.path, copy.seen(snapshot), stale, snapshot.version)
         seen = (snapshot.version, copy.disk_mark) if not stale else (0, "")
         return HostLook(unsaved=unsaved), seen
 

@@ -12,6 +12,7 @@ from ctx.application.resolve import ResolveRequest
 from ctx.domain.errors import CtxError
 from ctx.domain.language_server import ServerPlace, ServerReply
 from ctx.infrastructure import parse_pool, services
+from ctx.infrastructure.host.session import HostSession
 from ctx.infrastructure.parse_pool import ParsePool
 from ctx.infrastructure.services import Services
 
@@ -202,3 +203,33 @@ def test_what_is_said_steers_no_terminal(is_terminal: bool, expected: str, monke
     monkeypatch.setattr(services.sys, "stderr", stream)
     services.say("a\x1b[31mb")
     assert expected == stream.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [(0, (["v0 v0"], True)), (1, (["v0 v1", "v1 v1"], True)), (9, (["v0 v1", "v1 v2", "v2 v3"], False))],
+)
+def test_an_answer_is_of_one_text(
+    segment: Path, monkeypatch: pytest.MonkeyPatch, changes: int, expected: tuple[list[str], bool]
+) -> None:
+    """One that a text changed under is made again; whoever types without a pause gets one that is known to be mixed."""
+    monkeypatch.setenv("CTX_DAEMON", "off")
+    session = HostSession(str(segment), face="lsp")
+    session.open()
+    session.set_unsaved("jobs.py", "v0 = 0\n")
+    opened = session.services
+    opened.refresh()
+    answers: list[str] = []
+
+    def answer() -> list[str]:
+        record = opened.store.file("jobs.py")
+        assert record is not None
+        if len(answers) < changes:
+            session.set_unsaved("jobs.py", f"v{len(answers) + 1} = 0\n")
+        source = opened.trees.source("jobs.py")
+        assert source is not None
+        answers.append(f"{record.chunks[0].signature[:2]} {source[:2].decode()}")
+        return answers
+
+    assert expected == opened.steadied(answer)
+    session.close()

@@ -12,6 +12,7 @@ from ctx.infrastructure.agent.question import Question
 from ctx.infrastructure.agent.tools import tool_named
 from ctx.infrastructure.agent.worker import CallError, Phase, SegmentWorker
 from ctx.infrastructure.host.session import HostSession
+from ctx.infrastructure.services import Services
 
 from .conftest import HeldSession
 
@@ -174,3 +175,13 @@ def test_taken_back_call_is_not_run(worker: SegmentWorker, shop: Path) -> None:
     first.future.result(WAIT_S)
     worker.submit(question("ctx_status")).future.result(WAIT_S)
     assert "ctx.map" not in {event["cmd"] for event in events(shop)}
+
+
+def test_an_answer_of_two_texts_says_so(worker: SegmentWorker, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Somebody typed from its beginning to its end; a state is none of texts."""
+    monkeypatch.setattr(Services, "_has_same_texts", lambda _self: False)
+    found = worker.submit(question("ctx_refs", symbol="price")).future.result(WAIT_S)
+    said = "an editor changed a file while this was answered: parts of it may be of two texts; ask again"
+    assert (False, said) == (found.document["complete"], found.document["reason"])
+    assert f"note: {said}" in found.text
+    assert "ready" == worker.submit(question("ctx_status")).future.result(WAIT_S).document["state"]

@@ -310,3 +310,15 @@ def test_the_object_of_hover(
     assert 0 == run_hover("Cart", segment=str(shop), as_json=True, no_lsp=True)
     document = json.loads(capfdbinary.readouterr().out)
     assert (2, True, None, 1) == (*(document["total"], document["ambiguous"], document["server"], document["callers"]),)
+
+
+def test_an_answer_of_two_texts_says_so(
+    shop: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Somebody typed from its beginning to its end."""
+    monkeypatch.setattr(services.Services, "_has_same_texts", lambda _self: False)
+    assert 0 == run_refs("shop.cart.price", segment=str(shop), as_json=True)
+    out, err = capsys.readouterr()
+    document = json.loads(out)
+    said = "an editor changed a file while this was answered: parts of it may be of two texts; ask again"
+    assert (False, True, True) == (document["complete"], said in document["reason"], f"ctx: {said}\n" in err)

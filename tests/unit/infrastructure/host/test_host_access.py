@@ -23,7 +23,7 @@ if TYPE_CHECKING:
         HostLook(),
         HostLook("7"),
         HostLook(is_pending=True),
-        HostLook(unsaved=UnsavedIndex("/run/index.db", {b"a.py": (3, -1), b"caf\xe9.py": (0, -2)}, ("b.py",))),
+        HostLook(unsaved=UnsavedIndex("/run/index.db", {b"a.py": (3, -1), b"caf\xe9.py": (0, -2)}, ("b.py",), 5)),
     ],
 )
 def test_a_look_comes_back(look: HostLook) -> None:
@@ -43,6 +43,7 @@ def test_nobody_there_knows_nothing() -> None:
     access = HostAccess("/nowhere/backend", 500)
     assert HostLook() == access.look("settings")
     assert access.unsaved_data(b"a.py") is None
+    assert not access.has_texts_of(0, "settings")
     access.renew_unsaved()
     access.prepare("python", "a.py")
     assert "crashed" == access.servers().ask(ServerQuestion("hover", "a.py", 1, 1, "python")).result().status
