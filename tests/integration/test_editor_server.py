@@ -605,6 +605,19 @@ def test_folder_that_is_replaced_has_the_texts_again(editor: RawEditor) -> None:
     shutil.rmtree(away)
 
 
+def test_text_that_grows_too_large_gives_way_to_the_saved_file(editor: RawEditor) -> None:
+    """A shell finds what is saved, and not what was typed before the text grew."""
+    uri = editor.open_file("shop/cart.py")
+    editor.hear("ctx/status", lambda status: status["host"])
+    for text, exit_code in (("def striped_zebra(): ...\n", 0), ("def striped_zebra(): ...\n" * 100_000, 1)):
+        editor.change(uri, exit_code + 2, {"text": text})
+        editor.ask("workspace/symbol", {"query": "Cart"})
+        assert exit_code == editor.sandbox.run("search", "--literal", "striped_zebra").exit_code
+    editor.sandbox.ok("search", "--literal", "class Cart", "--path", "shop/cart.py")
+    editor.hear("window/logMessage", lambda log: "as it was saved answers in its place" in log["message"])
+    assert 0 == editor.quit()
+
+
 # ---------------------------------------------------------------------- ends
 
 

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...domain.errors import CtxError, IndexDamagedError
 from ...domain.language_server import ServerQuestion
-from ...domain.source_files import display_path
+from ...domain.source_files import SourceText, display_path, os_path_of
 from ..segment import repository_sha
 from .protocol import CONTENT_MODIFIED, AnsweredError
 from .worker import Worker
@@ -125,6 +125,8 @@ class Root:
         self._looked_ns = 0
         self._look_ns = 0
         self._is_look_waiting = False
+        self._held: set[str] = set()
+        """Paths whose unsaved text the session has from here; for the quick thread."""
         self._repo_sha: str | None = None
         self._warmed_up: set[str] = set()
         self._is_closed = False
@@ -388,10 +390,15 @@ class Root:
     # ------------------------------------------------------------------ documents and servers
 
     def set_unsaved(self, path: str, text: str | None) -> asyncio.Future[Any]:
-        """Have a text answer in place of the file's, before anything that is asked from now on."""
+        """Have a text answer in place of the file's, before anything that is asked from now on.
+
+        One that is the file's again (undone, or loaded anew) is not unsaved.
+        """
 
         def put() -> None:
-            self._set_unsaved(self._opened(), path, text)
+            session = self._opened()
+            is_saved = text is not None and self._text_on_disk(path) == _with_bare_line_feeds(text)
+            self._set_unsaved(session, path, None if is_saved else text)
 
         future = self._quick.submit(put, urgency=0)
         future.add_done_callback(_told_elsewhere)
@@ -399,31 +406,48 @@ class Root:
 
     def _set_unsaved(self, session: Session, path: str, text: str | None) -> None:
         self._is_dirty = True
+        self._held.discard(path)
         try:
             session.set_unsaved(path, text)
+            if text is not None:
+                self._held.add(path)
         except CtxError as error:
             message = str(error)
             self._in_loop(lambda: self._on_note(self, message))
 
     def opened(self, path: str, text: str, *, is_small: bool) -> None:
         """Have the file's language server warm up; a text that is not the file's (restored by the editor) counts."""
-        from ...domain.source_files import SourceText, os_path_of
 
         def look() -> None:
             session = self._opened()
-            source = session.services.files.read_source(os_path_of(path))
-            on_disk = source.text if isinstance(source, SourceText) else None
+            on_disk = self._text_on_disk(path)
             if on_disk is None:
-                differs = not os.path.lexists(os.path.join(self.segment, path))
+                differs = not os.path.lexists(os.path.join(os.fsencode(self.segment), os_path_of(path)))
             else:
-                differs = on_disk.replace("\r\n", "\n") != text.replace("\r\n", "\n")
+                differs = on_disk != _with_bare_line_feeds(text)
             if is_small and differs:
                 self._set_unsaved(session, path, text)
+            elif path in self._held:
+                self._set_unsaved(session, path, None)
             session.prepare(path)
             self._warm_up(path, text)
 
         self._quick.submit(look, urgency=0).add_done_callback(_told_elsewhere)
         self.ask_status()
+
+    def _text_on_disk(self, path: str) -> str | None:
+        """Return a file's text with bare line feeds; None for one that is not there or not read.
+
+        The session's own files are no help: they may show the text that another editor holds.
+        """
+        from ..file_system import FileSystemAdapter
+        from ..null_telemetry import NullTelemetry
+
+        try:
+            source = FileSystemAdapter(self.segment, telemetry=NullTelemetry()).read_source(os_path_of(path))
+        except CtxError:
+            return None
+        return _with_bare_line_feeds(source.text) if isinstance(source, SourceText) else None
 
     def _warm_up(self, path: str, text: str) -> None:
         """Have the file's server show that it knows the sources: it is ready by its first right answer, and not before.
@@ -596,6 +620,10 @@ class Root:
     def _in_loop(self, call: Callable[[], None]) -> None:
         with contextlib.suppress(RuntimeError):  # the loop is closed: nobody is there to be told
             self._loop.call_soon_threadsafe(call)
+
+
+def _with_bare_line_feeds(text: str) -> str:
+    return text.replace("\r\n", "\n")
 
 
 def _told_elsewhere(future: asyncio.Future[Any]) -> None:

@@ -435,7 +435,7 @@ class EditorServer(LanguageServer):
         self._flush_timer[document.uri] = self.loop.call_later(UNSAVED_AFTER_S, self._tell_unsaved, document)
 
     def _tell_unsaved(self, document: Document) -> None:
-        """Have the segment see a document's text; a document too large to be indexed is left as it is on disk."""
+        """Have the segment see a document's text; one too large to be indexed is as it is on disk."""
         timer = self._flush_timer.pop(document.uri, None)
         if timer is not None:
             timer.cancel()
@@ -447,8 +447,10 @@ class EditorServer(LanguageServer):
         root, path = self._root_at(document.path)
         if root is None:
             return
-        if len(document.content) <= MAX_FILE_BYTES:
-            root.set_unsaved(path, document.content.text)
+        is_small = len(document.content) <= MAX_FILE_BYTES
+        root.set_unsaved(path, document.content.text if is_small else None)
+        if not is_small:
+            self.note(f"{path}: larger than {MAX_FILE_BYTES >> 20} MiB; the file as it was saved answers in its place")
 
     def _tell_all_unsaved(self) -> None:
         for document in self.documents:

@@ -13,7 +13,9 @@ from ctx.domain.errors import CtxError
 from ctx.infrastructure.editor.documents import Documents
 from ctx.infrastructure.editor.protocol import AnsweredError
 from ctx.infrastructure.editor.root import Answer, Asked, NotIndexedError, Root
+from ctx.infrastructure.host.unsaved_texts import UnsavedTexts
 from ctx.infrastructure.services import Services
+from ctx.infrastructure.unsaved_files import UnsavedFiles
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -193,6 +195,38 @@ def test_unsaved_text_is_there_before_what_is_asked_after_it(segment: Path) -> N
         return seen, notes.notes
 
     assert ([("a.py", "x"), ("a.py", None)], ["a secrets file"]) == run(segment, visit)
+
+
+def test_text_that_is_the_files_again_is_not_unsaved(segment: Path) -> None:
+    """Undone, loaded anew from disk or opened twice: what others write to the file is then seen."""
+    (segment / "a.py").write_bytes(b"x = 1\r\ny = 2\r\n")
+
+    async def visit(root: Root, session: OwnSession, _notes: Notes) -> Any:
+        for text in ("x = 3\n", "x = 1\r\ny = 2\r\n", "x = 3\n", "x = 1\ny = 2\n", "x = 3\n"):
+            root.set_unsaved("a.py", text)
+        for text in ("x = 4\n", "x = 1\ny = 2\n", "x = 1\ny = 2\n"):
+            root.opened("a.py", text, is_small=True)
+        return await root.ask(Asked("ctx.test"), lambda _services: Answer(list(session.unsaved)))
+
+    texts = ("x = 3\n", None, "x = 3\n", None, "x = 3\n", "x = 4\n", None)
+    assert [("a.py", text) for text in texts] == run(segment, visit)
+
+
+def test_a_file_is_opened_that_another_editor_has_changed(segment: Path) -> None:
+    """The text that it is opened with is the disk's and no newer one than the other's."""
+    texts = UnsavedTexts(str(segment), 1 << 20)
+    texts.put("another editor", "a.py", "def theirs(): ...\n")
+
+    def see(services: Services) -> Answer:
+        services.files = UnsavedFiles(str(segment), texts.current, telemetry=services.telemetry, max_file_bytes=1 << 20)
+        return Answer(None)
+
+    async def visit(root: Root, session: OwnSession, _notes: Notes) -> Any:
+        await root.ask(Asked("ctx.test"), see)
+        root.opened("a.py", "def a():\n    return 1\n", is_small=True)
+        return await root.ask(Asked("ctx.test"), lambda _services: Answer(list(session.unsaved)))
+
+    assert [] == run(segment, visit)
 
 
 def test_server_that_warms_up_is_the_state(segment: Path) -> None:
