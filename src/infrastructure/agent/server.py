@@ -160,6 +160,7 @@ class AgentServer:
         self._workers = workers
         for worker in known.values():
             worker.ask_to_stop()
+        self._all_workers = [worker for worker in self._all_workers if not worker.has_left]
         asyncio.get_running_loop().call_later(_START_DELAY_S, next(iter(workers.values())).start)
 
     async def _worker(self, ctx: Context, root: str | None) -> SegmentWorker:

@@ -12,6 +12,7 @@ import os
 import queue
 import threading
 from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from time import perf_counter_ns
 from typing import TYPE_CHECKING
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 
 FLUSH_S = 30.0
 MESSAGE_CHARS_MAX = 1200
+LEFT = "this folder is left: the client names others now, or the server ends; ask again"
 UPDATING = "changes are being taken in; this is from what was there before, ask again for the rest"
 
 
@@ -89,6 +91,8 @@ class SegmentWorker:
         self._listeners: list[Callable[[Phase], None]] = []
         self._lock = threading.Lock()
         self._is_stopping = False
+        self.has_left = False
+        """Whether nothing is answered any more but with that."""
         self._is_open = threading.Event()
         self._failure: CtxError | None = None
         self._session: AgentSession | None = None
@@ -111,7 +115,11 @@ class SegmentWorker:
         """Have a question answered after the calls before it, from an index that is up to date."""
         self.start()
         call = Call(question)
-        self._calls.put(call)
+        with self._lock:
+            if not self.has_left:
+                self._calls.put(call)
+                return call
+        _refuse(call)
         return call
 
     def submit_meanwhile(self, call: Call) -> Call | None:
@@ -124,6 +132,9 @@ class SegmentWorker:
         missing = self.phase.missing or UPDATING
         again = Call(replace(call.question, missing=missing), received_ns=call.received_ns)
         with self._lock:
+            if self._is_stopping:
+                _refuse(again)
+                return again
             if self._meanwhile is None:
                 self._meanwhile = queue.SimpleQueue()
                 self._meanwhile_thread = threading.Thread(target=self._answer_meanwhile, daemon=True)
@@ -147,6 +158,7 @@ class SegmentWorker:
         """Leave whatever goes on as soon as it can be left; returns at once."""
         with self._lock:
             self._is_stopping = True
+            self.has_left = self.has_left or not self._started_ns
             if self._meanwhile is not None:
                 self._meanwhile.put(None)
         self._calls.put(None)
@@ -163,9 +175,23 @@ class SegmentWorker:
     # ------------------------------------------------------------------ in the worker's thread
 
     def _work(self) -> None:
-        if self._refusal:
-            self._refuse_all(UsageError(self._refusal))
-            return
+        try:
+            if self._refusal:
+                self._refuse_all(UsageError(self._refusal))
+            else:
+                self._work_in_session()
+        finally:
+            self._leave()
+
+    def _leave(self) -> None:
+        """Answer the calls that came too late: nobody may wait for them."""
+        with self._lock:
+            self.has_left = True
+        with suppress(queue.Empty):
+            while True:
+                _refuse(self._calls.get_nowait())
+
+    def _work_in_session(self) -> None:
         session = self._make_session(self.segment)
         try:
             session.open()
@@ -210,6 +236,7 @@ class SegmentWorker:
             services.telemetry.flush(is_last=False)
             return not self._is_stopping
         if call is None or self._is_stopping:
+            _refuse(call)
             return False
         if call.future.cancelled():
             return True
@@ -217,6 +244,7 @@ class SegmentWorker:
         try:
             report = self._refresh(services)
         except StoppedError:
+            _refuse(call)
             return False
         except Exception as error:  # noqa: BLE001 - the rim: it is told, and the next call may fare better
             if call.future.set_running_or_notify_cancel():
@@ -331,6 +359,12 @@ class SegmentWorker:
         services = session.services
         while (call := calls.get()) is not None:
             self._answer(call, services)
+
+
+def _refuse(call: Call | None) -> None:
+    """Answer a call that came too late."""
+    if call is not None and call.future.set_running_or_notify_cancel():
+        call.future.set_exception(CallError(LEFT))
 
 
 def _message(question: Question, error: Exception | None) -> str:

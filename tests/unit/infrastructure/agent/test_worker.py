@@ -146,14 +146,14 @@ def test_malformed_settings_are_said_by_every_call(shop: Path) -> None:
 
 
 def test_stop_leaves_a_build(shop: Path) -> None:
-    """A build is left at its next file; the run is closed and the call not answered."""
+    """A build is left at its next file; the run is closed and the call refused."""
     session = HeldSession(str(shop))
     worker = SegmentWorker(str(shop), lambda _segment: session)
     call = worker.submit(question("ctx_search", query="cart"))
     worker.ask_to_stop()
     session.may_go_on.set()
     worker.stop(WAIT_S)
-    assert not call.future.done()
+    assert isinstance(call.future.exception(0), CallError)
     assert ["command.start", "command.end"] == [
         event["cmd"] for event in events(shop) if event["cmd"].startswith("command.")
     ]
@@ -185,3 +185,32 @@ def test_an_answer_of_two_texts_says_so(worker: SegmentWorker, monkeypatch: pyte
     assert (False, said) == (found.document["complete"], found.document["reason"])
     assert f"note: {said}" in found.text
     assert "ready" == worker.submit(question("ctx_status")).future.result(WAIT_S).document["state"]
+
+
+def test_calls_of_a_folder_that_is_left_are_answered(shop: Path) -> None:
+    """The one under way, one behind it, one that comes later, and one to a worker that never began."""
+    session = HeldSession(str(shop))
+    worker = SegmentWorker(str(shop), lambda _segment: session)
+    phases: queue.SimpleQueue[Phase] = queue.SimpleQueue()
+    worker.listen(phases.put)
+    session.may_go_on.set()
+    worker.submit(question("ctx_status")).future.result(WAIT_S)
+    session.may_go_on.clear()
+    calls = [worker.submit(question("ctx_resolve", symbol="price")) for _ in range(2)]
+    while phases.get(timeout=WAIT_S) != Phase("ready"):
+        pass
+    while phases.get(timeout=WAIT_S) != Phase("indexing", 3, 10):
+        pass
+    worker.ask_to_stop()
+    session.may_go_on.set()
+    with pytest.raises(CallError, match="this folder is left"):
+        calls[1].future.result(WAIT_S)
+    calls[0].future.exception(WAIT_S)
+    worker.stop(WAIT_S)
+    calls.append(worker.submit(question("ctx_status")))
+    never = SegmentWorker(str(shop))
+    never.ask_to_stop()
+    calls.append(never.submit(question("ctx_status")))
+    for call in calls[2:]:
+        with pytest.raises(CallError, match="this folder is left"):
+            call.future.result(WAIT_S)
