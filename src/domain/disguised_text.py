@@ -1,8 +1,8 @@
 r"""A text as it reads without what hides its words from a look: percent escapes, characters without width, look-alikes.
 
 Look-alikes are characters whose compatibility form (NFKC, Unicode Standard Annex 15) is ASCII: full-width and
-mathematical letters, letters in circles, small figures. Letters of other scripts that look Latin are themselves. What
-a message spells out (`\u200b`) counts as what it is.
+mathematical letters, letters in circles, small figures, blanks that break no line. Letters of other scripts that look
+Latin are themselves. What a message spells out (`\u200b`) counts as what it is.
 
 Pure; imported by the first text that may be disguised.
 """
@@ -120,6 +120,8 @@ def _plain_char(char: str) -> str | None:
     if category(char) == "Cf" or char in _WITHOUT_WIDTH:
         return ""
     plain = normalize("NFKC", char)
+    if plain == " ":  # of a width of its own, or one that breaks no line
+        return plain
     # An ellipsis is no three full stops: it says that something was cut.
     is_letter = plain.isascii() and plain.isprintable() and " " not in plain and (len(plain) == 1 or plain.isalnum())
     return plain if is_letter and plain != char else None

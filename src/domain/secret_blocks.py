@@ -26,9 +26,13 @@ def private_keys(text: str, *, is_strict: bool) -> list[Span]:
     at = 0
     while (begin := _BEGIN.search(text, at)) is not None:
         at = begin.end()
-        end = _END.search(text, at, at + _BLOCK_CHARS_MAX)
+        limit = at + _BLOCK_CHARS_MAX
+        if not is_strict and (following := _BEGIN.search(text, at, limit)) is not None:
+            limit = following.start()  # a key that is cut; to look beyond it at each of them would take the square
+        end = _END.search(text, at, limit)
         stop = end.start() if end is not None else len(text)
         if not is_strict:  # sources speak of keys, too: only what may be one belongs to it
+            stop = min(stop, limit)
             head = _HEAD_LINE.match(text, at, stop)
             body = _BODY.match(text, head.end() if head is not None else at, stop)
             stop = body.end() if body is not None else at

@@ -92,16 +92,20 @@ def _is_word_with_number(said: str) -> bool:
     return said.isalnum() and said[-1].isdigit() and _COMMON.match(said) is None
 
 
+_UUID = pattern(r"(?<![A-Za-z0-9])[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}(?![A-Za-z0-9])")
 _PIECES = pattern(r"[A-Za-z0-9]+")
 HEX = pattern(r"[0-9a-f]+|[0-9A-F]+")
 _RANDOM_SHARE = 0.25
 _LONG_CHARS, _RANDOM_SHARE_OF_LONG = 32, 0.15
 """Changes between small letters, digits and capitals, by character: random text has 0.4, names of words 0.1 to 0.2."""
+_WORD_OF_NAME = pattern(r"[A-Z][a-z]{3,}")
+_WORDS_SHARE = 0.5
+"""Of the characters of a name so many are of words that begin with capitals: of random text it is a twentieth."""
 
 
 def looks_random(run: str) -> bool:
-    """Tell whether characters follow each other as nobody names anything; hexadecimal digits do not count."""
-    pieces = [piece for piece in _PIECES.findall(run) if not (len(piece) >= 6 and HEX.fullmatch(piece))]
+    """Tell whether characters follow each other as nobody names anything; hexadecimal digits and UUIDs do not count."""
+    pieces = [piece for piece in _PIECES.findall(_UUID.sub("", run)) if not (len(piece) >= 6 and HEX.fullmatch(piece))]
     chars = sum(map(len, pieces))
     if chars < 8 or not has_mixture(run):
         return False
@@ -112,8 +116,13 @@ def looks_random(run: str) -> bool:
             if char.isdigit() != before.isdigit() or (char.isupper() and before.islower()):
                 changes += 1
             before = char
-    share = _RANDOM_SHARE if chars < _LONG_CHARS else _RANDOM_SHARE_OF_LONG
-    return changes >= share * chars and changes >= 3
+    is_long = chars >= _LONG_CHARS and not _is_name(pieces, chars)
+    return changes >= (_RANDOM_SHARE_OF_LONG if is_long else _RANDOM_SHARE) * chars and changes >= 3
+
+
+def _is_name(pieces: list[str], chars: int) -> bool:
+    """Tell whether most of it is words that begin with capitals, as `OAuth2ClientConfiguration`."""
+    return sum(len(word) for piece in pieces for word in _WORD_OF_NAME.findall(piece)) >= _WORDS_SHARE * chars
 
 
 def has_mixture(run: str) -> bool:

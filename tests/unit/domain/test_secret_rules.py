@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from random import Random
+from string import ascii_letters, digits
 
 import pytest
 from tests.made_secrets import Made, Maker, windows
@@ -28,6 +30,13 @@ def test_nothing_is_left_of_a_secret_in_telemetry(made: Made) -> None:
     """No 12 characters of a secret are left, alone or within a sentence."""
     for text in (made.text, f"why does {made.text} fail", f"({made.text})"):
         assert [] == [window for window in windows(made.secret) if window in strictly(text)]
+
+
+def test_names_of_words_are_told_from_random_text() -> None:
+    """Of 2,000 random runs as long as a long name, not one in a hundred passes for one."""
+    random = Random(5)
+    runs = ["".join(random.choices(ascii_letters + digits, k=36)) for _ in range(2_000)]
+    assert 20 > sum(strictly(run) == run for run in runs)
 
 
 @pytest.mark.parametrize("made", _MAKER.providers(), ids=lambda made: made.kind)
@@ -65,6 +74,8 @@ def test_keys_are_marked_in_sources(made: Made) -> None:
         (r"[::1]:5432:d\:e:u:p\:w", r"[::1]:5432:d\:e:u:[REDACTED:credential]"),
         ("https%3A%2F%2Fu%3Apw%40h%2Fx", "https%3A%2F%2Fu%3A[REDACTED:url]%40h%2Fx"),
         ("https%253a%252f%252fu%253apw%2540h", "https%253a%252f%252fu%253a[REDACTED:url]%2540h"),
+        ("password\u00a0=\u00a0ab", "password\u00a0=\u00a0[REDACTED:credential]"),
+        ("le password\u202f: ab c", "le password\u202f: [REDACTED:credential] c"),
         ("password%3Dab", "password%3D[REDACTED:credential]"),
         ("https://u:p%40w@h/x", "https://u:[REDACTED:url]@h/x"),
         ("pass\u200bword: \u200ba\u200bb\u200b.", "pass\u200bword: \u200b[REDACTED:credential]"),
@@ -99,6 +110,13 @@ def test_what_telemetry_takes_for_a_secret(text: str, expected: str) -> None:
         "2025-12-29T22:06:52.060304+00:00",
         "-----BEGIN CERTIFICATE----- is no key",
         "12345678-aaaa-bbbb-cccc-1234567890ab",
+        "request 550e8400-e29b-41d4-a716-446655440000 failed",
+        "GET /orders/0B1C2D3E-4F5A-4B6C-8D7E-9F0A1B2C3D4E/items",
+        "JdbcOAuth2AuthorizedClientService",
+        "shouldReturn404WhenUserDoesNotExist",
+        "CreateEC2InstanceWithEBSVolumeAndS3Bucket",
+        "kCFStringEncodingUTF16LittleEndian",
+        "org/springframework/boot/Log4j2LoggingSystemPropertiesInitializer.java",
         "mysql -u root -p shop",
         "mysql -p",
         "docker run -p 3306:3306 mysql -p 3306",
@@ -238,6 +256,9 @@ def test_a_cut_private_key_is_marked_to_its_last_line(is_strict: bool) -> None:
         "eyJ-",
         "`password=",
         "-----END PRIVATE KEY-----",
+        "-----BEGIN PRIVATE KEY-----",
+        "-----BEGIN PRIVATE KEY-----\n",
+        "-----BEGIN PRIVATE KEY-----\n" + "A1b2" * 16 + "\n",
         "A1b2C3d4E5f6G7h8 ",
         "\n" + "A1b2" * 16,
         "https://u:@",
