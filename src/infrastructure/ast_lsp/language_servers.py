@@ -13,6 +13,7 @@ from collections import OrderedDict
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from ...domain.errors import CtxError
 from ...domain.language_server import NO_SERVER, ServerReply
 from ...domain.source_files import SourceText, display_path, os_path_of
 from ..file_system import FileSystemAdapter
@@ -35,6 +36,8 @@ if TYPE_CHECKING:
 CLIENTS_MAX = 6
 """Servers at once; a segment of more languages or environments loses the one that was asked longest ago."""
 REPLIES_KEPT = 4096
+_NO_STATE = " "
+"""What the files were when the first server was started, before anybody asked about a state of them."""
 
 _Key: TypeAlias = tuple[str, str]
 """(backend, root)"""
@@ -87,7 +90,11 @@ class LanguageServerPool:
         self._files = FileSystemAdapter(
             segment, telemetry=NullTelemetry(), max_file_bytes=config.number("index.max_file_bytes")
         )
+        # A client hands replies on with its own lock held and then takes this one: no client is told anything with it.
         self._lock = threading.RLock()
+        # Texts are told in the order they came in, and nobody asks about what is being told.
+        self._telling = threading.Lock()
+        self._announcing = threading.Lock()
         self._clients: OrderedDict[_Key, LSPClient] = OrderedDict()
         self._discovery = self._look_for_servers()
         self._found: dict[tuple[str, str], FoundServer | None] = {}
@@ -110,27 +117,34 @@ class LanguageServerPool:
         kept = self._kept(client, question)
         if kept is not None:
             return _Settled(replace(kept, is_cached=True, elapsed_ns=0, was_sent=False))
-        self._announce(question.state)
-        version = self._unsaved_version
-        return client.ask(question, on_reply=lambda asked, reply: self._keep(client, asked, reply, version))
+        if question.state:
+            self._announce(question.state)
+        else:
+            self._remember_files()
+        with self._telling:
+            texts = self._unsaved_count, self._unsaved_version
+        return client.ask(question, on_reply=lambda asked, reply: self._keep(client, asked, reply, texts))
 
     def prepare(self, language: str, path: str) -> None:
         """Start the server that questions about a file would go to, if there is one; it warms up behind this."""
         client = self._client_of(language, path)
         if client is not None:
+            self._remember_files()
             client.start()
 
     def set_unsaved(self, path: str, text: str | None) -> None:
         """Have every server know this text in place of the file's, None: the file's again; also those started later."""
-        with self._lock:
-            if text is None:
-                self._unsaved.pop(path, None)
-            else:
-                self._unsaved[path] = text
-            # Without any text the servers know what they knew before the first one.
-            self._unsaved_count += 1
-            self._unsaved_version = self._unsaved_count if self._unsaved else 0
-            for client in self._clients.values():
+        with self._telling:
+            with self._lock:
+                if text is None:
+                    self._unsaved.pop(path, None)
+                else:
+                    self._unsaved[path] = text
+                # Without any text the servers know what they knew before the first one.
+                self._unsaved_count += 1
+                self._unsaved_version = self._unsaved_count if self._unsaved else 0
+                clients = list(self._clients.values())
+            for client in clients:
                 client.set_unsaved(path, language_of(path), text)
 
     def status(self) -> list[dict[str, Any]]:
@@ -239,19 +253,40 @@ class LanguageServerPool:
         source = self._files.read_source(os_path_of(path))
         return source.text if isinstance(source, SourceText) else None
 
-    def _announce(self, state: str) -> None:
-        """Tell every server what changed since the state that was asked about before."""
-        if self._listing is None or not state:
+    def _remember_files(self) -> None:
+        """Before the first server is started for no state: what changes from here on, the first question tells it."""
+        if self._listing is None:
             return
-        with self._lock:
+        with self._announcing:
+            if self._announced_state:
+                return
+            try:
+                self._announced = self._files_now()
+            except CtxError:
+                return  # not indexed yet; it will be when it is asked about
+            self._announced_state = _NO_STATE
+
+    def _files_now(self) -> dict[bytes, tuple[int, int]]:
+        assert self._listing is not None
+        return {path: (size, mtime) for path, size, mtime in self._listing()}
+
+    def _announce(self, state: str) -> None:
+        """Tell every server what changed since the state that was asked about before.
+
+        Whoever asks about the same state meanwhile waits until they know: they would answer about the one before.
+        """
+        if self._listing is None:
+            return
+        with self._announcing:
             if state == self._announced_state:
                 return
-            before = self._announced
-            now = {path: (size, mtime) for path, size, mtime in self._listing()}
+            before, now = self._announced, self._files_now()
             is_first = not self._announced_state
             self._announced_state, self._announced = state, now
-            self._found.clear()  # an environment may have come or gone with the files
-            self._discovery = self._look_for_servers()
+            with self._lock:
+                self._found.clear()  # an environment may have come or gone with the files
+                self._discovery = self._look_for_servers()
+                clients = list(self._clients.values())
             if is_first:
                 return  # whatever runs was started a moment ago
             changes = [(path, "deleted") for path in before if path not in now]
@@ -260,10 +295,9 @@ class LanguageServerPool:
                 for path, stat in now.items()
                 if before.get(path) != stat
             ]
-            clients = list(self._clients.values())
-        shown = [(display_path(path), kind) for path, kind in changes]
-        for client in clients:
-            client.announce(shown)
+            shown = [(display_path(path), kind) for path, kind in changes]
+            for client in clients:
+                client.announce(shown)
 
     def kept(self, question: ServerQuestion) -> ServerReply | None:
         """Return what is known of a question without asking anybody, None when nothing is."""
@@ -276,13 +310,14 @@ class LanguageServerPool:
         with self._lock:
             return self._replies.get((self._unsaved_version, *_about(client, question)))
 
-    def _keep(self, client: LSPClient, question: ServerQuestion, reply: ServerReply, version: int) -> None:
+    def _keep(self, client: LSPClient, question: ServerQuestion, reply: ServerReply, texts: tuple[int, int]) -> None:
+        """Keep a reply to a question that was asked when there had been so many `texts` and this version counted."""
         if not question.state or question.text is not None:
             return
         with self._lock:
-            if version != self._unsaved_version:
+            if texts[0] != self._unsaved_count:
                 return  # about which texts it is nobody knows
-            self._replies[(version, *_about(client, question))] = reply
+            self._replies[(texts[1], *_about(client, question))] = reply
             while len(self._replies) > REPLIES_KEPT:
                 self._replies.popitem(last=False)
 

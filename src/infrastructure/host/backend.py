@@ -205,12 +205,9 @@ class Backend:
         from ..index_store import IndexStore
 
         assert self._services is not None
-        store = IndexStore(self._services.index_path)
-        try:
-            store.open()
+        # An index that was removed is not made here: an empty one would be the news that every file is gone.
+        with IndexStore(self._services.index_path, makes=False) as store:
             return store.stats()
-        finally:
-            store.close()
 
     def clean_mark(self, settings_mark: str) -> str:
         """Return the generation of the index that equals the tree at this moment, "" when that is not known.

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import stat
+import threading
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from tests.fakes import ManualClock, RecordingTelemetry
 
+from ctx.domain.errors import CtxError
 from ctx.domain.language_server import Failed, ServerQuestion
 from ctx.infrastructure.ast_lsp.language_servers import CLIENTS_MAX, LanguageServerPool
 from ctx.infrastructure.ast_lsp.lsp_process import ProcessEnd
 from ctx.infrastructure.config import load_config
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from ctx.domain.source_files import FileStat
@@ -34,9 +36,11 @@ class QuickConnection:
         self.sent: list[dict[str, Any]] = []
         self.waits = False
         self.was_killed = False
+        self.on_send: Callable[[dict[str, Any]], None] = lambda _message: None
 
     def send(self, message: dict[str, Any]) -> None:
         self.sent.append(message)
+        self.on_send(message)
         match message.get("method"):
             case "initialize":
                 self.listener.on_started(1)
@@ -86,6 +90,7 @@ class Segment:
         self.clock = ManualClock()
         self.connections: list[QuickConnection] = []
         self.listing: list[FileStat] = []
+        self.fails_to_list = False
         self.environ = {"PATH": str(self.programs), "HOME": str(root), "XDG_CONFIG_HOME": str(root / "config")}
 
     def install(self, *names: str) -> None:
@@ -103,10 +108,16 @@ class Segment:
             RecordingTelemetry(),
             self.clock,
             is_host=is_host,
-            listing=lambda: self.listing,
+            listing=self.list,
             environ=self.environ,
             open_connection=self.open,
         )
+
+    def list(self) -> list[FileStat]:
+        """Return what the index holds."""
+        if self.fails_to_list:
+            raise CtxError("no index")
+        return self.listing
 
     def open(
         self, command: Sequence[str], directory: str, environment: Mapping[str, str], listener: Listener
@@ -239,6 +250,92 @@ def test_what_changed_is_announced_before_the_next_question(segment: Segment) ->
     }
 
 
+def test_what_changed_while_a_server_was_only_started_is_announced(segment: Segment) -> None:
+    """It may have been started long before anybody asks; without an index there is nothing to compare with yet."""
+    segment.install("ty")
+    segment.listing = [(b"a.py", 1, 1), (b"b.py", 1, 1)]
+    for begin in (lambda pool: pool.prepare("python", "a.py"), lambda pool: pool.ask(question(state=""))):
+        pool = segment.pool()
+        segment.fails_to_list = True
+        begin(pool)
+        segment.fails_to_list = False
+        begin(pool)
+        server = segment.connections[-1]
+        segment.listing = [(b"a.py", 1, 1), (b"b.py", 2, 2)]
+        pool.ask(question())
+        (told,) = server.of("workspace/didChangeWatchedFiles")
+        assert [2] == [change["type"] for change in told["params"]["changes"]]
+        segment.listing = [(b"a.py", 1, 1), (b"b.py", 1, 1)]
+
+
+def two_servers(segment: Segment) -> tuple[LanguageServerPool, QuickConnection, QuickConnection]:
+    """Return a pool with a server for Python and one for C."""
+    segment.install("ty", "clangd")
+    (segment.root / "a.c").write_text("int thing;\n")
+    segment.listing = [(b"a.py", 1, 1)]
+    pool = segment.pool()
+    assert pool.ask(question()).result().is_answer
+    assert pool.ask(in_c()).result().is_answer
+    python, c = segment.connections
+    return pool, python, c
+
+
+def in_c(state: str = "1", column: int = 5) -> ServerQuestion:
+    return ServerQuestion("definition", "a.c", 1, column, "c", "thing", state=state)
+
+
+def test_nobody_is_answered_by_a_server_that_has_not_heard_of_the_changes(segment: Segment) -> None:
+    """Another question about the same state waits while servers are told one after the other."""
+    pool, python, c = two_servers(segment)
+    asking = threading.Thread(target=lambda: pool.ask(question(state="2", line=1)).result())
+
+    def ask_meanwhile(message: dict[str, Any]) -> None:
+        if message["method"] == "workspace/didChangeWatchedFiles":
+            asking.start()
+            asking.join(0.2)  # it has all the time it needs to be too early
+
+    c.on_send = ask_meanwhile  # the first one to be told: it was asked longest ago
+    segment.listing = [(b"a.py", 1, 2)]
+    before = len(python.sent)
+    pool.ask(question(state="2"))
+    asking.join()
+    methods = [message["method"] for message in python.sent[before:]]
+    assert ["workspace/didChangeWatchedFiles", *["textDocument/definition"] * 2] == methods
+
+
+def test_an_answer_may_come_while_a_text_is_told(segment: Segment) -> None:
+    """Whoever types must not wait for whoever answers, who waits for whoever types."""
+    pool, python, c = two_servers(segment)
+    c.waits = True
+    pending = pool.ask(in_c(column=6))
+    asked = c.of("textDocument/definition")[-1]
+    answering = threading.Thread(target=c.answer, args=(asked,), daemon=True)
+
+    def answer_meanwhile(message: dict[str, Any]) -> None:
+        if message["method"] == "textDocument/didChange":
+            answering.start()
+            answering.join(10)
+            assert not answering.is_alive()
+
+    python.on_send = answer_meanwhile
+    pool.set_unsaved("a.py", "thing()\n")
+    assert pending.result().is_answer
+
+
+def test_an_answer_about_a_text_that_came_and_went_is_not_kept(segment: Segment) -> None:
+    """The texts are those again that were asked about, but the answer may be about the one in between."""
+    segment.install("ty")
+    pool = segment.pool()
+    pool.prepare("python", "a.py")
+    server = segment.connections[0]
+    server.waits = True
+    pool.ask(question())
+    pool.set_unsaved("b.py", "def between(): ...\n")
+    pool.set_unsaved("b.py", None)
+    server.answer(server.of("textDocument/definition")[0])
+    assert pool.kept(question()) is None
+
+
 def test_answers_are_about_the_texts_that_there_were(segment: Segment) -> None:
     """A kept answer is good again when the texts are those it was given about; questions go out with the text."""
     segment.install("ty")
@@ -266,7 +363,7 @@ def test_an_answer_that_texts_overtook_is_not_kept(segment: Segment) -> None:
     client = next(iter(pool._clients.values()))
     pool._replies.clear()
     pool.set_unsaved("b.py", "def overtaking(): ...\n")
-    pool._keep(client, question(), reply, 0)
+    pool._keep(client, question(), reply, (0, 0))
     assert {} == pool._replies
     pool.close()
 
