@@ -405,9 +405,16 @@ def slow(repository: Sandbox) -> Iterator[Sandbox]:
 def _under_way(sandbox: Sandbox, stage: str) -> tuple[subprocess.Popen[bytes], int]:
     """Start a search that stops at a stage, and return it with the process of the host that runs it."""
     ready = sandbox.root / "ready"
-    process = sandbox.start("search", "cookie", env={**UNWATCHED, "SLOW": f"{stage}:{ready}"})
-    assert wait_until(lambda: ready.exists() and ready.read_text() != "")
-    return process, int(ready.read_text())
+    started: list[subprocess.Popen[bytes]] = []
+
+    def is_under_way() -> bool:
+        # One that a busy host did not take in time runs alone, to its end.
+        if not started or started[-1].poll() is not None:
+            started.append(sandbox.start("search", "cookie", env={**UNWATCHED, "SLOW": f"{stage}:{ready}"}))
+        return ready.exists() and ready.read_text() != ""
+
+    assert wait_until(is_under_way)
+    return started[-1], int(ready.read_text())
 
 
 def test_ctrl_c_reaches_the_command(slow: Sandbox) -> None:
