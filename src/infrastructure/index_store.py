@@ -37,6 +37,8 @@ if TYPE_CHECKING:
     from ..domain.source_files import FileStat
     from ..domain.text_match import TextFile
 
+PATH_BYTES_MAX = 504
+"""What SQLite opens: 512 with the name of its journal (`MAX_PATHNAME` in os_unix.c), links resolved."""
 SCHEMA_VERSION = 5
 """Raised whenever what is stored changes its meaning; an index of another version is rebuilt."""
 
@@ -759,6 +761,12 @@ def _damaged(path: str, error: Exception) -> IndexDamagedError:
 
 
 def _unusable(path: str, reason: object) -> CtxError:
+    length = len(os.fsencode(path))
+    if isinstance(reason, sqlite3.OperationalError) and length > PATH_BYTES_MAX:
+        return CtxError(
+            f"the index cannot be opened: its path has {length} bytes, and SQLite takes at most {PATH_BYTES_MAX}; "
+            f"move the segment to a shorter one (a link to it does not help): {path}"
+        )
     return CtxError(f"{path}: the index cannot be used ({reason}); check the folder's permissions and free space")
 
 

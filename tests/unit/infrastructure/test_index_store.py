@@ -22,7 +22,7 @@ from ctx.domain.errors import CtxError, IndexBusyError, IndexDamagedError
 from ctx.domain.index_records import PACK_PREFIX, ChunkRow, ChunkTerms, FileRecord
 from ctx.domain.ranking import FieldWeights
 from ctx.domain.source_files import display_path
-from ctx.infrastructure.index_store import SCHEMA_VERSION, IndexPeek, IndexStore
+from ctx.infrastructure.index_store import PATH_BYTES_MAX, SCHEMA_VERSION, IndexPeek, IndexStore
 from ctx.infrastructure.tokenizer import text_key
 
 if TYPE_CHECKING:
@@ -556,6 +556,23 @@ def test_a_place_that_cannot_hold_an_index_is_an_error_of_ours(tmp_path: Path) -
             IndexStore(str(tmp_path / folder / "index.db")).open()
         assert not isinstance(caught.value, IndexDamagedError)
     assert not (tmp_path / "elsewhere").exists()
+
+
+def test_a_path_too_long_for_sqlite_is_told_as_such(tmp_path: Path) -> None:
+    """The folder is fine and the disk is not full; one byte less, and there is an index."""
+    folder = str(tmp_path)
+    while len(folder) < PATH_BYTES_MAX - 200:
+        folder += "/" + "d" * 100
+    for surplus in (0, 1):
+        inner = f"{folder}/{'e' * (PATH_BYTES_MAX + surplus - len(folder) - len('//index.db'))}"
+        store = IndexStore(f"{inner}/index.db")
+        if surplus:
+            with pytest.raises(CtxError, match=f"its path has {PATH_BYTES_MAX + 1} bytes") as caught:
+                store.open()
+            assert "permissions" not in str(caught.value)
+        else:
+            with store:
+                assert [] == list(store.stats())
 
 
 # --- skeleton cache --------------------------------------------------------------------------------------------------
