@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 CLIENTS_MAX = 6
 """Servers at once; a segment of more languages or environments loses the one that was asked longest ago."""
 REPLIES_KEPT = 4096
+PLACES_KEPT = 200_000
+"""In all replies that are kept: a name that is used everywhere has thousands, and each edit makes its reply a new one."""
 _NO_STATE = " "
 """What the files were when the first server was started, before anybody asked about a state of them."""
 
@@ -99,6 +101,7 @@ class LanguageServerPool:
         self._discovery = self._look_for_servers()
         self._found: dict[tuple[str, str], FoundServer | None] = {}
         self._replies: OrderedDict[tuple[object, ...], ServerReply] = OrderedDict()
+        self._places_kept = 0
         self._announced_state = ""
         self._announced: dict[bytes, tuple[int, int]] = {}
         self._is_closed = False
@@ -317,9 +320,12 @@ class LanguageServerPool:
         with self._lock:
             if texts[0] != self._unsaved_count:
                 return  # about which texts it is nobody knows
-            self._replies[(texts[1], *_about(client, question))] = reply
-            while len(self._replies) > REPLIES_KEPT:
-                self._replies.popitem(last=False)
+            key = (texts[1], *_about(client, question))
+            before = self._replies.pop(key, None)
+            self._replies[key] = reply
+            self._places_kept += len(reply.places) - (len(before.places) if before is not None else 0)
+            while len(self._replies) > REPLIES_KEPT or self._places_kept > PLACES_KEPT:
+                self._places_kept -= len(self._replies.popitem(last=False)[1].places)
 
 
 def _spelled(key: _Key) -> str:

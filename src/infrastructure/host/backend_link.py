@@ -54,6 +54,8 @@ class BackendLink:
         try:
             if self._socket is None:
                 self._socket = _connected(self._path, wait_s)
+                self._buffer.clear()  # half a frame of the connection before, whose other half never comes
+                self._answers.clear()
             self._socket.settimeout(wait_s)
             self._socket.sendall(frame)
         except OSError as error:

@@ -12,7 +12,7 @@ from tests.fakes import ManualClock, RecordingTelemetry
 
 from ctx.domain.errors import CtxError
 from ctx.domain.language_server import Failed, ServerQuestion
-from ctx.infrastructure.ast_lsp.language_servers import CLIENTS_MAX, LanguageServerPool
+from ctx.infrastructure.ast_lsp.language_servers import CLIENTS_MAX, PLACES_KEPT, LanguageServerPool
 from ctx.infrastructure.ast_lsp.lsp_process import ProcessEnd
 from ctx.infrastructure.config import load_config
 
@@ -365,6 +365,20 @@ def test_an_answer_that_texts_overtook_is_not_kept(segment: Segment) -> None:
     pool.set_unsaved("b.py", "def overtaking(): ...\n")
     pool._keep(client, question(), reply, (0, 0))
     assert {} == pool._replies
+    pool.close()
+
+
+def test_what_is_kept_is_bounded_by_its_places(segment: Segment) -> None:
+    """The replies of long ago go when those that came after them are large; the same one again counts once."""
+    segment.install("ty")
+    pool = segment.pool()
+    reply = pool.ask(question()).result()
+    client = next(iter(pool._clients.values()))
+    large = replace(reply, places=reply.places * (PLACES_KEPT // 2))
+    for state in ("2", "2", "3"):
+        pool._keep(client, question(state=state), large, (0, 0))
+    kept = [state for state in ("1", "2", "3") if pool.kept(question(state=state)) is not None]
+    assert (["2", "3"], PLACES_KEPT) == (kept, pool._places_kept)
     pool.close()
 
 

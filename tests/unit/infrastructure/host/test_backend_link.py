@@ -69,6 +69,23 @@ def test_answers_find_their_requests(tmp_path: Path) -> None:
     thread.join()
 
 
+def test_half_an_answer_is_not_the_beginning_of_the_next(tmp_path: Path) -> None:
+    """A backend that was killed while it wrote leaves nothing that would spoil what the one after it says."""
+    path = str(tmp_path / "s")
+    killed = _answering(path, lambda asked: framed({"id": asked[0]["id"], "saw": "x" * 99})[:50])
+    link = BackendLink(path)
+    numbers = [link.send("ask", {}, wait_s=5) for _ in range(2)]
+    with pytest.raises(LinkBrokenError):
+        link.answer(numbers[0], wait_s=5)
+    killed.join()
+    (tmp_path / "s").unlink()
+    thread = _answering(path, lambda asked: b"".join(framed({"id": one["id"], "saw": one["n"]}) for one in asked))
+    numbers = [link.send("ask", {"n": n}, wait_s=5) for n in (10, 20)]
+    assert [10, 20] == [link.answer(number, wait_s=5)["saw"] for number in numbers]
+    link.close()
+    thread.join()
+
+
 def test_an_end_without_answer_is_told(tmp_path: Path) -> None:
     """A backend that ends, one that is absent: both raise at once."""
     path = str(tmp_path / "s")
