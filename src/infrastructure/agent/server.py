@@ -52,7 +52,7 @@ _LISTED_SKELETONS = 10
 _LISTED_MAP_TOKENS = 500
 _NO_PROJECT = (
     "is not indexed: it is no project; start the server in one, name one with --segment, "
-    "or make a folder _ctx in it if it is meant"
+    "or make a folder _ctx in it and start the server anew if it is meant"
 )
 _ERROR_SIZE_MAX = 800
 """Of an error's text: none costs more than the smallest `max_tokens`."""

@@ -18,7 +18,7 @@ from ..host.host_log import HostLog
 from ..host.launch import running_host, spawn_host
 from ..segment import find_segment
 from ..services import Services, say
-from .runner import EXIT_NOTHING, EXIT_OK, Outcome, fail, show
+from .runner import EXIT_NOTHING, EXIT_OK, Outcome, fail, show, telling_of_new_segment
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -59,7 +59,9 @@ def run_logs(*, segment: str | None, as_json: bool, lines: int = LOG_LINES) -> i
 def _run(body: Callable[[str], Outcome], segment: str | None, *, as_json: bool) -> int:
     try:
         given = os.environ.get("CTX_SEGMENT") or None if segment is None else segment
-        outcome = body(find_segment(given))
+        found = find_segment(given)
+        with telling_of_new_segment(found, is_named=given is not None):
+            outcome = body(found)
         show(outcome, as_json=as_json)
     except (CtxError, KeyboardInterrupt) as error:
         return fail("daemon", error, as_json=as_json)

@@ -16,8 +16,9 @@ from .. import services as services_module
 from ..answer_documents import UNSTEADY, mark_unsteady
 from ..answer_texts import redaction_notes
 from ..host.places import is_switched_on
-from ..segment import find_segment, repository_sha
+from ..segment import find_segment, is_no_project, repository_sha
 from ..services import Services, say
+from ..state_folder import CTX_FOLDER
 from .arguments import THIN
 
 if TYPE_CHECKING:
@@ -78,7 +79,10 @@ def run_command(
     """
     started_ns = perf_counter_ns()
     try:
-        services = Services(find_segment(os.environ.get("CTX_SEGMENT") or None if segment is None else segment))
+        named = os.environ.get("CTX_SEGMENT") or None if segment is None else segment
+        found = find_segment(named)
+        with telling_of_new_segment(found, is_named=named is not None):
+            services = Services(found)
     except CtxError as error:
         return fail(command, error, as_json=as_json)
     except KeyboardInterrupt:
@@ -126,6 +130,18 @@ def run_command(
     if exit_code != EXIT_INTERRUPTED and command in THIN and services.config.flag("daemon.auto"):
         _start_host(services.segment)
     return exit_code
+
+
+@contextmanager
+def telling_of_new_segment(segment: str, *, is_named: bool) -> Iterator[None]:
+    """Say when what is done makes a segment of a home directory or `/` that nobody named."""
+    is_unmeant = not is_named and is_no_project(segment)
+    yield
+    if is_unmeant and not is_no_project(segment):
+        say(
+            f"made {os.path.join(segment, CTX_FOLDER)}: every folder below without _ctx or .git of its own now "
+            "belongs to this segment; remove it if that is not meant"
+        )
 
 
 def _show_secrets(services: Services) -> None:

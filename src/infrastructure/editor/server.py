@@ -246,7 +246,9 @@ class EditorServer(LanguageServer):
             self.note(f"{error}; its documents are answered from their text alone")
             return None
         if is_no_project(segment):
-            self.note(f"{segment} is not indexed: it is no project; make a folder _ctx in it if it is meant")
+            self.note(
+                f"{segment} is not indexed: it is no project; make a folder _ctx in it and restart if it is meant"
+            )
             return None
         root = self._root_of_folder[folder] = self._root_of(segment, folder, uri)
         return root

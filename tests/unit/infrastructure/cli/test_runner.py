@@ -46,6 +46,21 @@ def test_json_is_one_line(segment: Path, capfdbinary: pytest.CaptureFixture[byte
     assert (b'{"schema":"ctx.probe/1","n":1}\n', b"ctx: a note\n") == tuple(capfdbinary.readouterr())
 
 
+@pytest.mark.parametrize("named", [None, ""], ids=["found", "named"])
+def test_a_home_directory_that_becomes_a_segment_is_told_of_once(
+    segment: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, named: str | None
+) -> None:
+    """Every folder below that is not marked belongs to it from then on; who named it knows."""
+    monkeypatch.setenv("HOME", str(segment))
+    monkeypatch.delenv("CTX_SEGMENT", raising=False)
+    monkeypatch.chdir(segment)
+    told = []
+    for _ in range(2):
+        assert 0 == run_command("probe", _fine, segment=None if named is None else str(segment))
+        told.append(f"made {segment}/_ctx: every folder below" in capsys.readouterr().err)
+    assert [named is None, False] == told
+
+
 @pytest.mark.parametrize(
     ("error", "exit_code"),
     [
