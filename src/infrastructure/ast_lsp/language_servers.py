@@ -37,7 +37,7 @@ CLIENTS_MAX = 6
 """Servers at once; a segment of more languages or environments loses the one that was asked longest ago."""
 REPLIES_KEPT = 4096
 PLACES_KEPT = 200_000
-"""In all replies that are kept: a name that is used everywhere has thousands, and each edit makes its reply a new one."""
+"""In all replies that are kept: of a name that is used everywhere there are thousands, and after each edit anew."""
 _NO_STATE = " "
 """What the files were when the first server was started, before anybody asked about a state of them."""
 
@@ -64,8 +64,8 @@ class LanguageServerPool:
     """Starts servers as questions need them; thread-safe.
 
     `is_host` chooses servers for a process that lives on, and has late answers taken. `listing` gives the stats of the
-    segment's files as they are now: what differs from those before is announced to the servers when `state` of the
-    questions moves; without it servers are only told of the documents they are asked about.
+    segment's files as they are now, none when that is not known: what differs from those before is announced to the
+    servers when `state` of the questions moves; without it servers are only told of the documents they are asked about.
     """
 
     def __init__(
@@ -267,7 +267,8 @@ class LanguageServerPool:
                 self._announced = self._files_now()
             except CtxError:
                 return  # not indexed yet; it will be when it is asked about
-            self._announced_state = _NO_STATE
+            if self._announced:
+                self._announced_state = _NO_STATE
 
     def _files_now(self) -> dict[bytes, tuple[int, int]]:
         assert self._listing is not None
@@ -284,6 +285,8 @@ class LanguageServerPool:
             if state == self._announced_state:
                 return
             before, now = self._announced, self._files_now()
+            if not now:
+                return
             is_first = not self._announced_state
             self._announced_state, self._announced = state, now
             with self._lock:

@@ -103,4 +103,4 @@ class AloneHost:
         from ..index_store import IndexStore
 
         with IndexStore(self._index_path, makes=False) as store:
-            return store.stats()
+            return store.stats() if store.meta("complete") == "1" else ()

@@ -207,7 +207,7 @@ class Backend:
         assert self._services is not None
         # An index that was removed is not made here: an empty one would be the news that every file is gone.
         with IndexStore(self._services.index_path, makes=False) as store:
-            return store.stats()
+            return store.stats() if store.meta("complete") == "1" else ()
 
     def clean_mark(self, settings_mark: str) -> str:
         """Return the generation of the index that equals the tree at this moment, "" when that is not known.

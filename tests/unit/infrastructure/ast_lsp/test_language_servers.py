@@ -259,13 +259,21 @@ def test_what_changed_while_a_server_was_only_started_is_announced(segment: Segm
         segment.fails_to_list = True
         begin(pool)
         segment.fails_to_list = False
+        known, segment.listing = segment.listing, []  # it is being made
+        begin(pool)
+        segment.listing = known
         begin(pool)
         server = segment.connections[-1]
         segment.listing = [(b"a.py", 1, 1), (b"b.py", 2, 2)]
         pool.ask(question())
         (told,) = server.of("workspace/didChangeWatchedFiles")
         assert [2] == [change["type"] for change in told["params"]["changes"]]
-        segment.listing = [(b"a.py", 1, 1), (b"b.py", 1, 1)]
+        segment.listing = []
+        pool.ask(question(state="2"))
+        segment.listing = known
+        pool.ask(question(state="3"))
+        told = server.of("workspace/didChangeWatchedFiles")
+        assert [[2], [2]] == [[change["type"] for change in one["params"]["changes"]] for one in told]
 
 
 def two_servers(segment: Segment) -> tuple[LanguageServerPool, QuickConnection, QuickConnection]:
