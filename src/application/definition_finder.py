@@ -26,6 +26,7 @@ from ..domain.syntax import (
     LiteralExpression,
     NameExpression,
 )
+from ..domain.telemetry.redaction import truncated
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -158,7 +159,7 @@ class DefinitionFinder:
         row = self.row_on(path, line, name) or next((row for row in rows if row.start_line == line), None)
         row = row or self.around(path, line, FUNCTION_KINDS | CONTAINER_KINDS)
         if row is None:
-            text = " ".join(tree.line_text(line).split())[:_LINE_CHARS_MAX] if tree is not None else ""
+            text = truncated(" ".join(tree.line_text(line).split()), _LINE_CHARS_MAX) if tree is not None else ""
             row = DefinitionRow("variable", name, name, text, "", line, line, line, column, NOT_STORED)
         return _meaning(path, row)
 
@@ -288,7 +289,7 @@ class DefinitionFinder:
         """Return a place that the index keeps no definition of: a local, a parameter, an attribute."""
         around = self.around(path, use.line, FUNCTION_KINDS | CONTAINER_KINDS)
         qualname = f"{around.qualname}.{use.name}" if around is not None else use.name
-        text = " ".join(tree.line_text(use.line).split())[:_LINE_CHARS_MAX]
+        text = truncated(" ".join(tree.line_text(use.line).split()), _LINE_CHARS_MAX)
         row = DefinitionRow(kind, use.name, qualname, text, "", use.line, end_line, use.line, use.column, NOT_STORED)
         return Meaning("definition", path, row, "local scope" if is_local else "same file")
 

@@ -27,6 +27,7 @@ from ..domain.symbol_answer import (
     definition_id,
 )
 from ..domain.symbols import CLASS_KINDS, CONTAINER_KINDS, FUNCTION_KINDS
+from ..domain.telemetry.redaction import truncated
 from .resolve import family_of
 from .search import match_expression, nearest_names
 from .server_answer import places_of_uses, unseen_by_server
@@ -286,7 +287,7 @@ class FindReferences:
         if tree is not None and use is not None:
             return self._reference(tree, path, use, finder, certain=True)
         around = finder.around(path, line, FUNCTION_KINDS | CONTAINER_KINDS)
-        text = tree.line_text(line).strip()[:_LINE_CHARS_MAX] if tree is not None else ""
+        text = truncated(tree.line_text(line).strip(), _LINE_CHARS_MAX) if tree is not None else ""
         return Reference(path, line, column, "other", True, around.qualname if around is not None else "", text, 0)
 
     def _why_of_server(self, found: _Found, request: RefsRequest, elsewhere: int) -> str:
@@ -400,7 +401,7 @@ class FindReferences:
         if is_own and around is not None:
             rows = finder.rows(path)
             around = rows[around.parent] if around.parent >= 0 else None
-        text = tree.line_text(use.line).strip()[:_LINE_CHARS_MAX]
+        text = truncated(tree.line_text(use.line).strip(), _LINE_CHARS_MAX)
         return Reference(
             path,
             use.line,

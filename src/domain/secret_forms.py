@@ -119,6 +119,15 @@ _FORMS = (
     _form("jwt", "eyJ", r"eyJ[\w-]{17,}=*(?:\.[\w-]*=*){0,2}", is_strict=True),
 )
 
+_BEGINNING = pattern(
+    "|".join(
+        (r"(?<![A-Za-z0-9])" if anchor[0].isalnum() else "") + re.escape(anchor)
+        for form in _FORMS
+        for anchor in form.anchors
+        if len(anchor) > 4 or (len(anchor) > 2 and (anchor[-1] in "_-" or anchor.isupper()))
+    )
+)
+
 _AWS_SECRET = pattern(r"(?<![A-Za-z0-9/+=])[A-Za-z0-9/+]{40}(?![A-Za-z0-9/+=])")
 _AWS_NEAR_CHARS = 400
 
@@ -137,6 +146,12 @@ def keys_by_form(text: str, *, is_strict: bool) -> list[Span]:
                     if form.kind == "aws":
                         found += _aws_secrets(text, match)
     return found
+
+
+def key_begins(run: str) -> int | None:
+    """Return where a key begins of which a run of characters may be a part; None where none does."""
+    begin = _BEGINNING.search(run)
+    return begin.start() if begin is not None and any(map(str.isdigit, run[begin.end() :])) else None
 
 
 def _aws_secrets(text: str, key: re.Match[str]) -> list[Span]:

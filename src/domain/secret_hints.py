@@ -12,6 +12,9 @@ from __future__ import annotations
 MARK = "[REDACTED:"
 """What every mark in a secret's place begins with; its kind and a bracket follow."""
 
+ELLIPSIS = "…"
+"""What source text that was cut ends with; half a secret may stand before it, which this look does not see."""
+
 RUN_CHARS = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-+"
 RUN_LENGTH = 20
 """As many of these characters in a row are looked at: no known kind of key is shorter."""

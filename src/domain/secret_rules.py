@@ -16,8 +16,8 @@ import re
 
 from .disguised_text import undisguised
 from .secret_blocks import private_keys
-from .secret_forms import keys_by_form
-from .secret_hints import BASE64_LENGTH, MARK, RUN_LENGTH
+from .secret_forms import key_begins, keys_by_form
+from .secret_hints import BASE64_LENGTH, ELLIPSIS, MARK, RUN_LENGTH
 from .secret_places import in_command_lines, in_headers, in_password_files, in_urls
 from .secret_text import Span, has_mixture, is_hash, looks_like_value, looks_random, pattern, regions, small
 
@@ -93,6 +93,8 @@ def _found(text: str, *, is_strict: bool) -> list[Span]:
     found += in_password_files(text, is_strict=is_strict)
     if is_strict:
         found += _random_runs(text)
+    elif ELLIPSIS in text:
+        found += _cut_keys(text)
     return [span for span in found if not _is_marked(text, span)]
 
 
@@ -132,7 +134,7 @@ def cut_line_spans(line: str) -> list[Span]:
 
 
 _KEY_LINE = pattern(r"[\s\"'`,+]*(?P<key>[A-Za-z0-9+/]{40,100}={0,2})(?:\\n)?[\s\"'`,+\\;]*")
-_AT_ELLIPSIS = pattern(r"(?P<run>(?<=\A…)[\w+/=-]{8,}|[\w+/=-]{8,}(?=…\Z))", re.ASCII)
+_AT_ELLIPSIS = pattern(r"(?P<run>(?<=\A…)[\w+/=-]{8,}|(?<![\w+/=-])[\w+/=-]{8,}(?=…\Z))", re.ASCII)
 
 
 def is_doubtful(text: str, *, is_strict: bool) -> bool:
@@ -277,6 +279,25 @@ def _random_runs(text: str) -> list[Span]:
                 at += len(part) + 1
         elif looks_random(run):
             found.append(Span(*match.span(), "random"))
+    return found
+
+
+_BEFORE_ELLIPSIS = pattern(r"(?<![\w+/=.:$-])[\w+/=.:$-]{8,}(?=…)", re.ASCII)
+_LAST_PIECE = pattern(r"[\w+/=-]{8,}\Z", re.ASCII)
+_CUT_CHARS_MAX = 400
+
+
+def _cut_keys(text: str) -> list[Span]:
+    """Return what may be the beginning of a key that a signature, a sentence or a line was cut within."""
+    found = []
+    for match in _BEFORE_ELLIPSIS.finditer(text):
+        run = match.group()[-_CUT_CHARS_MAX:]
+        start = key_begins(run)
+        if start is None:
+            piece = _LAST_PIECE.search(run)
+            start = piece.start() if piece is not None and looks_random(piece.group()) else None
+        if start is not None:
+            found.append(Span(match.end() - len(run) + start, match.end(), "cut"))
     return found
 
 

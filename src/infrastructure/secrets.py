@@ -8,7 +8,7 @@ says why it is this one.
 
 from __future__ import annotations
 
-from ..domain.secret_hints import MARK, may_hold_secret
+from ..domain.secret_hints import ELLIPSIS, MARK, may_hold_secret
 
 TYPE_CHECKING = False  # importing `typing` for it would double what this module costs at start
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ def redact_secrets(text: str, *, is_source: bool = False) -> str:
 
     Redact first and cut then: what is left of half a secret is no secret by its form.
     """
-    if not may_hold_secret(text.encode("utf-8", "surrogatepass")):
+    if not (is_source and ELLIPSIS in text) and not may_hold_secret(text.encode("utf-8", "surrogatepass")):
         return text
     from ..domain.secret_rules import is_doubtful, marked, spans
 
@@ -105,11 +105,11 @@ class SourceRedactor:
     def line(self, text: str) -> str:
         """Return a line with its secrets marked, and with what may be a part of one."""
         shown = self(text)
-        if self.is_off or shown is not text or not may_hold_secret(text.encode("utf-8", "surrogatepass")):
+        if self.is_off or not (ELLIPSIS in text or may_hold_secret(text.encode("utf-8", "surrogatepass"))):
             return shown
         from ..domain.secret_rules import cut_line_spans, marked
 
-        return self._noted(text, marked(text, cut_line_spans(text)))
+        return self._noted(text, marked(shown, cut_line_spans(shown)))
 
     def _noted(self, text: str, shown: str) -> str:
         self.has_marked = self.has_marked or shown != text

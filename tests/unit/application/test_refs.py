@@ -217,3 +217,11 @@ def test_members_in_languages_that_see_them_bare(segment: NavigableSegment) -> N
         "B.java:2:27 call? B.run",
         "B.java:2:33 call? B.run",
     ] == told(segment.refs("A.go"))
+
+
+def test_a_long_line_says_that_it_is_cut(segment: NavigableSegment) -> None:
+    """The text of a use ends with an ellipsis where it is cut, which tells a redactor of half a key."""
+    segment.put("top.py", f'from shop.cart import price\nprice(1, "{"x" * 300}")\n')
+    segment.refresh()
+    (call,) = (use for use in segment.refs("shop.cart.price").references if (use.path, use.line) == ("top.py", 2))
+    assert (f'price(1, "{"x" * 229}…', 240) == (call.text, len(call.text))

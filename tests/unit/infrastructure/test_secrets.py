@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given, settings
@@ -12,7 +13,10 @@ from tests.made_secrets import Made, Maker, windows
 
 from ctx.domain.telemetry.redaction import truncated
 from ctx.infrastructure import secrets
-from ctx.infrastructure.secrets import redact_secrets, redact_source, redact_value
+from ctx.infrastructure.secrets import SourceRedactor, redact_secrets, redact_source, redact_value
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 _MADE = Maker(11).all()
 _WORDS = "password secret token key = : is [REDACTED:x] ' \" \n - / eyJ https://u: @h login machine Bearer Basic".split(
@@ -39,6 +43,19 @@ def test_no_cut_leaves_a_part_of_a_secret(made: Made) -> None:
     for offset in range(0, 121, 3):
         text = truncated(redact_secrets("x" * offset + " " + made.text + " and more of it" * 10))
         assert [] == [part for part in parts if part in text], offset
+
+
+@pytest.mark.parametrize("show", [redact_source, SourceRedactor().line])
+def test_what_sources_are_cut_within_is_marked(show: Callable[[str], str]) -> None:
+    """A signature, a sentence or a line that ends within a key shows nothing of it, beside others that are whole."""
+    kinds = {"github", "gitlab", "anthropic", "openai", "google", "npm", "digitalocean", "sonar", "aws"}
+    keys = [made.secret for made in Maker(3).providers() if made.kind in kinds]
+    for key in keys:
+        for cut in range(12, len(key)):
+            for text in (f'key = ("x", "{key[:cut]}…', f'see {key[:cut]}…  # L3\nx = "{keys[0]}"'):
+                assert [] == [part for part in windows(key) if part in show(text)], text
+    for text in ("call(some_name, another_1…", "commit 3f9774d0c1b2…", "sk-learn has more…", "key-value pairs…", "…"):
+        assert text == show(text)
 
 
 def test_what_no_rule_knows_goes_to_the_detector() -> None:
