@@ -25,6 +25,7 @@ class CircuitBreaker:
         self._failures = 0
         self._timeouts = 0
         self._open_until_ns: int | None = None
+        self._opened_ns: int | None = None
         self.openings = 0
         self.reason = ""
 
@@ -36,8 +37,13 @@ class CircuitBreaker:
         if self._failures >= FAILURES_MAX or self.openings:
             self._open(now_ns)
 
-    def record_timeout(self, now_ns: int) -> None:
-        """Count a question to a ready server that passed its deadline."""
+    def record_timeout(self, now_ns: int, *, asked_ns: int) -> None:
+        """Count a question to a ready server that passed its deadline.
+
+        One that was on its way when it opened is part of what opened it, and not the one try.
+        """
+        if self._opened_ns is not None and asked_ns <= self._opened_ns:
+            return
         self._timeouts += 1
         if self._timeouts >= TIMEOUTS_MAX or self.openings:
             self.reason = f"{self._timeouts} questions in a row were not answered in time"
@@ -64,4 +70,5 @@ class CircuitBreaker:
         lasts_s = min(OPEN_FIRST_S * 2**self.openings, OPEN_MAX_S)
         self.openings += 1
         self._failures = self._timeouts = 0
+        self._opened_ns = now_ns
         self._open_until_ns = now_ns + int(lasts_s * _SECOND_NS)

@@ -543,7 +543,7 @@ class LSPClient:
         status: FallbackReason = "timeout" if is_waiting else "not_ready"
         ask.reply = self._no_answer(ask, status, self._state.describe())
         if is_waiting and isinstance(self._state, Ready):
-            self._count_timeout()
+            self._count_timeout(ask)
         if self._keeps_late and ask.on_reply is not None:
             if self._life is not None:
                 self._life.connection.wake()  # for the limit of what is late
@@ -551,14 +551,14 @@ class LSPClient:
         self._cancel(ask)
         self._leave(ask)
 
-    def _count_timeout(self) -> None:
+    def _count_timeout(self, ask: _Ask) -> None:
         """One question more that a ready server did not answer in time; one that never does is ended.
 
         Busy with a large question it is left alone and comes back by itself: only the second opening without a word of
         it in between is the end.
         """
         now_ns = self._clock.perf_counter_ns()
-        self._breaker.record_timeout(now_ns)
+        self._breaker.record_timeout(now_ns, asked_ns=ask.begun_ns)
         if self._breaker.openings > 1 and self._life is not None:
             self._life.is_ending = True
             self._life.connection.kill()

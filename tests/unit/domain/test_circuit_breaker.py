@@ -22,11 +22,11 @@ def test_one_slow_question_does_not_open_it() -> None:
     breaker = CircuitBreaker()
     for _ in range(3):
         for _ in range(TIMEOUTS_MAX - 1):
-            breaker.record_timeout(0)
+            breaker.record_timeout(0, asked_ns=0)
         breaker.record_success()
     assert not breaker.is_open(0)
     for _ in range(TIMEOUTS_MAX):
-        breaker.record_timeout(0)
+        breaker.record_timeout(0, asked_ns=0)
     assert breaker.is_open(0)
     assert "5 questions in a row were not answered in time" == breaker.reason
 
@@ -57,8 +57,21 @@ def test_a_timeout_of_the_one_try_opens_it_again() -> None:
     """A server that hangs is not waited for five times more."""
     breaker = CircuitBreaker()
     for _ in range(TIMEOUTS_MAX):
-        breaker.record_timeout(0)
+        breaker.record_timeout(0, asked_ns=0)
     later_ns = int(OPEN_FIRST_S * SECOND_NS)
     assert not breaker.is_open(later_ns)
-    breaker.record_timeout(later_ns)
+    breaker.record_timeout(later_ns, asked_ns=later_ns)
     assert breaker.is_open(later_ns)
+
+
+def test_what_was_asked_before_it_opened_counts_no_more() -> None:
+    """However many were on their way; those asked after its time was over do."""
+    breaker = CircuitBreaker()
+    for _ in range(3 * TIMEOUTS_MAX):
+        breaker.record_timeout(2, asked_ns=1)
+    assert 1 == breaker.openings
+    later_ns = int(OPEN_FIRST_S * SECOND_NS) + 2
+    breaker.record_timeout(later_ns, asked_ns=1)
+    assert not breaker.is_open(later_ns)
+    breaker.record_timeout(later_ns, asked_ns=later_ns)
+    assert 2 == breaker.openings

@@ -775,6 +775,19 @@ def test_a_busy_server_is_left_alone_until_it_answers() -> None:
     assert "answered" == pending.result().status
 
 
+def test_many_questions_at_once_are_one_busy_moment() -> None:
+    """Those that were on their way when it was left alone are no tries after that; once it answers, it is asked again."""
+    bench = Bench(keeps_late=True)
+    bench.make_ready()
+    asks = [bench.ask(line=1, column=column) for column in range(1, 3 * TIMEOUTS_MAX)]
+    bench.clock.advance_ns(500 * MS)
+    assert {"timeout"} == {ask.result().status for ask in asks}
+    assert not bench.server.is_killed
+    assert bench.client.breaker_state.startswith(f"left alone for {OPEN_FIRST_S:.0f} s more")
+    bench.answer(RIGHT, which=0)
+    assert "" == bench.client.breaker_state
+
+
 def test_a_ready_server_that_answers_nothing_any_more_is_ended() -> None:
     """Not a word from it until the breaker opens again; it is no crash, and a new one is left alone for a while."""
     bench = Bench()
