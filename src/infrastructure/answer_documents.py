@@ -33,11 +33,11 @@ if TYPE_CHECKING:
 
 LEVELS = ("skeleton", "excerpt", "raw", "file")
 """The levels of disclosure whose cost an answer about a symbol tells."""
-UNSTEADY = "an editor changed a file while this was answered: parts of it may be of two texts; ask again"
+UNSTEADY = "a file changed while this was answered: parts of it may be of two texts; ask again"
 
 
 def mark_unsteady(document: dict[str, Any]) -> None:
-    """Say in an answer that it may be of two states of an unsaved text."""
+    """Say in an answer that it may be of two states of a file."""
     document["complete"] = False
     document["reason"] = "; ".join(filter(None, (document.get("reason"), UNSTEADY)))
 

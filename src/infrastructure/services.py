@@ -99,6 +99,8 @@ class Services:
         self._watcher: NotifyWatcher | None = None
         self._own_servers: LateServers | None = None
         self._index_file: tuple[int, int] | None = None
+        self._strays: set[OsPath] = set()
+        """Files that were read and are not what the index holds of them."""
         self._modules = _PerState(self._index_state, self._make_modules)
         self._trees = _PerState(self._index_state, self._make_trees)
 
@@ -352,17 +354,24 @@ class Services:
         return True
 
     def steadied(self, answer: Callable[[], _Made]) -> tuple[_Made, bool]:
-        """Return an answer of one state of the unsaved texts, and whether it is that.
+        """Return an answer of one state of the files and unsaved texts, and whether it is that.
 
         An answer reads the index and texts one after the other, and asks servers that know the newest ones. When a text
-        changed meanwhile it is made again; who types without a pause gets the last one.
+        changed meanwhile it is made again; while somebody types without a pause the last one counts.
         """
-        for _ in range(_ANSWERS_MAX - 1):
+        for number in range(1, _ANSWERS_MAX + 1):
+            self._strays.clear()
             found = answer()
-            if self._has_same_texts():
+            if not self._strays and self._has_same_texts():
                 return found, True
-            self.refresh()
-        return answer(), self._has_same_texts()
+            self._trees.forget()
+            if number == _ANSWERS_MAX or self.refresh().stale:
+                break
+        return found, False
+
+    def _note_read(self, os_path: OsPath, content_sha: str) -> None:
+        if self.store.content_sha(os_path) not in ("", content_sha):
+            self._strays.add(os_path)
 
     def _has_same_texts(self) -> bool:
         unsaved = self._unsaved_index
@@ -442,7 +451,7 @@ class Services:
         from ..application.unparsed_files import unparsed_files
         from .ast_lsp.segment_trees import SegmentTrees
 
-        return SegmentTrees(self.files, unparsed=lambda: unparsed_files(self.store))
+        return SegmentTrees(self.files, unparsed=lambda: unparsed_files(self.store), on_read=self._note_read)
 
     def modules(self) -> ModuleMap:
         """Return the modules of what is indexed; the same ones until the index changes."""
@@ -645,6 +654,10 @@ class _PerState(Generic[_Made]):
         if self._kept is None or self._kept[0] != state:
             self._kept = (state, self._make())
         return self._kept[1]
+
+    def forget(self) -> None:
+        """Make another one at the next call."""
+        self._kept = None
 
 
 def _identity(path: str) -> tuple[int, int] | None:

@@ -12,6 +12,7 @@ from .references import NameReader
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
 
+    from ...domain.source_files import OsPath
     from ..file_system import FileSystemAdapter
     from .references import NameTree
 
@@ -31,11 +32,14 @@ class SegmentTrees:
         reader: NameReader | None = None,
         *,
         unparsed: Callable[[], Collection[str]] = frozenset,
+        on_read: Callable[[OsPath, str], None] = lambda _os_path, _content_sha: None,
     ) -> None:
         """Take the segment's files; nothing is read yet.
 
         `unparsed` gives the paths that must not be parsed in this process; it is asked once, before the first parse.
+        `on_read` is told what was read, by its path and content hash.
         """
+        self._on_read = on_read
         self._files = files
         self._list_unparsed = unparsed
         self._reader = reader or NameReader()
@@ -52,8 +56,12 @@ class SegmentTrees:
 
     def source(self, path: str) -> bytes | None:
         """Return a file's text as UTF-8; None for one that cannot be read."""
-        found = self._files.read_source(os_path_of(path))
-        return None if isinstance(found, Skipped) else found.utf8
+        os_path = os_path_of(path)
+        found = self._files.read_source(os_path)
+        if isinstance(found, Skipped):
+            return None
+        self._on_read(os_path, found.content_sha)
+        return found.utf8
 
     def parse(self, path: str, source: bytes) -> NameTree | None:
         """Return the names of a source that is already read; None for one that cannot or must not be parsed."""

@@ -183,7 +183,7 @@ def _attempt(
 
 
 def _steady(body: Callable[[Services], Outcome]) -> Callable[[Services], Outcome]:
-    """Return a body whose answer is of one state of the unsaved texts, or says that it may not be."""
+    """Return a body whose answer is of one state of the files, or says that it may not be."""
 
     def steady(services: Services) -> Outcome:
         outcome, is_steady = services.steadied(lambda: body(services))

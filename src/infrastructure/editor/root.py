@@ -397,7 +397,7 @@ class Root:
 
         def put() -> None:
             session = self._opened()
-            is_saved = text is not None and self._text_on_disk(path) == _with_bare_line_feeds(text)
+            is_saved = text is not None and self._text_on_disk(path) == _comparable(text)
             self._set_unsaved(session, path, None if is_saved else text)
 
         future = self._quick.submit(put, urgency=0)
@@ -424,7 +424,7 @@ class Root:
             if on_disk is None:
                 differs = not os.path.lexists(os.path.join(os.fsencode(self.segment), os_path_of(path)))
             else:
-                differs = on_disk != _with_bare_line_feeds(text)
+                differs = on_disk != _comparable(text)
             if is_small and differs:
                 self._set_unsaved(session, path, text)
             elif path in self._held:
@@ -436,7 +436,7 @@ class Root:
         self.ask_status()
 
     def _text_on_disk(self, path: str) -> str | None:
-        """Return a file's text with bare line feeds; None for one that is not there or not read.
+        """Return a file's text as `_comparable`; None for one that is not there or not read.
 
         The session's own files are no help: they may show the text that another editor holds.
         """
@@ -447,7 +447,7 @@ class Root:
             source = FileSystemAdapter(self.segment, telemetry=NullTelemetry()).read_source(os_path_of(path))
         except CtxError:
             return None
-        return _with_bare_line_feeds(source.text) if isinstance(source, SourceText) else None
+        return _comparable(source.text) if isinstance(source, SourceText) else None
 
     def _warm_up(self, path: str, text: str) -> None:
         """Have the file's server show that it knows the sources: it is ready by its first right answer, and not before.
@@ -622,8 +622,9 @@ class Root:
             self._loop.call_soon_threadsafe(call)
 
 
-def _with_bare_line_feeds(text: str) -> str:
-    return text.replace("\r\n", "\n")
+def _comparable(text: str) -> str:
+    """Return a text without what editors hold in different ways: line ends and a byte order mark."""
+    return text.removeprefix("\ufeff").replace("\r\n", "\n")
 
 
 def _told_elsewhere(future: asyncio.Future[Any]) -> None:

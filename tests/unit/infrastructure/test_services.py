@@ -233,3 +233,22 @@ def test_an_answer_is_of_one_text(
 
     assert expected == opened.steadied(answer)
     session.close()
+
+
+@pytest.mark.parametrize(("saves", "expected"), [(1, (["run", "late"], True)), (9, (["run", "late", "late"], False))])
+def test_an_answer_is_of_one_state_of_a_file(
+    opened: Services, segment: Path, saves: int, expected: tuple[list[str], bool]
+) -> None:
+    """What is saved between the look at the index and the look at the file has the question answered again."""
+    answers: list[str] = []
+
+    def answer() -> list[str]:
+        record = opened.store.file("jobs.py")
+        assert record is not None
+        if len(answers) < saves:
+            (segment / "jobs.py").write_text("def late(): ...\n" + "# saved\n" * len(answers))
+        assert opened.trees("jobs.py") is not None
+        answers.append(record.chunks[0].name)
+        return answers
+
+    assert expected == opened.steadied(answer)

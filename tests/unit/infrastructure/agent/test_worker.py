@@ -181,7 +181,7 @@ def test_an_answer_of_two_texts_says_so(worker: SegmentWorker, monkeypatch: pyte
     """Somebody typed from its beginning to its end; a state is none of texts."""
     monkeypatch.setattr(Services, "_has_same_texts", lambda _self: False)
     found = worker.submit(question("ctx_refs", symbol="price")).future.result(WAIT_S)
-    said = "an editor changed a file while this was answered: parts of it may be of two texts; ask again"
+    said = "a file changed while this was answered: parts of it may be of two texts; ask again"
     assert (False, said) == (found.document["complete"], found.document["reason"])
     assert f"note: {said}" in found.text
     assert "ready" == worker.submit(question("ctx_status")).future.result(WAIT_S).document["state"]

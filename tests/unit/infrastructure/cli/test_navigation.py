@@ -320,5 +320,5 @@ def test_an_answer_of_two_texts_says_so(
     assert 0 == run_refs("shop.cart.price", segment=str(shop), as_json=True)
     out, err = capsys.readouterr()
     document = json.loads(out)
-    said = "an editor changed a file while this was answered: parts of it may be of two texts; ask again"
+    said = "a file changed while this was answered: parts of it may be of two texts; ask again"
     assert (False, True, True) == (document["complete"], said in document["reason"], f"ctx: {said}\n" in err)

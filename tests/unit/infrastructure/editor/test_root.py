@@ -199,12 +199,12 @@ def test_unsaved_text_is_there_before_what_is_asked_after_it(segment: Path) -> N
 
 def test_text_that_is_the_files_again_is_not_unsaved(segment: Path) -> None:
     """Undone, loaded anew from disk or opened twice: what others write to the file is then seen."""
-    (segment / "a.py").write_bytes(b"x = 1\r\ny = 2\r\n")
+    (segment / "a.py").write_bytes(b"\xef\xbb\xbfx = 1\r\ny = 2\r\n")
 
     async def visit(root: Root, session: OwnSession, _notes: Notes) -> Any:
         for text in ("x = 3\n", "x = 1\r\ny = 2\r\n", "x = 3\n", "x = 1\ny = 2\n", "x = 3\n"):
             root.set_unsaved("a.py", text)
-        for text in ("x = 4\n", "x = 1\ny = 2\n", "x = 1\ny = 2\n"):
+        for text in ("x = 4\n", "\ufeffx = 1\ny = 2\n", "x = 1\ny = 2\n"):
             root.opened("a.py", text, is_small=True)
         return await root.ask(Asked("ctx.test"), lambda _services: Answer(list(session.unsaved)))
 
