@@ -776,7 +776,7 @@ def test_a_busy_server_is_left_alone_until_it_answers() -> None:
 
 
 def test_many_questions_at_once_are_one_busy_moment() -> None:
-    """Those that were on their way when it was left alone are no tries after that; once it answers, it is asked again."""
+    """Those on their way when it was left alone are no tries after that; once it answers, it is asked again."""
     bench = Bench(keeps_late=True)
     bench.make_ready()
     asks = [bench.ask(line=1, column=column) for column in range(1, 3 * TIMEOUTS_MAX)]
