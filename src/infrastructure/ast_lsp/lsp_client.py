@@ -260,27 +260,29 @@ class LSPClient:
         asked about a text that is not the file's any more is not asked again.
         """
         changes = list(changes)
+        # Without the lock, as the files are read: of another branch there may be thousands, and others have deadlines.
+        uris = {path: self._uri(path) for path, _kind in changes}
         with self._changed:
             life = self._life
             if life is None:
                 return
             asks = self._asks_about_files({path for path, _kind in changes} - self._unsaved.keys())
             asked = {ask.question.path for ask in asks}
-            read = [(path, kind) for path, kind in changes if path in asked or self._is_open_as_saved(life, path)]
-        # Without the lock: others have deadlines meanwhile.
+            opened = {path for path, uri in uris.items() if uri in life.documents} - self._unsaved.keys()
+            read = [(path, kind) for path, kind in changes if path in asked or path in opened]
         texts = {path: None if kind == "deleted" else self._read_text(path) for path, kind in read}
         with self._changed:
             self._outdate(asks, texts)
             if self._life is not life or not self._is_initialized():
                 return  # what is not initialized reads everything afterwards
             for path, text in texts.items():
-                if not self._is_open_as_saved(life, path):
-                    continue
+                if path in self._unsaved or uris[path] not in life.documents:
+                    continue  # it is not open, or not with what is on disk
                 if text is None:
-                    life.documents.close(self._uri(path))
+                    life.documents.close(uris[path])
                 else:
-                    life.documents.change(self._uri(path), text)
-            events = [{"uri": self._uri(path), "type": _CHANGE_KINDS[kind]} for path, kind in changes]
+                    life.documents.change(uris[path], text)
+            events = [{"uri": uris[path], "type": _CHANGE_KINDS[kind]} for path, kind in changes]
             if events:
                 _notify(life.connection, "workspace/didChangeWatchedFiles", {"changes": events})
 
@@ -573,10 +575,6 @@ class LSPClient:
         return ask.reply is None or (self._keeps_late and ask.on_reply is not None)
 
     # ------------------------------------------------------------------ documents
-
-    def _is_open_as_saved(self, life: _Life, path: str) -> bool:
-        """Tell whether the server has a file open with what is on disk, and not with an unsaved text."""
-        return path not in self._unsaved and self._uri(path) in life.documents
 
     def _asks_about_files(self, paths: Collection[str]) -> list[_Ask]:
         """Return the questions on their way about these files, as whoever gives their texts has them."""
