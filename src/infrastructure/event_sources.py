@@ -46,6 +46,8 @@ class LongLine:
 
 
 Batch = list[bytes | LongLine]
+Identity = tuple[int, int]
+"""Device and number of a file."""
 
 
 def default_places(places: Sequence[str], segment: str | None) -> tuple[str, ...]:
@@ -141,17 +143,50 @@ def segment_of(source: EventSource) -> str | None:
     return segment if (ctx_folder, name) == (CTX_FOLDER, "telemetry") else None
 
 
+def identity_of(path: str) -> Identity | None:
+    """Return what a file is known by whatever its name will be; None when there is none."""
+    try:
+        found = os.lstat(path)
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
+def opened(path: str, identity: Identity | None) -> int | None:
+    """Open an event file, also when rotation has given it another name since; None when retention removed it.
+
+    What was no file when its identity was asked for is none.
+    """
+    if identity is None:
+        return None
+    for name in (path, *event_files(os.path.dirname(path))):
+        try:
+            fd = open_regular(name, os.O_RDONLY)
+        except OSError:
+            continue
+        found = os.fstat(fd)
+        if (found.st_dev, found.st_ino) == identity:
+            return fd
+        os.close(fd)
+    return None
+
+
 def lines_of(path: str, start: int = 0, end: int | None = None) -> Iterator[bytes | LongLine]:
     """Yield the lines of a file as `lines_in` does.
 
     A file that is gone, no regular file or a link yields nothing: retention may remove it at any time.
     """
-    try:
-        fd = open_regular(path, os.O_RDONLY)
-    except OSError:
-        return
-    with open(fd, "rb", buffering=READ_BYTES) as file:
-        yield from lines_in(file, start, end)
+    yield from lines_of_file(path, identity_of(path), start, end)
+
+
+def lines_of_file(
+    path: str, identity: Identity | None, start: int = 0, end: int | None = None
+) -> Iterator[bytes | LongLine]:
+    """Yield the lines of the file that had this name and identity, as `lines_of` does."""
+    fd = opened(path, identity)
+    if fd is not None:
+        with open(fd, "rb", buffering=READ_BYTES) as file:
+            yield from lines_in(file, start, end)
 
 
 def lines_in(file: BinaryIO, start: int = 0, end: int | None = None) -> Iterator[bytes | LongLine]:

@@ -19,7 +19,7 @@ from ..domain.telemetry.events import kind_of
 from ..domain.telemetry.records import NAME_CHARS_MAX, Record, record_of, said_of
 from ..domain.telemetry.redaction import PathRedactor
 from .event_encoding import EventEncoder
-from .event_sources import LongLine, lines_of
+from .event_sources import LongLine, identity_of, lines_of_file
 from .secrets import redact_value
 from .state_folder import CTX_FOLDER
 
@@ -48,6 +48,8 @@ class OutgoingEvents:
         self.skipped = 0
         self.read_bytes = 0
         self._takes = takes
+        # Rotation may rename them while others are read.
+        self._identities = {path: identity_of(path) for source in self.sources for path in source.paths}
 
     def __iter__(self) -> Iterator[Record]:
         for source in self.sources:
@@ -67,7 +69,7 @@ class OutgoingEvents:
 
     def _events(self, source: EventSource) -> Iterator[dict[str, Any]]:
         for path in source.paths:
-            for line in lines_of(path):
+            for line in lines_of_file(path, self._identities[path]):
                 if isinstance(line, LongLine):
                     self.read_bytes += line.size_bytes
                     self.skipped += 1

@@ -18,9 +18,8 @@ import orjson
 
 from ..domain.telemetry.report_tally import ReportTally
 from .event_selection import see_runs
-from .event_sources import READ_BYTES, LongLine, batches_in
+from .event_sources import READ_BYTES, LongLine, batches_in, opened
 from .outgoing_events import decoded
-from .regular_file import open_regular
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -115,35 +114,15 @@ def _decoded(batch: Batch, tally: ReportTally) -> tuple[Sequence[bytes], list[An
 
 def _batches(part: Part, tell: Callable[[int], None]) -> Iterator[Batch]:
     """Yield the lines of a part, many at once, and tell how many bytes they were; none of a file that is gone."""
-    file = _opened(part)
+    fd = opened(part.path, part.identity)
     told = 0
-    if file is not None:
-        with file:
+    if fd is not None:
+        with open(fd, "rb", buffering=READ_BYTES) as file:
             for batch, size in batches_in(file, part.start, part.end):
                 tell(size)
                 told += size
                 yield batch
     tell(part.end - part.start - told)
-
-
-def _opened(part: Part) -> BinaryIO | None:
-    """Open the file of a part, also when rotation has given it another name since; None when retention removed it."""
-    for path in (part.path, *_siblings(part.path)):
-        try:
-            fd = open_regular(path, os.O_RDONLY)
-        except OSError:
-            continue
-        found = os.fstat(fd)
-        if (found.st_dev, found.st_ino) == part.identity:
-            return open(fd, "rb", buffering=READ_BYTES)
-        os.close(fd)
-    return None
-
-
-def _siblings(path: str) -> Iterator[str]:
-    from .event_log import event_files
-
-    yield from event_files(os.path.dirname(path))
 
 
 def serve(commands: BinaryIO, answers: BinaryIO) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from ..application.telemetry_validate import EventFile, SummaryFile, TelemetryFiles
 from ..domain.source_files import display_path
-from .event_sources import LINE_BYTES_MAX, pass_rest_of_line, sources_of
+from .event_sources import LINE_BYTES_MAX, identity_of, opened, pass_rest_of_line, sources_of
 from .metrics_file import LAST_RUN_FILE, METRICS_FILE
 from .regular_file import open_regular
 from .state_folder import spill_dir
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from io import BufferedReader
 
     from ..application.telemetry_validate import Line
-    from .event_sources import EventSource
+    from .event_sources import EventSource, Identity
 
 SUMMARY_BYTES_MAX = 16 << 20
 _WAITING_FILES_MAX = 1024
@@ -39,9 +39,12 @@ def telemetry_files(places: Sequence[str], *, is_recursive: bool = False) -> tup
 
 def numbered_lines(path: str) -> Iterator[Line]:
     """Yield the lines of a file that are not empty; see `Line`. A file that is gone or no regular file has none."""
-    try:
-        fd = open_regular(path, os.O_RDONLY)
-    except OSError:
+    return _numbered(path, identity_of(path))
+
+
+def _numbered(path: str, identity: Identity | None) -> Iterator[Line]:
+    fd = opened(path, identity)
+    if fd is None:
         return
     number = 0
     with open(fd, "rb") as file:
@@ -80,11 +83,12 @@ def _files_of(source: EventSource, *, is_one: bool, is_lone: bool) -> TelemetryF
 
 
 def _event_file(path: str, name: str) -> EventFile:
+    identity = identity_of(path)  # rotation may rename it while others are read
     try:
         size_bytes = os.stat(path).st_size
     except OSError:  # retention, just now
         size_bytes = 0
-    return EventFile(name, size_bytes, lambda: numbered_lines(path))
+    return EventFile(name, size_bytes, lambda: _numbered(path, identity))
 
 
 def _summary_file(directory: str, name: str, shown: str) -> SummaryFile | None:

@@ -56,6 +56,15 @@ def test_a_file_that_went_away_is_no_error(tmp_path: Path) -> None:
     assert ([], 0) == (list(events), events.size_bytes())
 
 
+def test_a_file_that_rotation_renames_meanwhile_is_read(tmp_path: Path) -> None:
+    """Under its new name, once; what is written after it was looked at is not."""
+    telemetry = write_segment(tmp_path, ToldRun().tell("a", 1).events)
+    events = OutgoingEvents([source_of(str(tmp_path))])
+    (telemetry / "events.jsonl").rename(telemetry / "events.1.jsonl")
+    (telemetry / "events.jsonl").write_bytes(lines_of_events(ToldRun().tell("b", 2).events))
+    assert ["a"] == [record.cmd for record in events]
+
+
 def test_an_edited_line_is_redacted_again(tmp_path: Path, home: Path) -> None:
     """Paths of the segment become relative, others names; unknown arguments go; every name is looked at, too."""
     segment = tmp_path / "segment"

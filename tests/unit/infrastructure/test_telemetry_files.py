@@ -140,3 +140,13 @@ def _gone(directory: str) -> module.EventSource:
     from ctx.infrastructure.event_sources import EventSource
 
     return EventSource(directory, (os.path.join(directory, "events.1.jsonl"),))
+
+
+def test_a_file_that_rotation_renames_between_two_looks_is_read(segment: Path) -> None:
+    """Under its new name: its events are not missing, nor are those of the file that has its name now read for it."""
+    telemetry = segment / "_ctx" / "telemetry"
+    (files,) = telemetry_files((str(segment),))
+    expected = [line for _number, line, _size, _is_ended in files.events[-1].lines()]
+    (telemetry / "events.jsonl").rename(telemetry / "events.9.jsonl")
+    (telemetry / "events.jsonl").write_bytes(b"[]\n")
+    assert expected == [line for _number, line, _size, _is_ended in files.events[-1].lines()] != []
