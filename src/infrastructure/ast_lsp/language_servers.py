@@ -198,7 +198,8 @@ class LanguageServerPool:
             clients = list(self._clients.values())
             self._clients.clear()
         # A command that leaves takes its server along; one that knows a project may have something to write down.
-        threads = [threading.Thread(target=client.stop, kwargs={"politely": self._is_host}) for client in clients]
+        how = {"politely": self._is_host, "for_good": True}
+        threads = [threading.Thread(target=client.stop, kwargs=how) for client in clients]
         for thread in threads:
             thread.start()
         for thread in threads:
@@ -230,7 +231,7 @@ class LanguageServerPool:
             self._clients.move_to_end(key)
             surplus = self._clients.popitem(last=False)[1] if len(self._clients) > CLIENTS_MAX else None
         if surplus is not None:
-            threading.Thread(target=surplus.stop, daemon=True).start()
+            threading.Thread(target=surplus.stop, kwargs={"for_good": True}, daemon=True).start()
         return client
 
     def _look_for_servers(self) -> ServerDiscovery:

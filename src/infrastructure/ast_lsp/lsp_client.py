@@ -160,6 +160,7 @@ class LSPClient:
         self._breaker = CircuitBreaker()
         self._registrations: dict[str, str] = {}
         self._unsaved: dict[str, tuple[str, str]] = {}
+        self._is_over = False
 
     # ------------------------------------------------------------------ what callers do
 
@@ -286,9 +287,13 @@ class LSPClient:
             if events:
                 _notify(life.connection, "workspace/didChangeWatchedFiles", {"changes": events})
 
-    def stop(self, *, politely: bool = True) -> None:
-        """End the server and all it started, and wait for that; what is asked meanwhile gets no answer."""
+    def stop(self, *, politely: bool = True, for_good: bool = False) -> None:
+        """End the server and all it started, and wait for that; what is asked meanwhile gets no answer.
+
+        `for_good`: nor does what is asked later, by who found this client before: nobody would end a server again.
+        """
         with self._changed:
+            self._is_over = self._is_over or for_good
             life = self._life
             if life is None:
                 if not isinstance(self._state, Failed):
@@ -313,6 +318,8 @@ class LSPClient:
     # ------------------------------------------------------------------ the start
 
     def _spawn(self) -> None:
+        if self._is_over:
+            return
         self._starts += 1
         record = LifeRecord(self.name, self._telemetry, self._clock, is_first=self._starts == 1)
         self._state = Warming(record.started_ns)

@@ -91,6 +91,7 @@ class Segment:
         self.connections: list[QuickConnection] = []
         self.listing: list[FileStat] = []
         self.fails_to_list = False
+        self.on_list: Callable[[], None] = lambda: None
         self.environ = {"PATH": str(self.programs), "HOME": str(root), "XDG_CONFIG_HOME": str(root / "config")}
 
     def install(self, *names: str) -> None:
@@ -115,6 +116,7 @@ class Segment:
 
     def list(self) -> list[FileStat]:
         """Return what the index holds."""
+        self.on_list()
         if self.fails_to_list:
             raise CtxError("no index")
         return self.listing
@@ -452,6 +454,17 @@ def test_closing_ends_every_server(segment: Segment, is_host: bool) -> None:
     assert is_host is not server.was_killed
     assert "no_server" == pool.ask(question()).result().status
     assert 1 == len(segment.connections)
+
+
+def test_nothing_is_started_by_who_began_to_ask_before_the_end(segment: Segment) -> None:
+    """A server that is started after its pool was closed would be ended by nobody."""
+    segment.install("ty")
+    segment.listing = [(b"a.py", 1, 1)]
+    for begin in (lambda pool: pool.ask(question()).result(), lambda pool: pool.prepare("python", "a.py")):
+        pool = segment.pool()
+        segment.on_list = pool.close
+        begin(pool)
+        assert [] == segment.connections
 
 
 def test_a_file_that_is_not_there_is_no_question(segment: Segment) -> None:
