@@ -53,6 +53,8 @@ _VALUE = pattern(
     """,
     re.VERBOSE | re.IGNORECASE,
 )
+_VALUE_CHARS_MAX = 5_000
+"""More than a quoted value has: of what has no end each name that announces would be followed through all the others."""
 _KNOWN_TO_HINTS = pattern(
     r"password\Z|passwd\Z|pass\Z|passphrase\Z|passcode\Z|pwd\Z|secret\Z|token\Z|key\Z", re.IGNORECASE
 )
@@ -240,7 +242,7 @@ def _precise_value(text: str, word: re.Match[str]) -> Span | None:
     if _NO_VALUE_TAIL.match(text, word.end()) is not None or word.group().lower() == "auth":
         return None
     behind = _behind_equals(text, word.end(), is_strict=False) or _BEHIND_COLON.match(text, word.end())
-    value = _VALUE.match(text, behind.end()) if behind is not None else None
+    value = _VALUE.match(text, behind.end(), behind.end() + _VALUE_CHARS_MAX) if behind is not None else None
     if value is None:
         return None
     start, end = _value_span(value)

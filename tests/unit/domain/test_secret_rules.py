@@ -263,6 +263,8 @@ def test_a_cut_private_key_is_marked_to_its_last_line(is_strict: bool) -> None:
         "\n" + "A1b2" * 16,
         "https://u:@",
         "key: ",
+        "password=[REDACTED:aws]",
+        "token:a(",
         "mysql -p ",
         "mysql ",
         "sshpass -v ",
