@@ -54,7 +54,7 @@ _VALUE = pattern(
     re.VERBOSE | re.IGNORECASE,
 )
 _VALUE_CHARS_MAX = 5_000
-"""More than a quoted value has: of what has no end each name that announces would be followed through all the others."""
+"""More than a quoted value has: without a bound each name that announces is followed through all the others."""
 _KNOWN_TO_HINTS = pattern(
     r"password\Z|passwd\Z|pass\Z|passphrase\Z|passcode\Z|pwd\Z|secret\Z|token\Z|key\Z", re.IGNORECASE
 )
