@@ -102,6 +102,8 @@ def index_state(services: Services) -> str:
 def with_missing(document: dict[str, Any], notes: list[str], question: Question) -> list[str]:
     """Say in both forms what the index does not hold yet."""
     notes = [*notes, *redaction_notes(document)]
+    if document.get("reason"):
+        document["reason"] = for_agents(document["reason"])
     if not question.missing:
         return notes
     document["complete"] = False

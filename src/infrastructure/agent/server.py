@@ -268,7 +268,7 @@ class AgentServer:
             raise MCPError(
                 code=types.INVALID_PARAMS, message=_line_of(error), data={"uri": redact_secrets(uri)[:1000]}
             ) from None
-        text = found.document["items"][0]["text"] if question.tool == "ctx_get" else found.text
+        text = _skeleton_of(found) if question.tool == "ctx_get" else found.text
         content = types.TextResourceContents(uri=uri, text=_clean(text), mime_type="text/plain")
         return types.ReadResourceResult(contents=[content])
 
@@ -362,6 +362,16 @@ def _question_of(uri: str) -> Question:
     raise UsageError(
         f"there is no resource {redact_secrets(uri)[:80]!a}; there is {_MAP}, {_STATUS} and {_SKELETON}{{path}}"
     )
+
+
+def _skeleton_of(found: Answer) -> str:
+    """Return a file's skeleton, and where there is more what gets it: a resource has no pages."""
+    text: str = found.document["items"][0]["text"]
+    if not found.document["truncated"]:
+        return text
+    cursor = found.document.get("next_cursor")
+    how = f"mode skeleton and cursor {cursor} reads on" if cursor else "mode raw reads the file"
+    return f"{text.rstrip()}\n\nnote: there is more; ctx_get with the same path, {how}\n"
 
 
 def _line_of(error: Exception) -> str:

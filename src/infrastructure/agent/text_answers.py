@@ -11,6 +11,7 @@ from ..answer_documents import get_document, map_document
 from ..answer_texts import PLAIN, get_notes, item_text, map_notes
 from .paging import MOVED, Place, cursor_of, leading, read_cursor
 from .question import Answer, asked, index_state, json_of, text_of, told_of, too_small, with_missing
+from .words import for_agents
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -123,7 +124,8 @@ def _get_page(
         next_place = Place(cut_at, lines, sum(item.tokens for item in found.items[: cut_at + 1]))
     elif cut_at is None and omitted:
         next_place = Place(shown, 0, sum(item.tokens for item in found.items[:shown]))
-    page = replace(found, items=tuple(items), total_tokens=sum(item.tokens for item in items), omitted=())
+    said = tuple(replace(item, more=for_agents(item.more)) for item in items)
+    page = replace(found, items=said, total_tokens=sum(item.tokens for item in items), omitted=())
     return page, next_place, omitted
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from typing import TYPE_CHECKING, Any
 
 import anyio
@@ -126,5 +127,25 @@ def test_lone_surrogates_can_be_sent(shop: Path) -> None:
         found: Any = await client.call_tool("ctx_get", {"id": "shop/odd.py", "mode": "raw"})
         assert not found.is_error
         assert "name = " in found.structured_content["items"][0]["text"]
+
+    talk(lambda: AgentServer(str(shop)), "auto", body)
+
+
+def test_a_skeleton_that_is_cut_says_what_reads_on(shop: Path) -> None:
+    """A resource has no pages, and who reads a part may not take it for the whole."""
+    (shop / "many.py").write_text("".join(f"def f{n}(argument, other): ...\n" for n in range(2000)))
+
+    async def body(client: Client) -> None:
+        read: Any = (await client.read_resource("ctx://skeleton/many.py")).contents[0]
+        told = re.search(
+            r"\nnote: there is more; ctx_get with the same path, mode skeleton and cursor (\S+) reads on\n$", read.text
+        )
+        assert told is not None
+        shown = re.findall(r"def (f\d+)", read.text)
+        following: Any = await client.call_tool("ctx_get", {"id": "many.py", "mode": "skeleton", "cursor": told[1]})
+        more = re.findall(r"def (f\d+)", following.structured_content["items"][0]["text"])
+        assert [f"f{n}" for n in range(len(shown) + len(more))] == shown + more
+        whole: Any = (await client.read_resource("ctx://skeleton/shop/cart.py")).contents[0]
+        assert "note:" not in whole.text
 
     talk(lambda: AgentServer(str(shop)), "auto", body)

@@ -85,3 +85,13 @@ def test_names_of_what_is_not_on_a_map_are_cut(ask: Callable[..., Answer], shop:
     for n in range(60):
         (shop / f"shop/a_file_with_a_rather_long_name_{n}.md").write_text("# Title\n\ntext\n")
     assert ask("ctx_map", max_tokens=500).document["files"]
+
+
+def test_both_forms_name_what_an_agent_can_give(ask: Callable[..., Answer], shop: Path) -> None:
+    """An agent has no options of a command line, in the object as little as in the text."""
+    (shop / "many.py").write_text("".join(f"def f{n}(argument, other): ...\n" for n in range(2000)))
+    found = ask("ctx_get", id="many.py", max_tokens=500)
+    more = found.document["items"][0]["more"]
+    assert ("a larger max_tokens" in more, more in found.text) == (True, True)
+    nothing = ask("ctx_search", query="zzz_nowhere", mode="regex")
+    assert nothing.document["reason"].endswith("in a regex, (?i) in front ignores case")
