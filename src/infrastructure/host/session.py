@@ -407,20 +407,23 @@ class HostSession:
         with self._lock:
             if lease is None or self._lease is not lease:
                 return
-            self._lease = None
             # What is told on purpose (`ctx daemon stop`, a memory limit) is not undone; a host that ends because its
             # directory is another one says the same, and is no host of what is there now.
             with self._leasing:
                 self._may_start = not lease.was_told(STOPPED) or self._is_elsewhere
             if self._is_elsewhere:
                 self._refused = "the segment's folder was moved away or replaced"
+            alone = None if self._is_closing else self._alone
+            if alone is not None:
+                # Before the lease is gone: whoever finds none asks us, and our texts have to be here by then.
+                for path, text in self._texts.items():
+                    with contextlib.suppress(CtxError):
+                        alone.set_unsaved(path, text)
+            self._lease = None
             lease.close()
             self._poke()
-            if self._is_closing or self._alone is None:
+            if alone is None:
                 return
-            for path, text in self._texts.items():
-                with contextlib.suppress(CtxError):
-                    self._alone.set_unsaved(path, text)
         self.on_lease()
 
     @property

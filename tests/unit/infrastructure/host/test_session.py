@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from ctx.infrastructure.host import session as session_module
+from ctx.infrastructure.host.alone import AloneHost
 from ctx.infrastructure.host.backend_link import STOPPED, UNASKED, framed, frames_in
 from ctx.infrastructure.host.places import HostPlace
 from ctx.infrastructure.host.session import HostSession
@@ -152,6 +153,30 @@ def test_text_is_not_given_to_the_host_of_another_folder(
     assert "" == told.get(timeout=PATIENCE_S)
     assert "" != told.get(timeout=PATIENCE_S)
     assert [("lease", ""), ("set_unsaved", "a.py")] == hosts.asked
+
+
+def test_texts_are_here_before_the_lease_is_gone(
+    monkeypatch: pytest.MonkeyPatch, hosts: Hosts, joined: tuple[HostSession, queue.Queue[str]]
+) -> None:
+    """Who finds no host asks the face itself, also while its own thread is about to notice."""
+    session, told = joined
+    seen: queue.Queue[tuple[int, list[str]]] = queue.Queue()
+    put = AloneHost.set_unsaved
+
+    def look() -> None:
+        number = session.lease_number()
+        seen.put((number, session.own_backend.unsaved_paths()))
+
+    def slow(alone: AloneHost, path: str, text: str | None) -> None:
+        looking = threading.Thread(target=look, daemon=True)
+        looking.start()
+        looking.join(0.2)  # it has to wait for us
+        put(alone, path, text)
+
+    monkeypatch.setattr(AloneHost, "set_unsaved", slow)
+    hosts.stop()
+    assert "" == told.get(timeout=PATIENCE_S)
+    assert (0, ["a.py"]) == seen.get(timeout=PATIENCE_S)
 
 
 def test_host_that_was_stopped_is_not_started_again(hosts: Hosts, joined: tuple[HostSession, queue.Queue[str]]) -> None:
