@@ -96,6 +96,19 @@ def test_every_jq_recipe_prints_what_the_page_shows(session: Path) -> None:
     assert 15 <= sum(command.startswith("jq ") for command in seen)
 
 
+def test_every_jq_recipe_ends_well_where_little_happened(session: Path) -> None:
+    """After one command, with counters that nothing has counted yet, no recipe fails."""
+    _needs("jq")
+    telemetry = session / "_ctx/telemetry"
+    (telemetry / "metrics.json").write_text('{"ast_cache_miss_count": 2, "lsp_request_count": 1}', "utf-8")
+    first, *_others = (telemetry / "events.jsonl").read_text("utf-8").splitlines(keepends=True)
+    (telemetry / "events.jsonl").write_text(first, "utf-8")
+    for block in _CONSOLE.findall(PAGE.read_text("utf-8")):
+        for command in _commands(block):
+            if command.startswith("jq "):
+                _output(command)
+
+
 def test_every_duckdb_recipe_prints_what_the_page_shows(session: Path) -> None:
     """The SQL of the DuckDB section, in order, in one session."""
     written = EXPORT_PAGE.read_text("utf-8")
