@@ -125,6 +125,8 @@ def test_what_telemetry_takes_for_a_secret(text: str, expected: str) -> None:
         "sshpass -e ssh -p 22 h",
         "src/a.py:1200:5:error:x",
         "fe80:1234:5678:9abc:def0:1234",
+        "nobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin",
+        "12:34:1000:1000:alice:home:shell",
         "http://[::dead:1234:beef:dead:beef]:5432/foo",
         "http://localhost:8080/a:b:c:d",
         "psql host:5432:db",
