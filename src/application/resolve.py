@@ -176,7 +176,8 @@ class Resolve:
             case DottedName(parts):
                 found = self._named(parts, finder)
         if finder.was_late and not is_by_server(found.resolved_by):
-            found = replace(found, complete=False, reason=found.reason or f"not finished in {self.deadline_s:g} s")
+            late = f"not finished in {self.deadline_s:g} s"
+            found = replace(found, complete=False, reason=f"{found.reason} ({late})" if found.reason else late)
         return found
 
     # ------------------------------------------------------------------ names

@@ -50,6 +50,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("search", "budget", 4000, minimum=1),
     Setting("get", "budget", 8000, minimum=1),
     Setting("map", "budget", 2048, minimum=1),
+    Setting("resolve", "deadline_ms", 400, minimum=1),
     Setting("index", "max_file_bytes", 2 * 1024 * 1024, minimum=1),
     Setting("index", "workers", 0),
     Setting("index", "ignore", ()),

@@ -504,7 +504,14 @@ class Services:
 
         servers = self.servers if asks_servers else None
         return Resolve(
-            self.store, self.files, self.trees, self.clock, self.modules, servers=servers, redact=self.redactor
+            self.store,
+            self.files,
+            self.trees,
+            self.clock,
+            self.modules,
+            deadline_s=self.config.number("resolve.deadline_ms") / 1000,
+            servers=servers,
+            redact=self.redactor,
         )
 
     def refs(self, *, asks_servers: bool = True) -> FindReferences:

@@ -186,6 +186,7 @@ class Sandbox:
             "XDG_CACHE_HOME": str(self.home / "cache"),
             "XDG_RUNTIME_DIR": str(self.runtime),
             "CTX_TEST_SANDBOX": str(self.root),
+            "CTX_RESOLVE_DEADLINE_MS": "60000",  # however busy the machine
             "CTX_LSP_ENABLED": "0",  # which servers are installed is the machine's; their own tests switch them on
             "PYTHONWARNINGS": "error",
             # The shell is the one a test names, not the one the tests happen to be started from (make's is `sh`).

@@ -315,10 +315,11 @@ def test_a_cycle_of_imports_and_of_values_ends(segment: NavigableSegment) -> Non
 
 
 def test_the_clock_ends_the_search_for_receivers(segment: NavigableSegment) -> None:
-    """Past the deadline the name alone decides, and the answer says that it is not complete."""
+    """Past the deadline the name alone decides, and the answer says that it is not complete, and why."""
     segment.fill({"use.py": "from shop import Cart\nCart(1).‸total()\n"})
     answer = segment.resolve(deadline_s=0.0)
     assert ["shop/base.py:12 Base.total (name)"] == [
         f"{c.path}:{c.line} {c.qualname} ({c.reason})" for c in answer.found
     ]
     assert not answer.complete
+    assert "what total is asked of is not known; these are named so (not finished in 0 s)" == answer.reason
