@@ -196,11 +196,11 @@ def test_a_disk_that_fails_while_it_is_read_is_named(
 ) -> None:
     """In the middle of an export: not the output, of which nothing is left."""
 
-    def failing(_path: str) -> Iterator[bytes]:
+    def failing(_path: str, _identity: object) -> Iterator[bytes]:
         raise OSError(5, "Input/output error")
         yield b""
 
-    monkeypatch.setattr(outgoing_events, "lines_of", failing)
+    monkeypatch.setattr(outgoing_events, "lines_of_file", failing)
     codes = [export(segment, form=form, output=str(tmp_path / "o")) for form in ("csv", "sqlite")]
     assert ([3, 3], ["segment"]) == (codes, os.listdir(tmp_path))
     assert 2 * "ctx: a file: cannot be read (Input/output error); check its permissions and the disk\n" == (
