@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import sys
 from typing import TYPE_CHECKING
@@ -202,10 +203,11 @@ def test_a_real_server_is_asked_about_places(repository: Sandbox) -> None:
     assert [("SignedCookie.store", "member")] == [(one["qualname"], one["reason"]) for one in found["found"]]
     outside = repository.run("resolve", "shop/session.py:20:16", "--json", env=env)
     assert (1, "lsp:ty", []) == (outside.exit_code, outside.document["resolved_by"], outside.document["found"])
-    assert "hmac.pyi" == outside.document["outside"][0]["path"].rpartition("/")[2]
+    # The standard library's own text where ty finds that, else the stub it brings.
+    assert outside.document["outside"][0]["path"].rpartition("/")[2] in {"hmac.py", "hmac.pyi"}
     told = [event["result"]["target_file"] for event in repository.events() if event["cmd"] == "lsp.definition"]
     assert "shop/session.py" == told[0]
-    assert (True, True) == (told[1].startswith("external/"), told[1].endswith("-hmac.pyi"))
+    assert re.fullmatch(r"external/[0-9a-f]{8}-hmac\.pyi?", told[1])
     uses = repository.run("refs", "SignedCookie.store", "--json", env=env).document
     assert ("lsp:ty", True) == (uses["resolved_by"], uses["complete"])
     assert [("shop/cart.py", 22, "call"), ("shop/session.py", 14, "definition")] == [
