@@ -159,7 +159,13 @@ class EventSink:
         return True
 
     def close(self) -> None:
-        """Close the files; a later `append` opens them again."""
+        """Close the files once the line being written is; a later `append` opens them again."""
+        if not self.after_fork():
+            with self.lock:
+                self._close_files()
+
+    def _close_files(self) -> None:
+        """Close the files, for who holds `lock`; without it another thread's line would go to a closed file."""
         for fd in (self._fd, self._lock_fd):
             if fd >= 0:
                 try:  # noqa: SIM105 - contextlib would cost 4 ms of every start
@@ -170,14 +176,14 @@ class EventSink:
         self._end = -1
 
     def __del__(self) -> None:
-        self.close()
+        self._close_files()  # nobody else has it; after a fork its lock may be held for ever
 
     def _start_anew(self) -> None:
         # The parent's thread may have held the lock at the moment of the fork; nobody here would ever release it.
         self.lock = RLock()
         self._forks = Forks.count
         # Closing our copies does not release the parent's lock: it belongs to the open file both share.
-        self.close()
+        self._close_files()
 
     def _make_directory(self) -> None:
         os.makedirs(os.path.dirname(self.path) or ".", exist_ok=True)
@@ -201,7 +207,7 @@ class EventSink:
         try:
             self._open_file()
         except OSError:
-            self.close()
+            self._close_files()
             raise
 
     def _open_file(self) -> None:
@@ -224,7 +230,7 @@ class EventSink:
                 self._open_file()
             else:
                 # The folder was removed and perhaps made again: our lock is one nobody else holds.
-                self.close()
+                self._close_files()
                 self._open()
                 self._wait_for_lock(alone=alone)
         self._look_again_ns = perf_counter_ns() + _LOOK_SERVES_NS

@@ -214,6 +214,24 @@ def test_disk_that_does_not_confirm_is_told_apart(sink: EventSink, path: str, mo
     assert content(path) == b"one\n"
 
 
+def test_closing_waits_for_the_line_being_written(sink: EventSink, path: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server's thread tells of its end while the command closes its telemetry: the line is not lost."""
+    closed = threading.Event()
+    closing = threading.Thread(target=lambda: (sink.close(), closed.set()))
+
+    def seek(*args: int) -> int:
+        if closing.ident is None:
+            closing.start()
+            closed.wait(0.2)  # in vain
+        return os.lseek(*args)
+
+    monkeypatch.setattr(event_sink, "lseek", seek)
+    sink.append(b"one\n")
+    closing.join()
+    sink.append(b"two\n")
+    assert content(path) == b"one\ntwo\n"
+
+
 def test_threads_do_not_mix_lines(sink: EventSink, path: str) -> None:
     """Eight threads, every line once."""
     threads = [
