@@ -39,14 +39,17 @@ def test_what_is_written_and_what_comes_is_told(root: Path, watcher: NotifyWatch
     assert "" == watcher.watch([b"", b"src"])
     (root / "src/a.py").write_text("b\n")
     assert FileEvents(frozenset({b"src/a.py"}), False) == watcher.wait(PATIENCE_S)
-    (root / "src/b.py").write_text("c\n")
-    assert watcher.wait(PATIENCE_S).other
-    (root / "src/b.py").rename(root / "src/c.py")
-    assert watcher.wait(PATIENCE_S).other
-    (root / "src/c.py").unlink()
-    assert watcher.wait(PATIENCE_S).other
-    (root / "new").mkdir()
-    assert watcher.wait(PATIENCE_S).other
+    for change in (
+        lambda: (root / "src/b.py").write_text("c\n"),
+        lambda: (root / "src/b.py").rename(root / "src/c.py"),
+        (root / "src/c.py").unlink,
+        (root / "new").mkdir,
+    ):
+        change()
+        # The rest of the change before comes first, where the system was so busy that the wait for it was over.
+        while (events := watcher.wait(PATIENCE_S)) and not events.other:
+            pass
+        assert events.other
 
 
 def test_only_the_folders_named_are_watched(root: Path, watcher: NotifyWatcher) -> None:
