@@ -64,10 +64,18 @@ def take_value(buffer: bytearray) -> Any:
     return value
 
 
+def framed(value: Any) -> bytes:
+    """Return one value as a frame."""
+    body = marshal.dumps(value)
+    return LENGTH.pack(len(body)) + body
+
+
 def write_frame(stream: BinaryIO, value: Any) -> None:
     """Write one value as a frame and flush it."""
-    body = marshal.dumps(value)
-    stream.write(LENGTH.pack(len(body)) + body)
+    rest = memoryview(framed(value))
+    while rest:
+        # Without a buffer a part may be all that goes: a full pipe's writer that is stopped (Ctrl-Z) returns with that.
+        rest = rest[stream.write(rest) :]
     stream.flush()
 
 

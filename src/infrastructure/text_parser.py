@@ -7,6 +7,7 @@ takes 100 ms to start. One that is lost costs the text its definitions until it 
 from __future__ import annotations
 
 import contextlib
+import os
 import select
 import sys
 import time
@@ -14,9 +15,11 @@ from typing import TYPE_CHECKING, Any
 
 from ..domain.errors import CtxError
 from .parse_pool import FILE_LIMIT_S, spawned
-from .parse_worker import HELLO, record_of, take_value, write_frame
+from .parse_worker import HELLO, framed, record_of, take_value
 
 if TYPE_CHECKING:
+    from typing import BinaryIO
+
     from ..domain.index_records import FileRecord
     from ..domain.source_files import OsPath
     from .config import Config
@@ -50,6 +53,7 @@ class TextParser:
                 self._process = spawned(self._command)
             except OSError as error:
                 raise ParserLostError(f"a parsing process could not be started ({error.strerror})") from error
+            os.set_blocking(self._process.to_child.fileno(), False)  # a text is more than a pipe holds
             self._buffer.clear()
 
     def record_of(self, os_path: OsPath, data: bytes, mtime_ns: int) -> FileRecord:
@@ -62,7 +66,7 @@ class TextParser:
         assert process is not None
         ends_s = time.monotonic() + self._limit_s
         try:
-            write_frame(process.to_child, [(os_path, data, mtime_ns)])
+            self._send(process, framed([(os_path, data, mtime_ns)]), ends_s)
             while (values := self._next(process, ends_s)) == HELLO:
                 pass
             return record_of(values)
@@ -84,17 +88,35 @@ class TextParser:
             process.wait()
             process.close_stderr()
 
+    def _send(self, process: ParserProcess, frame: bytes, ends_s: float) -> None:
+        """Write a frame.
+
+        Raises: EOFError when it is not taken in time; BrokenPipeError at the process's end.
+        """
+        rest = memoryview(frame)
+        while rest:
+            if not _is_ready(process.to_child, select.POLLOUT, ends_s):
+                raise EOFError
+            rest = rest[process.to_child.write(rest) or 0 :]
+
     def _next(self, process: ParserProcess, ends_s: float) -> Any:
         """Return the next frame.
 
         Raises: EOFError at the end, and when none comes in time.
         """
         while (found := take_value(self._buffer)) is None:
-            left_s = ends_s - time.monotonic()
-            if left_s <= 0 or not select.select([process.from_child], [], [], left_s)[0]:
+            if not _is_ready(process.from_child, select.POLLIN, ends_s):
                 raise EOFError
             part = process.from_child.read(1 << 20)
             if not part:
                 raise EOFError
             self._buffer += part
         return found
+
+
+def _is_ready(stream: BinaryIO, event: int, ends_s: float) -> bool:
+    """Wait until a stream can be read or written, or is broken; tell whether that was in time."""
+    left_s = ends_s - time.monotonic()
+    poll = select.poll()  # not `select.select`, which refuses descriptors from 1024 on
+    poll.register(stream, event)
+    return left_s > 0 and bool(poll.poll(left_s * 1000))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import subprocess
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -33,6 +33,19 @@ def test_frames_come_back_in_order_until_the_stream_ends() -> None:
         short = io.BytesIO(whole[: len(whole) - cut])
         assert values[: 2 if cut else 3] == [read_frame(short) for _ in range(2 if cut else 3)]
         assert read_frame(short) is None
+
+
+def test_a_stream_that_takes_a_part_gets_the_rest() -> None:
+    """One without a buffer may, when a signal comes."""
+
+    class Narrow(io.BytesIO):
+        def write(self, data: Any) -> int:
+            return super().write(data[:3])
+
+    stream = Narrow()
+    write_frame(stream, [b"a.py" * 100])
+    stream.seek(0)
+    assert [b"a.py" * 100] == read_frame(stream)
 
 
 def test_a_worker_says_hello_and_ends_with_its_input(tmp_path: Path) -> None:

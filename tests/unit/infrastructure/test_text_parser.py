@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import signal
 from typing import TYPE_CHECKING
 
@@ -47,12 +48,33 @@ def test_a_lost_process_costs_one_text(parser: TextParser) -> None:
     assert lost != parser._process.pid
 
 
-def test_one_that_hangs_is_ended(parser: TextParser, monkeypatch: pytest.MonkeyPatch) -> None:
-    """After its limit."""
+@pytest.mark.parametrize("size_bytes", [6, 1_000_000], ids=["text of a line", "text that no pipe holds"])
+def test_one_that_hangs_is_ended(parser: TextParser, monkeypatch: pytest.MonkeyPatch, size_bytes: int) -> None:
+    """After its limit, also when it does not take the text."""
     parser.record_of(b"a.py", b"x = 1\n", -1)
     assert parser._process is not None
     os.kill(parser._process.pid, signal.SIGSTOP)
     monkeypatch.setattr(parser, "_limit_s", 0.05)
     with pytest.raises(ParserLostError):
-        parser.record_of(b"a.py", b"x = 2\n", -2)
+        parser.record_of(b"a.py", b"x = 2\n" + b"#" * (size_bytes - 6), -2)
     assert parser._process is None
+
+
+def test_a_process_with_many_open_files_can_have_texts_parsed(tmp_path: Path) -> None:
+    """Descriptors beyond 1023 are as good as others."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = 1100
+    if hard != resource.RLIM_INFINITY and hard < wanted:
+        pytest.skip("this system lets nobody have so many open")
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, wanted), hard))
+    held = [os.open(os.devnull, os.O_RDONLY)]
+    parser = TextParser(str(tmp_path), load_config(str(tmp_path), os.environ))
+    try:
+        while held[-1] < 1024:
+            held.append(os.dup(held[0]))
+        assert "ok" == parser.record_of(b"a.py", b"x = 1\n", -1).status
+    finally:
+        for fd in held:
+            os.close(fd)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        parser.close()
