@@ -31,7 +31,7 @@ _LOWEST_FD = 10  # so that what the child gets as 0 to 4 is never one of ours
 _CONTROL_FD, _REPORT_FD = 3, 4
 _IDLE_S = 3600.0
 _EXIT_PATIENCE_S = 1.0
-"""Between the end of its output and its exit; a server that closed the one and stays is ended."""
+"""Between the end of its output and its exit; a server that closed the one and still runs then is ended."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +118,7 @@ class ServerProcess:
         self._is_killed = False
         self._is_awake = False
         self._broken = ""
+        self._pid = 0
         self._is_over = False
         self._gone = threading.Event()
         self._thread = threading.Thread(target=self._serve, name="ctx-language-server", daemon=True)
@@ -175,9 +176,9 @@ class ServerProcess:
         """Serve the streams until the launcher has said its last word."""
         fds = self._fds
         poll = select.poll()
-        for fd in (fds.stdout, fds.stderr, fds.report, fds.wake_read):
+        for fd in (fds.report, fds.stderr, fds.wake_read):
             poll.register(fd, select.POLLIN)
-        waits_to_write = False
+        hears = waits_to_write = False
         wait_s: float | None = 0.0
         while fds.report >= 0:
             for fd, _mask in poll.poll(int(min(_IDLE_S if wait_s is None else wait_s, _IDLE_S) * 1000 + 0.999)):
@@ -190,6 +191,10 @@ class ServerProcess:
                     if fd == fds.stdout:
                         self._await_exit()
                     fds.close(fd)
+            if self._pid and not hears:
+                # Not before: on a busy machine the server may have answered by the time the launcher says who it is.
+                hears = True
+                poll.register(fds.stdout, select.POLLIN)
             if waits_to_write:
                 poll.unregister(fds.stdin)
             waits_to_write = self._write()
@@ -200,10 +205,15 @@ class ServerProcess:
                 fds.close(fds.control)
 
     def _await_exit(self) -> None:
-        """Its output is over: give it a moment to end, else end it."""
-        if not self._is_killed and not _is_readable(self._fds.report, _EXIT_PATIENCE_S):
-            self._broken = self._broken or "it closed its output and stayed"
-            self._is_killed = True
+        """Its output is over: give it a moment to end, else end it.
+
+        One that has ended is not ended: the launcher is late with its word, or has children to kill.
+        """
+        report = self._fds.report
+        while report >= 0 and not self._is_killed and not _is_readable(report, _EXIT_PATIENCE_S):
+            if not _has_ended(self._pid):
+                self._broken = self._broken or "it closed its output and stayed"
+                self._is_killed = True
 
     def _take(self, fd: int, reader: MessageReader, stderr: bytearray, report: bytearray) -> bool:
         """Read one of the streams once; tell whether there was anything, which there always is before its end."""
@@ -232,7 +242,8 @@ class ServerProcess:
         if not had_pid and b"\n" in report:
             said = orjson.loads(bytes(report).partition(b"\n")[0])
             if "pid" in said and "exit_code" not in said and "signal" not in said:
-                self._listener.on_started(said["pid"])
+                self._pid = said["pid"]
+                self._listener.on_started(self._pid)
 
     def _write(self) -> bool:
         """Write what the pipe takes; tell whether something is left."""
@@ -379,3 +390,14 @@ def _is_readable(fd: int, timeout_s: float) -> bool:
     poll = select.poll()
     poll.register(fd, select.POLLIN)
     return bool(poll.poll(int(timeout_s * 1000)))
+
+
+def _has_ended(pid: int) -> bool:
+    """Tell whether a process that is not our child has ended, collected or not, where the system says so."""
+    if not sys.platform.startswith("linux"):
+        return False
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as file:
+            return file.read().rpartition(b") ")[2][:1] in {b"Z", b"X"}
+    except OSError:
+        return True

@@ -1,0 +1,88 @@
+"""ServerProcess behind launchers that are late with their word, as a busy machine has them."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+from ctx.infrastructure.ast_lsp import lsp_process
+from ctx.infrastructure.ast_lsp.lsp_process import ProcessEnd, start_server
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import pytest
+
+PATIENCE_S = 60.0
+
+
+class _Heard:
+    """A listener that remembers what it was told, in order."""
+
+    def __init__(self) -> None:
+        self.told: list[Any] = []
+
+    def on_started(self, pid: int) -> None:
+        self.told.append(pid)
+
+    def on_message(self, message: dict[str, Any]) -> None:
+        self.told.append(message["method"])
+
+    def on_tick(self) -> float | None:
+        return None
+
+    def on_end(self, end: ProcessEnd) -> None:
+        self.told.append(end.describe())
+
+
+def _heard_of(launcher: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """Return what is told of a server that this script in the launcher's place starts."""
+    script = tmp_path / "launcher.py"
+    script.write_text(launcher)
+    monkeypatch.setattr(lsp_process, "LAUNCHER", str(script))
+    heard = _Heard()
+    server = start_server(("server",), str(tmp_path), {}, heard)
+    assert server.join(PATIENCE_S)
+    return heard.told
+
+
+def test_a_server_is_told_of_before_what_it_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also when it has spoken before the launcher said that it runs."""
+    launcher = """
+import os
+os.write(1, b'Content-Length: 34\\r\\n\\r\\n{"jsonrpc":"2.0","method":"hello"}')
+os.write(4, b'{"pid": 1}\\n')
+os.write(4, b'{"pid": 1, "exit_code": 0, "leftovers_killed": 0}\\n')
+"""
+    assert [1, "hello", "ended with exit code 0"] == _heard_of(launcher, tmp_path, monkeypatch)
+
+
+def test_a_server_that_ended_did_not_stay(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However late the launcher says how it ended: its own exit code is the reason, and nobody ends it."""
+    door = tmp_path / "door"
+    os.mkfifo(door)
+    launcher = f"""
+import os
+pid = os.fork()
+if pid == 0:
+    os._exit(3)
+os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
+os.write(4, b'{{"pid": %d}}\\n' % pid)
+os.close(1)
+os.close(2)
+os.read(os.open({str(door)!r}, os.O_RDONLY), 1)
+os.write(4, b'{{"pid": %d, "exit_code": 3, "leftovers_killed": 0}}\\n' % pid)
+"""
+    look = lsp_process._is_readable
+
+    def looks(fd: int, _patience_s: float) -> bool:
+        """Let the patience pass at once the first time, and the launcher say how it ended then."""
+        if door.exists():
+            with door.open("wb"):
+                door.unlink()
+            return False
+        return look(fd, PATIENCE_S)
+
+    monkeypatch.setattr(lsp_process, "_is_readable", looks)
+    _pid, said = _heard_of(launcher, tmp_path, monkeypatch)
+    assert "ended with exit code 3" == said
