@@ -98,6 +98,7 @@ class LanguageServerPool:
         self._telling = threading.Lock()
         self._announcing = threading.Lock()
         self._clients: OrderedDict[_Key, LSPClient] = OrderedDict()
+        self._leaving: set[LSPClient] = set()
         self._discovery = self._look_for_servers()
         self._found: dict[tuple[str, str], FoundServer | None] = {}
         self._replies: OrderedDict[tuple[object, ...], ServerReply] = OrderedDict()
@@ -195,7 +196,7 @@ class LanguageServerPool:
         """End all servers; safe to call twice."""
         with self._lock:
             self._is_closed = True
-            clients = list(self._clients.values())
+            clients = [*self._clients.values(), *self._leaving]
             self._clients.clear()
         # A command that leaves takes its server along; one that knows a project may have something to write down.
         how = {"politely": self._is_host, "for_good": True}
@@ -230,9 +231,17 @@ class LanguageServerPool:
                     client.set_unsaved(unsaved_path, language_of(unsaved_path), text)
             self._clients.move_to_end(key)
             surplus = self._clients.popitem(last=False)[1] if len(self._clients) > CLIENTS_MAX else None
+            if surplus is not None:
+                self._leaving.add(surplus)
         if surplus is not None:
-            threading.Thread(target=surplus.stop, kwargs={"for_good": True}, daemon=True).start()
+            threading.Thread(target=self._see_off, args=(surplus,), daemon=True).start()
         return client
+
+    def _see_off(self, client: LSPClient) -> None:
+        """End a server that made room; whoever closes the pool meanwhile ends it, too, and waits for that."""
+        client.stop(for_good=True)
+        with self._lock:
+            self._leaving.discard(client)
 
     def _look_for_servers(self) -> ServerDiscovery:
         return ServerDiscovery(self._segment, self._config, self._environ)

@@ -17,7 +17,7 @@ from ctx.infrastructure.ast_lsp.lsp_process import ProcessEnd
 from ctx.infrastructure.config import load_config
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from ctx.domain.source_files import FileStat
@@ -423,22 +423,51 @@ def test_status_memory_and_restart_are_by_server(segment: Segment) -> None:
     assert 2 == len(segment.connections)
 
 
-def test_the_server_that_was_asked_longest_ago_makes_room(segment: Segment) -> None:
-    """A segment of many environments does not fill the memory."""
-    segment.install("ty")
-    for number in range(CLIENTS_MAX + 1):
+def _with_environments(segment: Segment, count: int) -> Iterator[str]:
+    """Yield files below roots with an environment each, which is then the activated one."""
+    for number in range(count):
         folder = segment.root / f"p{number}"
         (folder / ".venv/bin").mkdir(parents=True)
         (folder / ".venv/bin/python").symlink_to("/bin/true")
         (folder / ".venv/pyvenv.cfg").write_text("home = /bin\n")
         (folder / "a.py").write_text("thing()\n")
+        segment.environ["VIRTUAL_ENV"] = str(folder / ".venv")
+        yield f"p{number}/a.py"
+
+
+def test_the_server_that_was_asked_longest_ago_makes_room(segment: Segment) -> None:
+    """A segment of many environments does not fill the memory."""
+    segment.install("ty")
     pool = segment.pool()
-    for number in range(CLIENTS_MAX + 1):
-        segment.environ["VIRTUAL_ENV"] = str(segment.root / f"p{number}/.venv")
-        pool.ask(question(f"p{number}/a.py", line=1, state=f"{number}"))
+    for number, path in enumerate(_with_environments(segment, CLIENTS_MAX + 1)):
+        pool.ask(question(path, line=1, state=f"{number}"))
     assert CLIENTS_MAX + 1 == len({connection.directory for connection in segment.connections})
     assert CLIENTS_MAX == len(pool.status())
     pool.close()
+
+
+def test_closing_waits_for_a_server_that_makes_room(segment: Segment, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its end is told, like that of the others, before whoever closes the pool writes the last counts."""
+    leaving, killed = threading.Event(), threading.Event()
+    join = QuickConnection.join
+
+    def ends_late(server: QuickConnection, timeout_s: float) -> bool:
+        if not server.was_killed:
+            leaving.set()
+            killed.wait()
+        return join(server, timeout_s)
+
+    segment.install("ty")
+    pool = segment.pool(is_host=False)
+    monkeypatch.setattr(QuickConnection, "join", ends_late)
+    try:
+        for number, path in enumerate(_with_environments(segment, CLIENTS_MAX + 1)):
+            pool.ask(question(path, line=1, state=f"{number}"))
+        leaving.wait()
+        pool.close()
+        assert [True] * (CLIENTS_MAX + 1) == [server.was_killed for server in segment.connections]
+    finally:
+        killed.set()
 
 
 @pytest.mark.parametrize("is_host", [True, False])
