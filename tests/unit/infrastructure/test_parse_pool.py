@@ -8,6 +8,7 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from tests.fakes import ManualClock
 
 from ctx.domain.errors import CtxError
 from ctx.domain.index_records import FileRecord
@@ -20,13 +21,18 @@ from ctx.infrastructure.parse_pool import (
     TRUSTED_BYTES_MAX,
     ParsePool,
     can_fork,
+    spawned,
     usable_cores,
 )
 from ctx.infrastructure.tokenizer import BpeTokenCounter, text_key
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
+    from ctx.infrastructure.parse_pool import ParserProcess
+
+HOUR_NS = 3600 * 1_000_000_000
 _SCRIPT = r"""
 import marshal, os, signal, struct, sys
 log, behaviour = sys.argv[1:]
@@ -47,6 +53,8 @@ while head := sys.stdin.buffer.read(8):
         if b"kill" in path:
             os.kill(os.getpid(), signal.SIGKILL)
         if b"hang" in path:
+            with open(log + ".hangs", "w") as file:
+                file.write("yes")
             signal.pause()
         if b"tells" in path:
             sys.exit("Error: out of luck")
@@ -116,6 +124,23 @@ class Workers:
             with pytest.raises(ProcessLookupError):
                 os.kill(pid, 0)
 
+    @property
+    def hang_mark(self) -> Path:
+        """What a worker writes before it hangs."""
+        return self._log.with_name("pids.hangs")
+
+
+class HangClock:
+    """The pool's clock, which stands still until a worker hangs: one that is slow to start or to answer does not."""
+
+    def __init__(self, hang_mark: Path) -> None:
+        self._hang_mark = hang_mark
+        self._now_ns = 0
+
+    def perf_counter_ns(self) -> int:
+        self._now_ns += HOUR_NS if self._hang_mark.exists() else 0
+        return self._now_ns
+
 
 @pytest.fixture(autouse=True)
 def _only_new_threads_count(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -164,8 +189,9 @@ def test_a_few_files_are_done_in_a_copy_of_the_process(workers: Workers) -> None
     assert 1 == len(set(found.values()))
     assert f"in process {os.getpid()}" not in found.values()
     assert [] == workers.pids
+    pid = int(found["a.py"].removeprefix("in process "))
     with pytest.raises(ChildProcessError):
-        os.waitpid(-1, os.WNOHANG)
+        os.waitpid(pid, os.WNOHANG)
 
 
 def test_beside_other_threads_a_new_process_takes_the_place_of_a_copy(workers: Workers) -> None:
@@ -272,24 +298,31 @@ def test_every_file_may_crash(workers: Workers) -> None:
     workers.assert_all_are_gone()
 
 
-def test_a_worker_that_hangs_is_killed_and_its_file_named(workers: Workers) -> None:
+def test_a_worker_that_hangs_is_killed_and_its_file_named(workers: Workers, monkeypatch: pytest.MonkeyPatch) -> None:
     """The limit is per file; the files behind it are given to another worker."""
-    asked = files("hang.py")
-    found = outcomes(workers.pool(file_limit_s=5.0).index(asked))
+    monkeypatch.setattr(parse_pool, "time", HangClock(workers.hang_mark))
+    asked = files("dir/f050-hang.py")
+    found: dict[str, str] = {}
+    for record in workers.pool(workers=1, file_limit_s=0.4).index(asked):
+        assert record.path not in found
+        found[record.path] = record.reason
+        if record.reason:
+            workers.hang_mark.unlink()
     assert {path.decode() for path, _size in asked} == set(found)
-    assert {"hang.py": "the parser hung on it for 5 s; indexed as text"} == {
+    assert {"dir/f050-hang.py": "the parser hung on it for 0.4 s; indexed as text"} == {
         path: why for path, why in found.items() if why
     }
+    assert 2 == len(workers.pids)
     workers.assert_all_are_gone()
 
 
-def test_a_slow_taker_of_records_makes_no_worker_hang(workers: Workers) -> None:
+def test_a_slow_taker_of_records_makes_no_worker_hang(workers: Workers, monkeypatch: pytest.MonkeyPatch) -> None:
     """Time in which nobody looked at the workers is not theirs: a stopped or busy command loses no file."""
-    pause = threading.Event()
+    clock = ManualClock()
+    monkeypatch.setattr(parse_pool, "time", clock)
     found = {}
-    for record in workers.pool("large records", file_limit_s=3.0).index(files()):
-        if not found:
-            pause.wait(4.5)
+    for record in workers.pool("large records").index(files()):
+        clock.advance_ns(HOUR_NS)
         found[record.path] = record.reason
     assert 100 == len(found)
     assert {""} == set(found.values())
@@ -304,7 +337,7 @@ def test_paths_of_any_length_do_not_block_the_pipes(workers: Workers) -> None:
         target=lambda: found.append(outcomes(workers.pool("large records").index(asked))), daemon=True
     )
     thread.start()
-    thread.join(30)
+    thread.join(120)
     assert not thread.is_alive()
     assert 450 == len(found[0])
 
@@ -319,14 +352,24 @@ def test_workers_that_do_not_start_are_an_error(workers: Workers, tmp_path: Path
         list(missing.index(files()))
 
 
-def test_a_caller_that_stops_early_leaves_no_process(workers: Workers) -> None:
+def test_a_caller_that_stops_early_leaves_no_process(workers: Workers, monkeypatch: pytest.MonkeyPatch) -> None:
     """Closing the generator ends the workers, also one that hangs."""
+    started: list[int] = []
+
+    def remembered(command: Sequence[str]) -> ParserProcess:
+        process = spawned(command)
+        started.append(process.pid)
+        return process
+
+    monkeypatch.setattr(parse_pool, "spawned", remembered)
     records = workers.pool().index(files("hang.py", "dir/hang.py"))
     next(records)
     records.close()  # type: ignore[attr-defined]  # a generator is one
     workers.assert_all_are_gone()
-    with pytest.raises(ChildProcessError):  # also none that had no time to leave its number
-        os.waitpid(-1, os.WNOHANG)
+    assert 2 == len(started)
+    for pid in started:
+        with pytest.raises(ChildProcessError):  # also one that had no time to leave its number
+            os.waitpid(pid, os.WNOHANG)
 
 
 def test_real_workers_make_the_records_that_one_process_makes(tmp_path: Path) -> None:
