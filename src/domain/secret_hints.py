@@ -51,7 +51,7 @@ _RUN = "x" * RUN_LENGTH
 _BASE64_RUN = "x" * BASE64_LENGTH
 _WORD_BYTES = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-")
 _DASHES_MAX = 8
-PROGRAMS = (b"mysql", b"mariadb", b"mycli")
+PROGRAMS = (b"mysql", b"mariadb", b"mycli", b"7z")
 """What takes a password with nothing before it but `-p`."""
 # The first bytes of UTF-8 that no character begins with which `disguised_text` reads as another, and those that follow.
 _PLAIN_BYTES = bytes(
@@ -84,7 +84,7 @@ def may_hold_secret(encoded: bytes, *, is_plain: bool = False) -> bool:
 
 
 def _may_hold_option(encoded: bytes) -> bool:
-    """Tell whether there is `-u name:password` or `-ppassword`, as curl and the clients of MySQL have it."""
+    """Tell whether there is `-u name:password`, `-ppassword` or the like, as curl and the clients of MySQL have it."""
     at = encoded.find(45)
     for _ in range(_DASHES_MAX):
         if at <= 0 or encoded[at - 1] not in _WORD_BYTES:
@@ -92,9 +92,11 @@ def _may_hold_option(encoded: bytes) -> bool:
         at = encoded.find(45, at + 1)
     if at < 0:
         return False
-    if b" -u " in encoded or b"--user " in encoded:
+    if b" -u " in encoded or b" -U " in encoded or b"--user " in encoded or b"--proxy-user " in encoded:
         return True
-    return b"-p" in encoded and any(program in encoded for program in PROGRAMS)
+    if b"-p" in encoded and (b"login" in encoded or any(program in encoded for program in PROGRAMS)):
+        return True
+    return b"-a" in encoded and b"redis-cli" in encoded
 
 
 def _may_hold_disguised(encoded: bytes) -> bool:

@@ -37,7 +37,9 @@ _PARAMETER = pattern(
     r"[?&](?:sig|signature|x-amz-signature|x-amz-security-token|x-goog-signature|code)=(?P<value>[^\s&\"'#]+)",
     re.IGNORECASE,
 )
-_CURL_USER = pattern(r"(?:(?<= )-u |(?<![A-Za-z0-9_-])--user[ =])(?:\\?[\"'])?[\w.@-]+:(?P<value>[^\s\"']+)")
+_CURL_USER = pattern(
+    r"(?:(?<= )-[uU] |(?<![A-Za-z0-9_-])--(?:proxy-)?user[ =])(?:\\?[\"'])?[\w.@-]+:(?P<value>[^\s\"']+)"
+)
 _ARGUMENT = r"""(?:(?P<quote>\\?["'])(?P<quoted>(?:(?!(?P=quote))[^\n]){1,400})|(?P<bare>[^\s"'`|;&<>\\]+))"""
 _PROGRAMS = tuple(program.decode() for program in PROGRAMS)
 _PROGRAM_WITH_P = pattern(
@@ -48,6 +50,11 @@ _PROGRAM_WITH_P = pattern(
 )
 _SSHPASS = pattern(
     rf"""(?<![\w-])sshpass(?:\.exe)?["']?(?:,?\s+["']?-[vVh]["']?){{0,3}},?\s+["']?-p(?:["']?,?\s+)?{_ARGUMENT}""",
+    re.VERBOSE,
+)
+_LOGIN = pattern(
+    rf"""(?<![\w-])(?:login(?=[\s"'])(?:\\\n|[^\n|;&]){{0,300}}?(?<=[\s"'])-p
+    |redis-cli(?:\.exe)?(?=[\s"'])(?:\\\n|[^\n|;&]){{0,300}}?(?<=[\s"'])-a)["']?,?\s+{_ARGUMENT}""",
     re.VERBOSE,
 )
 _PGPASS_PORT = pattern(r":(?:\*|\d{4,5}):", re.ASCII)
@@ -109,11 +116,13 @@ def in_headers(text: str, *, is_strict: bool) -> list[Span]:
 def in_command_lines(text: str, *, is_strict: bool) -> list[Span]:
     """Return the passwords that programs are handed as arguments."""
     found = []
-    if is_strict and (" -u " in text or "--user " in text or "--user=" in text):
+    if is_strict and any(option in text for option in (" -u ", " -U ", "-user")):
         found += [match.span("value") for match in _CURL_USER.finditer(text)]
     for looks, names in ((_PROGRAM_WITH_P, _PROGRAMS), (_SSHPASS, ("sshpass",))) if "-p" in text else ():
         if any(name in text for name in names):
             found += [match.span(match.lastgroup or 0) for match in looks.finditer(text)]
+    if ("-p" in text and "login" in text) or ("-a" in text and "redis-cli" in text):
+        found += [match.span(match.lastgroup or 0) for match in _LOGIN.finditer(text)]
     return [Span(start, end, "credential") for start, end in found if is_strict or is_literal_password(text[start:end])]
 
 

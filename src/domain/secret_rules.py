@@ -44,6 +44,12 @@ _BEHIND_EQUALS = pattern(
 )
 _BEHIND_COLON = pattern(r"(?:[_-][\w-]{0,32})?(?:\\?[\"'`\])]){0,3}[ \t]{0,8}:[ \t]{0,8}(?=[^\s/:])", re.ASCII)
 _BEHIND_TAG = pattern(r">(?=[^\s<>]+</)")
+_BEHIND_PAIR = pattern(
+    r"(?:[_-][\w-]{0,32})?(?:\\?[\"'])?(?:(?:\s|\\n){0,40},(?:\s|\\n){0,40}|(?:\s|\\n){1,40})"
+    r"(?:\\?[\"'])?value(?:\\?[\"'])?[ \t]{0,8}[:=][ \t]{0,8}",
+    re.ASCII | re.IGNORECASE,
+)
+"""A name that is the value of one key, and the key of its own: `name: DB_PASSWORD, value: ...`, as in manifests."""
 _SIGN = pattern(r"[:=]")
 _BEHIND_BLANK = pattern(r"(?:[ \t]+is)?[ \t]+", re.ASCII | re.IGNORECASE)
 _OPTION = pattern(r"(?:^|[\s\"'\[,(])--?[\w-]{0,24}\Z", re.ASCII)
@@ -205,7 +211,11 @@ def _strict_value(text: str, word: re.Match[str]) -> Span | None:
     if behind is None and text[word.start() - 1 : word.start()] == "/":
         return None  # /etc/passwd: it is a path that something is said of
     if behind is None and _KNOWN_TO_HINTS.search(word.group()) is not None:
-        behind = _BEHIND_COLON.match(text, word.end()) or _BEHIND_TAG.match(text, word.end())
+        behind = (
+            _BEHIND_COLON.match(text, word.end())
+            or _BEHIND_TAG.match(text, word.end())
+            or _BEHIND_PAIR.match(text, word.end())
+        )
         if behind is None:
             behind = _BEHIND_BLANK.match(text, word.end())
             is_option = _OPTION.search(text, max(0, word.start() - 32), word.start()) is not None
@@ -241,7 +251,11 @@ def _value_span(value: re.Match[str]) -> tuple[int, int]:
 def _precise_value(text: str, word: re.Match[str]) -> Span | None:
     if _NO_VALUE_TAIL.match(text, word.end()) is not None or word.group().lower() == "auth":
         return None
-    behind = _behind_equals(text, word.end(), is_strict=False) or _BEHIND_COLON.match(text, word.end())
+    behind = (
+        _behind_equals(text, word.end(), is_strict=False)
+        or _BEHIND_COLON.match(text, word.end())
+        or _BEHIND_PAIR.match(text, word.end())
+    )
     value = _VALUE.match(text, behind.end(), behind.end() + _VALUE_CHARS_MAX) if behind is not None else None
     if value is None:
         return None

@@ -19,7 +19,7 @@ _PARTS = st.one_of(
         "password passwd pwd pass secret token api_key api-key access key auth authorization Basic Bearer credential "
         "passphrase cookie session_id is = : => := ' \" ` [ ] ( ) - -- _ . / :// @ user https://u:p@h ? & sig= \n \t "
         "eyJ AKIA ghp_ sk- -----BEGIN -----END PRIVATE KEY----- login machine K İ \u017f é "
-        "mysql mariadb-dump sshpass -p -pX "
+        "mysql mariadb-dump sshpass 7z login redis-cli -p -pX -a -U --proxy-user value "
         "-u --user a:b h:5432:d:u:p *:*:*:u:p :5432: * % %40 %3A %3d %252F \u200b \u00ad \ufeff \uff1a \uff1d".split(
             " "
         )
