@@ -90,6 +90,7 @@ class EventSink:
     ) -> None:
         self.path = path
         self.lock = RLock()
+        self.appended = 0  # lines of ours that are in the file
         self._make_folder = make_folder or self._make_directory
         self._rotate_bytes = rotate_bytes
         self._keep_rotated = keep_rotated
@@ -138,6 +139,7 @@ class EventSink:
                 length += 1
             if write(fd, line) != length:
                 raise OSError(errno.ENOSPC, "only a part of a line could be written", self.path)
+            self.appended += 1
             self._end = end + length
         except OSError:
             self._end = -1

@@ -135,47 +135,56 @@ class Telemetry:
         sink = self._sink
         with sink.lock:
             tally = self._tally.events.get(cmd) or self._new_tally(cmd)
+            appended = -1
             self._seq = seq = self._seq + 1
-            tally.count += 1
-            if tally.rule is not None:
-                self._tally.add(tally.rule(self._countable(args), result, extra_fields, timing_ms))
-            if duration_ns is not None:
-                duration_ns = int(duration_ns)
-                tally.samples_ns.append(duration_ns)
-            elif timing_ms > 0:
-                tally.samples_ns.append(timing_ms * 1_000_000)
-            if self._dropped_since_last:
-                extra_fields["telemetry_dropped_since_last"] = self._dropped_since_last
-            if not seq & _FOLD_EVERY_MASK:
-                self._tally.fold()
-            said = self._encode({"args": args, "result": result, **extra_fields}, tally.allowed_args)
-            second_ns, beginning = self._second
-            now_ns = self._time_ns()
-            if not 0 <= now_ns - second_ns < _SECOND_NS:
-                second_ns, beginning = self._new_second(now_ns)
-            # Only what the caller said goes through an encoder: for the rest a format is three times as fast.
-            line = b'%b.%06d%b%b,"timing_ms":%d,"duration_ns":%b,"tokens":%b,"warnings":%b,"seq":%d%b' % (
-                beginning,
-                (now_ns - second_ns) // 1000,
-                tally.head,
-                said,
-                timing_ms,
-                b"null" if duration_ns is None else b"%d" % duration_ns,
-                _ZERO_TOKENS if _TOKEN_FIELDS.isdisjoint(result) else tally.count_tokens(result),
-                self._encode_warnings(warnings) if warnings else b"[]",
-                seq,
-                self._tail,
-            )
             try:
-                if self._has_backlog:
-                    self._write_backlog()
-                sink.append_locked(line, durable=tally.critical)
-            except SyncFailedError as error:
-                self._say_degraded(error)
-            except OSError as error:
-                self._keep_or_drop(line, error, critical=tally.critical)
-            else:
-                self._dropped_since_last = 0
+                tally.count += 1
+                if tally.rule is not None:
+                    self._tally.add(tally.rule(self._countable(args), result, extra_fields, timing_ms))
+                if duration_ns is not None:
+                    duration_ns = int(duration_ns)
+                    tally.samples_ns.append(duration_ns)
+                elif timing_ms > 0:
+                    tally.samples_ns.append(timing_ms * 1_000_000)
+                if self._dropped_since_last:
+                    extra_fields["telemetry_dropped_since_last"] = self._dropped_since_last
+                if not seq & _FOLD_EVERY_MASK:
+                    self._tally.fold()
+                said = self._encode({"args": args, "result": result, **extra_fields}, tally.allowed_args)
+                second_ns, beginning = self._second
+                now_ns = self._time_ns()
+                if not 0 <= now_ns - second_ns < _SECOND_NS:
+                    second_ns, beginning = self._new_second(now_ns)
+                # Only what the caller said goes through an encoder: for the rest a format is three times as fast.
+                line = b'%b.%06d%b%b,"timing_ms":%d,"duration_ns":%b,"tokens":%b,"warnings":%b,"seq":%d%b' % (
+                    beginning,
+                    (now_ns - second_ns) // 1000,
+                    tally.head,
+                    said,
+                    timing_ms,
+                    b"null" if duration_ns is None else b"%d" % duration_ns,
+                    _ZERO_TOKENS if _TOKEN_FIELDS.isdisjoint(result) else tally.count_tokens(result),
+                    self._encode_warnings(warnings) if warnings else b"[]",
+                    seq,
+                    self._tail,
+                )
+                try:
+                    if self._has_backlog:
+                        self._write_backlog()
+                    appended = sink.appended
+                    sink.append_locked(line, durable=tally.critical)
+                except SyncFailedError as error:
+                    self._say_degraded(error)
+                except OSError as error:
+                    self._keep_or_drop(line, error, critical=tally.critical)
+                else:
+                    self._dropped_since_last = 0
+            except BaseException:
+                # An interrupt, or an argument that cannot be encoded: the number is given, and a line must explain it.
+                if appended in (-1, sink.appended):
+                    self._failed += 1
+                    self._drop(1)
+                raise
 
     def observe(self, cmd: str, ms: float) -> None:
         """Add one latency sample, in milliseconds, for work that has no event."""

@@ -55,7 +55,7 @@ COUNTERS = (
     ("file_read_raw_bytes_total", "bytes", "`file.read` with mode `raw`, by its `bytes`"),
     (ATTEMPTED, "events", "every event"),
     (WRITTEN, "events", "every line that reached the file, also those recovered later"),
-    (DROPPED, "events", "ordinary events that could not be written, critical ones that could not be kept"),
+    (DROPPED, "events", "what could not be written, or kept where it is critical, and what an interrupt met"),
     (RECOVERED, "events", "critical events written late, from the queue or for an earlier run"),
     (METRICS_DAMAGED, "files", "a `metrics.json` that had to be kept aside"),
 )

@@ -48,7 +48,7 @@ SOMETIMES_FIELDS: Fields = (
         "telemetry_dropped_since_last",
         "ordinal",
         "events",
-        "only when ordinary events were dropped before this one: how many",
+        "only when events were dropped before this one: how many",
     ),
 )
 """Keys of the line itself that are not always there."""

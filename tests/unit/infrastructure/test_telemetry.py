@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.fakes import ManualClock
 
+from ctx.infrastructure import event_sink
 from ctx.infrastructure import telemetry as telemetry_module
 from ctx.infrastructure.event_log import read_events
 from ctx.infrastructure.telemetry import QUEUE_MAX, Telemetry
@@ -236,6 +237,37 @@ def test_degradation_is_said_once_and_nothing_raises(tmp_path: Path, capsys: pyt
     telemetry.flush()
     assert telemetry.counters["telemetry_events_dropped"] == 3
     assert capsys.readouterr().err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("place", "name", "is_written"),
+    [
+        (telemetry_module.Telemetry, "_new_second", False),
+        (event_sink, "lseek", False),
+        (event_sink, "_sync_data", True),
+    ],
+    ids=["before it is written", "about to be written", "after it was written"],
+)
+def test_interrupted_event_is_written_or_counted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: Any, name: str, is_written: bool
+) -> None:
+    """Ctrl-C may come at any moment: a number that is missing is explained by the next line."""
+
+    def interrupt(*_args: object) -> None:
+        raise KeyboardInterrupt
+
+    telemetry = Telemetry(tmp_path, clock=ManualClock())
+    with monkeypatch.context() as patch:
+        patch.setattr(place, name, interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            telemetry.event("lsp.ready", {}, {}, 1)
+    telemetry.event("ctx.get", {}, {}, 1)
+    written = events(tmp_path)
+    dropped = 0 if is_written else 1
+    assert [1, 2][dropped:] == [event["seq"] for event in written]
+    assert dropped == written[-1].get("telemetry_dropped_since_last", 0)
+    counted = [telemetry.counters[f"telemetry_events_{what}"] for what in ("attempted", "written", "dropped")]
+    assert [2, 2 - dropped, dropped] == counted
 
 
 def test_critical_events_wait_in_order(tmp_path: Path) -> None:
