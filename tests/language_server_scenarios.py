@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from tests.process_tree import PATIENCE_S, process_is_gone
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
 Action = dict[str, Any]
 Turn = list[Action]
@@ -165,6 +165,17 @@ def ignore_sigterm() -> Action:
 def fork(*, session: bool = False, daemon: bool = False, holds_pipes: bool = False) -> Action:
     """Leave a child that never ends."""
     return _action("fork", session=session, daemon=daemon, holds_pipes=holds_pipes)
+
+
+def asked_in_vain(ask: Callable[[int], dict[str, Any]], *, first_ms: int = 2_000) -> dict[str, Any]:
+    """Return the answer of `ask(deadline_ms)` beside a server that does not answer: of the first deadline in which it
+    was asked at all. On a busy machine it is not up before that, and "not_ready" is the truth.
+    """
+    found = ask(first_ms)
+    for deadline_ms in (4 * first_ms, 16 * first_ms):
+        if "not_ready" == found["server"]["status"]:
+            found = ask(deadline_ms)
+    return found
 
 
 class ScriptedServer:

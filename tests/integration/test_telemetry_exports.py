@@ -8,6 +8,7 @@ import json
 import os
 import select
 import shlex
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -18,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from tests.event_lines import lines_of_events
 from tests.integration.conftest import UNWATCHED
-from tests.language_server_scenarios import DEFINITION, Scenario, ScriptedServer, hang
+from tests.language_server_scenarios import DEFINITION, Scenario, ScriptedServer, asked_in_vain, hang
 from tests.mcp_lines import LineClient
 from tests.otlp_lines import read_line
 from tests.trace_rules import trace_faults
@@ -35,13 +36,22 @@ PATIENCE_MS = 60_000
 
 @pytest.fixture
 def used(repository: Sandbox, tmp_path: Path) -> Sandbox:
-    """A segment after some commands, a resolve whose server hangs, and an agent's session."""
+    """A segment after a resolve whose server hangs, some commands, and an agent's session."""
+    repository.ok("index", env={"CTX_TELEMETRY": "off", "CTX_DAEMON": "off"})
+
+    def ask(deadline_ms: int) -> dict[str, Any]:
+        shutil.rmtree(repository.segment / "_ctx" / "telemetry", ignore_errors=True)
+        with ScriptedServer(tmp_path / str(deadline_ms), Scenario({DEFINITION: [[hang()]]})) as server:
+            command = f"ty={shlex.join(server.command)}"
+            asking = {"CTX_LSP_ENABLED": "1", "CTX_LSP_COMMANDS": command, "CTX_LSP_COLD": "ty"}
+            env = FULL | asking | {"CTX_LSP_DEADLINE_MS": str(deadline_ms)}
+            answer = repository.json("resolve", STORE, env=env)
+            assert [] == server.left()
+            return answer
+
+    assert "timeout" == asked_in_vain(ask, first_ms=500)["server"]["status"]
     for arguments in (("index",), ("search", "signed cookie"), ("get", "shop/cart.py"), ("map",), ("search", "zzqqxx")):
         repository.run(*arguments, env=FULL)
-    with ScriptedServer(tmp_path / "server", Scenario({DEFINITION: [[hang()]]})) as server:
-        asking = {"CTX_LSP_ENABLED": "1", "CTX_LSP_COMMANDS": f"ty={shlex.join(server.command)}", "CTX_LSP_COLD": "ty"}
-        repository.ok("resolve", STORE, env=FULL | asking | {"CTX_LSP_DEADLINE_MS": "500"})
-        assert [] == server.left()
     agent = LineClient(repository.start("mcp", stdin=subprocess.PIPE, env=FULL))
     agent.handshake()
     for query in ("cookie", "cart"):

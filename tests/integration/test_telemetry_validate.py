@@ -6,11 +6,11 @@ import json
 import shlex
 import subprocess
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from jsonschema import Draft202012Validator
 from tests.editor_client import RawEditor
-from tests.language_server_scenarios import DEFINITION, Scenario, ScriptedServer, hang
+from tests.language_server_scenarios import DEFINITION, Scenario, ScriptedServer, asked_in_vain, hang
 from tests.mcp_lines import LineClient
 
 from ctx.domain.telemetry.events import EVENTS
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 PUBLISHED = Path(__file__).parents[2] / "docs/telemetry.schema.json"
 FULL = {"CTX_TELEMETRY": "full", "CTX_DAEMON": "off"}
 STORE = "shop/cart.py:22:21"
+LONG_MS = 60_000
 
 
 def _commands(sandbox: Sandbox) -> None:
@@ -50,15 +51,20 @@ def _commands(sandbox: Sandbox) -> None:
 def _language_servers(sandbox: Sandbox, folder: Path) -> None:
     """Ask a server that answers, one that hangs, and one that is not there."""
 
-    def asking(command: str) -> dict[str, str]:
+    def asking(command: str, deadline_ms: int) -> dict[str, str]:
         known = {"CTX_LSP_ENABLED": "1", "CTX_LSP_COMMANDS": f"ty={command}", "CTX_LSP_COLD": "ty"}
-        return FULL | known | {"CTX_LSP_DEADLINE_MS": "2000"}
+        return FULL | known | {"CTX_LSP_DEADLINE_MS": str(deadline_ms)}
 
-    for name, scenario in (("good", Scenario()), ("deaf", Scenario({DEFINITION: [[hang()]]}))):
-        with ScriptedServer(folder / name, scenario) as server:
-            sandbox.ok("resolve", STORE, env=asking(shlex.join(server.command)))
+    def ask(scenario: Scenario, deadline_ms: int) -> dict[str, Any]:
+        with ScriptedServer(folder / str(deadline_ms), scenario) as server:
+            answer = sandbox.json("resolve", STORE, env=asking(shlex.join(server.command), deadline_ms))
             assert [] == server.left()
-    sandbox.run("resolve", STORE, env=asking("/no/such/server"))
+            return answer
+
+    assert "answered" == ask(Scenario(), LONG_MS)["server"]["status"]
+    deaf = Scenario({DEFINITION: [[hang()]]})
+    assert "timeout" == asked_in_vain(lambda deadline_ms: ask(deaf, deadline_ms))["server"]["status"]
+    sandbox.run("resolve", STORE, env=asking("/no/such/server", LONG_MS))
 
 
 def _host(sandbox: Sandbox) -> None:
