@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def fresh_segment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty segment of a user without settings, without the machine's language servers and warm host."""
+    """An empty segment of a user without settings, without the machine's language servers, warm host and width."""
     for name in [name for name in os.environ if name.startswith("CTX_")]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
@@ -22,6 +22,7 @@ def fresh_segment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         monkeypatch.setenv(f"XDG_{name}_HOME", str(tmp_path / "home" / name))
     monkeypatch.setenv("CTX_LSP_ENABLED", "0")
     monkeypatch.setenv("CTX_DAEMON", "off")
+    monkeypatch.setenv("COLUMNS", "160")
     segment = tmp_path / "segment"
     segment.mkdir()
     return segment

@@ -84,7 +84,11 @@ def open_segment() -> Iterator[Segment]:
     """A segment that users other than root can reach; pytest's own directories are closed to them."""
     with tempfile.TemporaryDirectory() as directory:
         os.chmod(directory, 0o755)
-        yield Segment(Path(directory))
+        before = os.umask(0o022)
+        try:
+            yield Segment(Path(directory))
+        finally:
+            os.umask(before)
 
 
 @contextmanager

@@ -561,10 +561,10 @@ def test_a_place_that_cannot_hold_an_index_is_an_error_of_ours(tmp_path: Path) -
 def test_a_path_too_long_for_sqlite_is_told_as_such(tmp_path: Path) -> None:
     """The folder is fine and the disk is not full; one byte less, and there is an index."""
     folder = str(tmp_path)
-    while len(folder) < PATH_BYTES_MAX - 200:
+    while len(os.fsencode(folder)) < PATH_BYTES_MAX - 200:
         folder += "/" + "d" * 100
     for surplus in (0, 1):
-        inner = f"{folder}/{'e' * (PATH_BYTES_MAX + surplus - len(folder) - len('//index.db'))}"
+        inner = f"{folder}/{'e' * (PATH_BYTES_MAX + surplus - len(os.fsencode(folder)) - len('//index.db'))}"
         store = IndexStore(f"{inner}/index.db")
         if surplus:
             with pytest.raises(CtxError, match=f"its path has {PATH_BYTES_MAX + 1} bytes") as caught:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -140,7 +141,7 @@ def test_the_order_of_the_places(machine: Machine) -> None:
     machine.repository()
     assert ((str(machine.segment / ".venv/bin/ty"), "server"), "venv") == _from(machine)
     configured = machine.program(machine.home / "opt/ty")
-    machine.settings["lsp.commands"] = (f"ty={configured} server --verbose",)
+    machine.settings["lsp.commands"] = (f"ty={shlex.quote(str(configured))} server --verbose",)
     assert ((str(configured), "server", "--verbose"), "configured") == _from(machine)
 
 

@@ -150,7 +150,7 @@ def test_a_page_needs_a_name(segment: Path, capsys: pytest.CaptureFixture[str], 
         ("torn\n[]\n", ReportOptions(), "none of 2 lines is an event that can be read; `ctx telemetry validate`"),
         (
             None,
-            ReportOptions(since="2026-03-15"),
+            ReportOptions(since="2026-03-16"),
             "none of 3 events is in what was asked for; give a longer --since",
         ),
     ],

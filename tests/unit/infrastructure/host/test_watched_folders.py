@@ -203,6 +203,7 @@ def test_a_mount_inside_makes_the_watches_doubtful(
     (root / "a b").mkdir()
     folders.has_news(KNOWN)
     folders.place()
-    with table.open("a") as file:
-        file.write(f"23 21 0:6 / {root}/a\\040b rw - tmpfs tmpfs rw\n")
+    place = str(root / "a b").replace("\\", "\\134").replace(" ", "\\040")
+    with table.open("a", encoding="utf-8") as file:
+        file.write(f"23 21 0:6 / {place} rw - tmpfs tmpfs rw\n")
     assert (True, True) == (folders.has_news(KNOWN), folders.is_doubtful)
