@@ -163,13 +163,7 @@ class _Crew:
         """Return the outcomes in the order of the jobs; one that a process did not give is made here."""
         members: list[_Member] = []
         try:
-            for number, job in enumerate(self._jobs):
-                members.append(_Member(number, self._command))
-                members[-1].begin(job)
-                self._selector.register(members[-1].fd, selectors.EVENT_READ, members[-1])
-        except OSError:
-            pass  # no process, or no memory for one: those that began go on
-        try:
+            self._begin(members)
             while self._selector.get_map():
                 for key, _events in self._selector.select():
                     self._hear(key.data)
@@ -181,6 +175,16 @@ class _Crew:
             if answer is None:
                 self._answers[number] = self._jobs[number].run(self._tell)
         return self._answers
+
+    def _begin(self, members: list[_Member]) -> None:
+        """Add a process for each job; where there is none, or no memory for one, those that began go on."""
+        try:
+            for number, job in enumerate(self._jobs):
+                members.append(_Member(number, self._command))
+                members[-1].begin(job)
+                self._selector.register(members[-1].fd, selectors.EVENT_READ, members[-1])
+        except OSError:
+            pass
 
     def _hear(self, member: _Member) -> None:
         data = os.read(member.fd, 1 << 20)

@@ -191,27 +191,38 @@ def _forked(indexer: Callable[[], FileIndexer], known: Mapping[str, int], memory
     stderr = _scratch_file()
     paths_fd, to_child_fd = os.pipe()
     from_child_fd, records_fd = os.pipe()
-    pid = os.fork()
-    if pid:
-        os.close(paths_fd)
-        os.close(records_fd)
-        return ParserProcess(pid, open(to_child_fd, "wb", 0), open(from_child_fd, "rb", 0), stderr)
-    code = 1
+    parent, code = os.getpid(), 1
     try:
+        # Within the block: Ctrl-C goes to a copy as well, until it has left the group, and may meet it at once.
+        pid = os.fork()
+        if pid:
+            os.close(paths_fd)
+            os.close(records_fd)
+            return ParserProcess(pid, open(to_child_fd, "wb", 0), open(from_child_fd, "rb", 0), stderr)
         _become_worker(paths_fd, records_fd, stderr)
         limit_memory(memory_bytes_max)
         with open(0, "rb") as paths, open(1, "wb") as records:
             deferred = DeferredCounter(indexer().counter.encoding, known)
             serve(indexer().counting_with(deferred), paths, records, deferred)
         code = 0
-    except BaseException:  # noqa: BLE001 - the rim of a process; its parent tells what was said
-        # The copy holds the caller's whole stack; nothing of that may run a second time.
-        import traceback
-
-        with contextlib.suppress(Exception):
-            os.write(2, traceback.format_exc().encode("utf-8", "replace"))
+    except BaseException as error:
+        if os.getpid() == parent:
+            raise
+        if not isinstance(error, KeyboardInterrupt):  # its parent has one, too
+            _tell(error)
     finally:
-        os._exit(code)
+        # The copy holds the caller's whole stack; nothing of that may run a second time.
+        if os.getpid() != parent:
+            os._exit(code)
+    raise AssertionError  # a copy has ended
+
+
+def _tell(error: BaseException) -> None:
+    """Say what happened in a copy on its standard error; its parent tells the last line."""
+    import traceback
+
+    with contextlib.suppress(Exception):
+        os.write(2, "".join(traceback.format_exception(error)).encode("utf-8", "replace"))
 
 
 def _become_worker(paths_fd: int, records_fd: int, stderr: BinaryIO | None) -> None:

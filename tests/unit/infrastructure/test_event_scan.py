@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -103,9 +104,34 @@ def test_an_interrupt_ends_every_process(source: EventSource) -> None:
     scan = EventScan(
         [source], workers=2, share_bytes_min=1, worker_command=(*PYTHON, program + "; import signal; signal.pause()")
     )
+    before = set(tree_of(os.getpid()))
     with pytest.raises(KeyboardInterrupt):
         scan.tally(NOW_US, Selection(), interrupt)
-    assert [] == tree_of(os.getpid())[1:]
+    assert before.issuperset(tree_of(os.getpid()))
+
+
+def test_an_interrupt_while_processes_are_started_ends_those_that_are(
+    source: EventSource, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They are in groups of their own, where no Ctrl-C comes."""
+    spawn = parse_pool.spawned
+    started = []
+
+    def interrupted(command: Sequence[str]) -> parse_pool.ParserProcess:
+        if started:
+            raise KeyboardInterrupt
+        started.append(spawn(command))
+        return started[0]
+
+    monkeypatch.setattr(parse_pool, "spawned", interrupted)
+    program = "import signal; signal.pause()"
+    scan = EventScan([source], workers=2, share_bytes_min=1, worker_command=(*PYTHON, program))
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            scan.tally(NOW_US, Selection(), silent)
+        assert -signal.SIGKILL == started[0].exit_code
+    finally:
+        started[0].kill()
 
 
 @pytest.mark.parametrize(("cores", "size_mb", "workers"), [(2, 1, 1), (2, 31, 1), (2, 32, 2), (64, 1000, 8)])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 import threading
 from typing import TYPE_CHECKING, Any
@@ -218,6 +219,25 @@ def test_a_copy_that_fails_costs_the_file_it_was_at(workers: Workers) -> None:
     assert ("failed", crashed) == found["raises.py"]
     assert ("failed", "parsing it takes more than 768 MiB of memory; indexed as text") == found["greedy.py"]
     assert "ok" == found["good.py"][0]
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="elsewhere there are no copies")
+def test_an_interrupt_in_a_copy_runs_nothing_of_its_parent() -> None:
+    """Ctrl-C that meets the copy as it is made ends it, without a word: its parent has been interrupted, too."""
+    program = """
+import _thread, os, signal
+from ctx.infrastructure.parse_pool import TRUSTED_BYTES_MAX, ParsePool
+signal.signal(signal.SIGINT, signal.default_int_handler)
+os.register_at_fork(after_in_child=_thread.interrupt_main)
+try:
+    list(ParsePool(lambda: type("Indexer", (), {"index_as_text": None, "counter": None})(), [])
+         .index([(b"a.py", TRUSTED_BYTES_MAX + 1)]))
+finally:
+    os.write(1, b"the caller goes on\\n")
+"""
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60)
+    assert "the caller goes on\n" == ended.stdout
+    assert "KeyboardInterrupt" not in ended.stderr
 
 
 def test_a_copy_keeps_no_lock_of_its_parent(workers: Workers, tmp_path: Path) -> None:
