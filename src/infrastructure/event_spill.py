@@ -1,8 +1,9 @@
 """Critical event lines that could not be written to their segment, kept in the user's state directory until they can.
 
-One file per run, `<state>/telemetry-spill/<segment_id>-<run_id>.jsonl`, readable by its user only. A lock on the file
-decides who takes it up; it is removed after its lines are durable. A run that dies between the two leaves both, so
-whoever takes up a file leaves out the lines the segment already has.
+One file per run, `<state>/telemetry-spill/<segment_id>-<run_id>.jsonl`, readable by its user only; `….2.jsonl` and so
+on for what the run spills while another takes up the one before. A lock on the file decides who takes it up; it is
+removed after its lines are durable. A run that dies between the two leaves both, so whoever takes up a file leaves out
+the lines the segment already has.
 """
 
 from __future__ import annotations
@@ -30,26 +31,34 @@ def spill_lines(segment_id: str, run_id: str, lines: Iterable[bytes]) -> None:
     """Append lines to the run's spill file, durably.
 
     Raises:
-        OSError: they could not be kept (none of them, or only the first ones).
+        OSError: none of them could be kept.
     """
     directory = spill_dir()
     os.makedirs(directory, mode=0o700, exist_ok=True)
-    name = f"{segment_id}-{''.join(char if char.isalnum() or char in '._-' else '_' for char in run_id)}.jsonl"
-    others = [other for other in os.listdir(directory) if other.startswith(f"{segment_id}-") and other != name]
+    name = f"{segment_id}-{''.join(char if char.isalnum() or char in '._-' else '_' for char in run_id)}"
+    others = [
+        other for other in os.listdir(directory) if other.startswith(f"{segment_id}-") and other != f"{name}.jsonl"
+    ]
     if len(others) >= _FILES_PER_SEGMENT_MAX:
         raise OSError(errno.EDQUOT, "too many spilled runs of this segment", directory)
-    path = os.path.join(directory, name)
+    number = 1
     while True:
+        path = os.path.join(directory, f"{name}.jsonl" if number == 1 else f"{name}.{number}.jsonl")
         fd = open_regular(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, _FILE_MODE)
         try:
-            flock(fd, LOCK_EX)
-            if os.fstat(fd).st_nlink == 0:
+            flock(fd, LOCK_EX | LOCK_NB)
+            status = os.fstat(fd)
+            if status.st_nlink == 0:
                 continue  # taken up and removed between our open and our lock
             data = b"".join(lines)
             if os.write(fd, data) != len(data):
+                os.ftruncate(fd, status.st_size)  # the next line would go on where this one was cut
                 message = "only a part of the spilled events could be written"
                 raise OSError(message)
             os.fsync(fd)
+        except BlockingIOError:
+            number += 1  # another run is taking it up, and may have been stopped at that
+            continue
         finally:
             os.close(fd)
         return

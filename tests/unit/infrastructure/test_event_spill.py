@@ -46,6 +46,30 @@ def test_file_another_run_takes_up_is_left_alone(sink: EventSink, tmp_path: Path
     assert take_up("seg", sink, str(tmp_path)) == 1
 
 
+def test_a_run_spills_while_another_takes_up_what_it_had(sink: EventSink, tmp_path: Path) -> None:
+    """It does not wait: who takes up may have been stopped. Nothing is lost."""
+    spill_lines("seg", "run", [b"1\n"])
+    with open(os.path.join(spill_dir(), "seg-run.jsonl"), "rb") as other:
+        fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        spill_lines("seg", "run", [b"2\n"])
+    assert take_up("seg", sink, str(tmp_path)) == 2
+    assert [b"1", b"2"] == sorted(written(sink))
+    assert [] == os.listdir(spill_dir())
+
+
+def test_what_fits_in_part_is_not_kept(sink: EventSink, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The lines that are spilled when there is room again do not go on where it was cut."""
+    spill_lines("seg", "run", [b"1\n"])
+    with monkeypatch.context() as patch:
+        write = os.write
+        patch.setattr(os, "write", lambda fd, data: write(fd, data[:3]))
+        with pytest.raises(OSError, match="only a part"):
+            spill_lines("seg", "run", [b"2\n", b"34\n"])
+    spill_lines("seg", "run", [b"5\n"])
+    assert take_up("seg", sink, str(tmp_path)) == 2
+    assert written(sink) == [b"1", b"5"]
+
+
 def test_lines_already_there_are_left_out(sink: EventSink, tmp_path: Path) -> None:
     """A run that died between writing and removing leaves both; the lines stay single."""
     sink.append(b'{"seq": 1}\n')
