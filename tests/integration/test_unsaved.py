@@ -339,17 +339,23 @@ def test_start_makes_a_faces_host_a_lasting_one(shop: Sandbox, face: Face) -> No
 
 def test_a_lease_keeps_an_idle_host(shop: Sandbox) -> None:
     """The idle time begins when the last face has left."""
+    looks = shop.root / "looks"
+    # Next to none of it, once a face has come, however long that took; each look of the host at it leaves a mark.
     script = (
-        "import sys; from ctx.infrastructure import config;"
-        "config.Config.number = (lambda old: lambda self, name:"
-        " 0.02 if name == 'daemon.idle_minutes' else old(self, name))(config.Config.number);"
+        "import sys; from ctx.infrastructure.host.front import Front; look = Front._look\n"
+        "def shown(front):\n"
+        "    if front._figures.get('leases'):\n"
+        "        front._idle_s = 0.001\n"
+        f"        with open({str(looks)!r}, 'a') as file: file.write('.')\n"
+        "    look(front)\n"
+        "Front._look = shown\n"
         "from ctx.__main__ import main; sys.exit(main())"
     )
     host = shop.start("daemon", "start", "--foreground", "--json", program=("-c", script))
     assert wait_until(lambda: shop.run("daemon", "status").exit_code == 0)
     face = Face(shop)
     face.until_joined()
-    select.select([], [], [], 3.0)
+    assert wait_until(lambda: looks.exists() and looks.stat().st_size >= 3)
     assert host.poll() is None
     face.close()
     out, _err = host.communicate(timeout=PATIENCE_S)
