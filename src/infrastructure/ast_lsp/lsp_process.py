@@ -6,6 +6,7 @@ through `infrastructure/launcher.py`, which ends it and all it started when the 
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import select
@@ -165,12 +166,13 @@ class ServerProcess:
 
     def _serve(self) -> None:
         reader, stderr, report = MessageReader(), bytearray(), bytearray()
-        try:
-            self._exchange(reader, stderr, report)
-        except Exception as error:  # noqa: BLE001 - the rim of this thread: whoever waits for an answer is told
-            self._broken = f"internal error in the client: {type(error).__name__}: {error}"
-            self._fds.close(self._fds.control)
-        self._finish(reader, stderr, report)
+        for hear in (self._exchange, self._hear_the_rest):
+            try:
+                hear(reader, stderr, report)
+            except Exception as error:  # noqa: BLE001 - the rim of this thread: whoever waits for an answer is told
+                self._broken = f"internal error in the client: {type(error).__name__}: {error}"
+                self._fds.close(self._fds.control)
+        self._finish(stderr, report)
 
     def _exchange(self, reader: MessageReader, stderr: bytearray, report: bytearray) -> None:
         """Serve the streams until the launcher has said its last word."""
@@ -270,9 +272,9 @@ class ServerProcess:
                 fds.close(fds.stdin)
             return bool(self._outgoing) and fds.stdin >= 0
 
-    def _finish(self, reader: MessageReader, stderr: bytearray, report: bytearray) -> None:
-        # What it said last may still be in the pipes; somebody who escaped may still hold them, too.
-        for fd in (self._fds.stdout, self._fds.stderr):
+    def _hear_the_rest(self, reader: MessageReader, stderr: bytearray, report: bytearray) -> None:
+        """Take what it said last: it may still be in the pipes, which somebody who escaped may hold, too."""
+        for fd in (self._fds.stderr, self._fds.stdout):
             if fd >= 0:
                 os.set_blocking(fd, False)
                 while self._take(fd, reader, stderr, report):
@@ -280,6 +282,9 @@ class ServerProcess:
         while self._fds.report >= 0:
             if not self._take(self._fds.report, reader, stderr, report):
                 self._fds.close(self._fds.report)
+
+    def _finish(self, stderr: bytearray, report: bytearray) -> None:
+        """Tell of the end."""
         said: dict[str, Any] = {}
         for line in bytes(report).split(b"\n"):
             if line.strip():
@@ -334,7 +339,7 @@ def start_server(
 ) -> ServerProcess:
     """Start a server in a directory and begin to serve its streams; whether it runs is told to the listener.
 
-    Raises: OSError when not even the launcher can be started (no memory, no descriptors).
+    Raises: OSError when not even the launcher can be started (no memory, no descriptors, no threads).
     """
     made: list[int] = []
 
@@ -375,7 +380,12 @@ def start_server(
     os.set_blocking(stdin[1], False)
     pipes = _Pipes(pid, stdin[1], stdout[0], stderr[0], control[1], report[0], wake[0], wake[1])
     process = ServerProcess(listener, pipes)
-    process.run()
+    try:
+        process.run()
+    except RuntimeError as error:  # no room for a thread
+        pipes.close_all()
+        os.waitpid(pid, 0)
+        raise OSError(errno.EAGAIN, str(error)) from error
     return process
 
 

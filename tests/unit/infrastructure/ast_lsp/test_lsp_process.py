@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import os
+import threading
 from typing import TYPE_CHECKING, Any
+
+import pytest
 
 from ctx.infrastructure.ast_lsp import lsp_process
 from ctx.infrastructure.ast_lsp.lsp_process import ProcessEnd, start_server
+from ctx.infrastructure.process_tree import tree_of
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    import pytest
 
 PATIENCE_S = 60.0
 
@@ -55,6 +57,35 @@ os.write(4, b'{"pid": 1}\\n')
 os.write(4, b'{"pid": 1, "exit_code": 0, "leftovers_killed": 0}\\n')
 """
     assert [1, "hello", "ended with exit code 0"] == _heard_of(launcher, tmp_path, monkeypatch)
+
+
+def test_an_error_over_its_last_words_hides_no_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also when they are found behind a launcher that was killed: whoever waits for answers is told of the end."""
+    launcher = """
+import os
+os.write(1, b'Content-Length: 34\\r\\n\\r\\n{"jsonrpc":"2.0","method":"hello"}')
+os.write(2, b'out of luck')
+"""
+
+    def refuse(_heard: _Heard, _message: dict[str, Any]) -> None:
+        raise LookupError("hello")
+
+    monkeypatch.setattr(_Heard, "on_message", refuse)
+    told = _heard_of(launcher, tmp_path, monkeypatch)
+    assert ["internal error in the client: LookupError: hello (out of luck)"] == told
+
+
+def test_a_server_without_a_thread_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where no thread can be had the launcher is ended again, and its pipes are closed."""
+
+    def refuse(_thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    before = tree_of(os.getpid()), os.listdir("/proc/self/fd")
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    with pytest.raises(OSError, match="can't start new thread"):
+        start_server(("server",), str(tmp_path), {}, _Heard())
+    assert before == (tree_of(os.getpid()), os.listdir("/proc/self/fd"))
 
 
 def test_a_server_that_ended_did_not_stay(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
