@@ -168,7 +168,7 @@ class Backend:
         return services
 
     def _close(self) -> None:
-        if self._figures.get("is_ending"):
+        if self._figures.get("is_told"):
             for holder in self.leases.holders():
                 holder.tell({"id": UNASKED, "event": STOPPED})
         with self._lock:

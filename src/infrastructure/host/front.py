@@ -145,7 +145,7 @@ class Front:
         self._facts = HostFacts(self._segment, self._place.backend, installation(), self._deadline_ms)
         self._for_backend = self._listener(self._place.backend)
         with self._for_backend, self._listener(self._place.socket) as self._front:
-            self._socket_mark = _mark(self._place.socket)
+            self._socket_mark, self._backend_mark = _mark(self._place.socket), _mark(self._place.backend)
             # Its end tells every copy that the front is gone; nobody ever writes to it.
             self._alive_r, self._alive_w = os.pipe()
             self._taken_r, self._taken_w = os.pipe()
@@ -169,6 +169,7 @@ class Front:
 
     def _catch_signals(self) -> None:
         def stop(number: int, _frame: object) -> None:
+            self._figures.set("is_told", 1)
             self._stop_reason = self._stop_reason or signal.Signals(number).name
 
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
@@ -231,6 +232,8 @@ class Front:
 
     def _look(self) -> None:
         now_s = time.monotonic()
+        if not self._backend_pid:
+            self._start_backend()  # there was no room for one
         if self._running:
             self._wanted_s = now_s
         if self._figures.get("leases"):
@@ -291,20 +294,22 @@ class Front:
             # Without one the host only saves the start; what keeps ending is not worth that.
             self._stop_reason = f"the backend ended {BACKEND_STARTS_MAX} times within a minute"
             return
+        self._backend_pid = self._forked(self._be_backend)
+        if not self._backend_pid:
+            return
         self._backend_starts.append(now_s)
         self._leased_until_s = now_s + FIRST_LEASE_WAIT_S
-        self._backend_pid = self._forked(self._be_backend)
         self._figures.set("backend_starts", self._figures.get("backend_starts") + 1)
 
     def _end(self) -> None:
         """Take no more commands, let the running ones finish, end everything."""
         self._log.write("front", f"ends: {self._stop_reason}")
         self._stop_reason = self._stop_reason or "an error"
-        self._figures.set("is_ending", 1)
         self._front.close()
-        for path in (self._place.socket, self._place.backend):
+        for path, mark in ((self._place.socket, self._socket_mark), (self._place.backend, self._backend_mark)):
             with contextlib.suppress(OSError):
-                os.unlink(path)
+                if _mark(path) == mark:  # whoever removed the folder may have started another host since
+                    os.unlink(path)
         os.close(self._alive_w)  # spares and backend end by that
         self._wait_for(lambda: not (self._running or self._spares))
         self._kill([*self._running, *self._spares], signal.SIGTERM)

@@ -48,9 +48,10 @@ class HostLock:
             os.close(self.fd)  # the one before us removed it between our opening and our locking
 
     def release(self) -> None:
-        """Remove the file and let the lock go."""
+        """Remove the file, unless it is another host's by now, and let the lock go."""
         with contextlib.suppress(OSError):
-            os.unlink(self._path)
+            if _is_file(self.fd, self._path):
+                os.unlink(self._path)
         os.close(self.fd)
 
 

@@ -20,10 +20,11 @@ _NAMES = (
     "backend_starts",
     "leases",
     "is_kept",
-    "is_ending",
+    "is_told",
 )
 """`started_ns` is a reading of the monotonic clock, which all processes of a system share; dates end in `_unix_ns`.
-`is_kept` is 1 for a host that lives without a lease, `is_ending` for one that ends as it was told to.
+`is_kept` is 1 for a host that lives without a lease, `is_told` for one that was told to end: what ends by itself may be
+started again.
 """
 _WORD = struct.Struct("@q")
 

@@ -1,17 +1,108 @@
-"""Where the front puts its socket; its life is in tests/integration/test_daemon.py."""
+"""Where the front puts its socket, and how it ends; the rest of its life is in tests/integration/test_daemon.py."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import os
+import signal
+import socket
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from ctx.domain.errors import CtxError
+from ctx.infrastructure.config import load_config
 from ctx.infrastructure.host import front, places
-from ctx.infrastructure.host.front import choose_place
+from ctx.infrastructure.host.front import Front, choose_place
+from ctx.infrastructure.host.host_log import HostLog
+from ctx.infrastructure.host.places import HostPlace
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
+
+
+class Childless(Front):
+    """A front that is not copied: the processes that it asks for are numbers from `pids`, 0 at their end."""
+
+    def __init__(self, folder: Path, *, pids: tuple[int, ...] = (), until_unused: bool = False) -> None:
+        segment, self.place = folder / "segment", HostPlace(str(folder), "host")
+        segment.mkdir()
+        self.asked: list[str] = []
+        self._pids = list(pids)
+        log = HostLog(str(folder), str(segment))
+        config = load_config(str(segment), {})
+        super().__init__(str(segment), self.place, config, log, index_path="", until_unused=until_unused)
+
+    def _forked(self, become: Callable[[], Any]) -> int:
+        self.asked.append(become.__name__)
+        return self._pids.pop(0) if self._pids else 0
+
+    @property
+    def figures(self) -> front.SharedFigures:
+        """What a backend would see."""
+        return self._figures
+
+
+@pytest.fixture
+def handlers(monkeypatch: pytest.MonkeyPatch) -> dict[int, Callable[[int, object], None]]:
+    """The signal handlers of a front that looks without a pause, in place of this process's."""
+    found: dict[int, Callable[[int, object], None]] = {}
+    monkeypatch.setattr(front.signal, "signal", found.__setitem__)
+    monkeypatch.setattr(front.signal, "set_wakeup_fd", lambda *_args, **_options: None)
+    monkeypatch.setattr(front, "preload", lambda *_args: None)
+    monkeypatch.setattr(front, "LOOK_EVERY_S", 0.0)
+    monkeypatch.setattr(front, "FINISH_WAIT_S", 0.0)
+    return found
+
+
+@pytest.mark.parametrize("is_told", [True, False])
+def test_only_who_is_told_to_end_says_so(
+    tmp_path: Path, handlers: dict[int, Callable[[int, object], None]], *, is_told: bool
+) -> None:
+    """A face that joins a host just when nobody uses it any more may start another one."""
+    host = Childless(tmp_path, until_unused=True)
+    why = host.serve(lambda: handlers[signal.SIGTERM](signal.SIGTERM, None) if is_told else None)
+    assert ("SIGTERM" if is_told else "nobody uses it any more") == why
+    assert is_told == host.figures.get("is_told")
+
+
+@pytest.mark.usefixtures("handlers")
+def test_end_leaves_the_sockets_of_the_next_host(tmp_path: Path) -> None:
+    """Whoever removes the folder of a host that runs can start another one before the first one looks."""
+    host = Childless(tmp_path)
+    others = [host.place.socket, host.place.backend, host.place.lock]
+
+    def replace() -> None:
+        for path in others:
+            os.unlink(path)
+        for path in others[:2]:
+            with socket.socket(socket.AF_UNIX) as listener:
+                listener.bind(path)
+        with open(others[2], "w", encoding="utf-8"):
+            pass
+
+    assert "the socket is gone" == host.serve(replace)
+    assert [True] * 3 == [os.path.exists(path) for path in others]
+
+
+def test_backend_for_which_there_was_no_room_is_made_later(
+    tmp_path: Path, handlers: dict[int, Callable[[int, object], None]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A host without one keeps each command and face waiting for answers that nobody gives."""
+    host = Childless(tmp_path, pids=(0, 0, 4_000_001))
+    monkeypatch.setattr(host, "_top_up", lambda: None)
+    monkeypatch.setattr(host, "_kill", lambda _pids, _number: None)
+    looked, looks = host._look, iter(range(10))
+
+    def look() -> None:
+        looked()
+        if next(looks) == 9:
+            handlers[signal.SIGTERM](signal.SIGTERM, None)
+
+    monkeypatch.setattr(host, "_look", look)
+    assert "SIGTERM" == host.serve()
+    assert ["_be_backend"] * 3 == host.asked
+    assert 1 == host.figures.get("backend_starts")
 
 
 def test_the_first_folder_that_will_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -56,3 +56,15 @@ def test_it_lives_as_long_as_a_copy_has_it(tmp_path: Path) -> None:
     assert holder_of(path) is not None
     os.close(copy)
     assert holder_of(path) is None
+
+
+def test_release_leaves_the_file_of_the_next_holder(tmp_path: Path) -> None:
+    """Whoever removes the folder of a host that runs can start another one, which the end of the first must not hide."""
+    path = tmp_path / "host.lock"
+    first = HostLock(str(path))
+    path.unlink()
+    second = HostLock(str(path))
+    first.release()
+    assert os.getpid() == holder_of(str(path))
+    second.release()
+    assert not path.exists()
