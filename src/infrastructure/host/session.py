@@ -80,6 +80,7 @@ class HostSession:
         self._own = threading.local()
         self._made: list[Services] = []
         self._alone: AloneHost | None = None
+        self._leaving: list[threading.Thread] = []
         self._first: Services | None = None
         self._texts: dict[str, str] = {}
         self._lease: BackendLink | None = None
@@ -210,12 +211,15 @@ class HostSession:
             made, self._made = self._made, []
             alone, self._alone = self._alone, None
             first, self._first = self._first, None
+            leaving, self._leaving = self._leaving, []
             self._let_go(self._lease)
             fds, self._wake_fds = self._wake_fds, (-1, -1)
         for services in made:
             services.__exit__()
         if alone is not None:
             alone.close()
+        for thread in leaving:
+            thread.join(CLOSE_S)
         if first is not None:
             first.__exit__()
         for fd in fds:
@@ -399,7 +403,10 @@ class HostSession:
             self._alone = AloneHost(
                 self.segment, self._config, self._telemetry, first.clock, index_path=first.index_path
             )
-        threading.Thread(target=alone.close, daemon=True).start()  # its servers may take a while to leave
+            # In a thread: its servers may take a while to leave, and tell of their end in this session's record.
+            leaving = threading.Thread(target=alone.close, daemon=True)
+            self._leaving = [*(thread for thread in self._leaving if thread.is_alive()), leaving]
+            leaving.start()
         self.on_lease()
 
     def _let_go(self, lease: BackendLink | None) -> None:

@@ -185,3 +185,27 @@ def test_host_that_was_stopped_is_not_started_again(hosts: Hosts, joined: tuple[
     hosts.stop()
     assert "" == told.get(timeout=PATIENCE_S)
     assert (0, 1) == (session.lease_number(), hosts.starts)
+
+
+def test_closing_waits_for_what_left_when_a_host_came(
+    segment: Path, hosts: Hosts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Servers of the session's own that make room for the host's tell of their end before its record is closed."""
+    leaving, is_closed = threading.Event(), threading.Event()
+    ended: list[AloneHost] = []
+    close = AloneHost.close
+
+    def slow(alone: AloneHost) -> None:
+        if not leaving.is_set():
+            leaving.set()
+            is_closed.wait(0.2)  # in vain
+        close(alone)
+        ended.append(alone)
+
+    monkeypatch.setattr(AloneHost, "close", slow)
+    session = HostSession(str(segment), face="lsp")
+    session.open(wait_s=PATIENCE_S)
+    leaving.wait()
+    session.close()
+    is_closed.set()
+    assert 2 == len(ended)
