@@ -137,6 +137,17 @@ class Output:
                 self._waiting.remove(request)
                 self._has_changed.notify_all()
 
+    def has_room(self) -> bool:
+        """Tell whether another request may be in flight."""
+        with self._has_changed:
+            return len(self._waiting) < REQUESTS_MAX
+
+    def is_stuck(self) -> bool:
+        """Tell whether the pipe is full, so that whoever writes waits for the client to read."""
+        poll = select.poll()
+        poll.register(self._lines, select.POLLOUT)
+        return not poll.poll(0)
+
     def wait_for_room(self, is_over: threading.Event) -> None:
         """Wait while too many requests are in flight, and nothing has ended."""
         with self._has_changed:
@@ -156,15 +167,17 @@ class Input:
         self._output = output
         self._on_end = on_end
         self._is_over = threading.Event()
-        self._is_held = False
+        # Set around a wait alone: whoever reads on sees the end, and everything before it, however slowly.
+        self._is_waiting_for_room = self._is_complaining = False
         threading.Thread(target=self._watch, args=(descriptor,), daemon=True).start()
 
     def readline(self) -> str:
         """Return the next line that is a message, "" at the end; what is none is answered here."""
         while True:
-            self._is_held = True
-            self._output.wait_for_room(self._is_over)
-            self._is_held = False
+            if not self._output.has_room():
+                self._is_waiting_for_room = True
+                self._output.wait_for_room(self._is_over)
+                self._is_waiting_for_room = False
             line = "" if self._is_over.is_set() else self._lines.readline()
             if not line:
                 self._end()
@@ -174,8 +187,9 @@ class Input:
             complaint = self._note(line)
             if complaint is None:
                 return line
-            self._is_held = True
+            self._is_complaining = True
             self._output.write(complaint)
+            self._is_complaining = False
 
     def _note(self, line: str) -> str | None:
         """Take note of what a message changes; return the answer to one that is none.
@@ -208,7 +222,7 @@ class Input:
         poll.register(descriptor, getattr(select, "POLLRDHUP", 0))
         poll.poll()
         while not self._is_over.wait(_LOOK_S):
-            if self._is_held:
+            if self._is_waiting_for_room or (self._is_complaining and self._output.is_stuck()):
                 self._end()
 
 

@@ -123,6 +123,56 @@ def test_end_is_noticed_while_a_complaint_is_not_read(wire: Wire) -> None:
     assert wire.has_ended.wait(WAIT_S)
 
 
+class SlowList(list[int | str]):
+    """Requests in flight that take their time to be counted."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.is_counted = threading.Event()
+        self.may_go_on = threading.Event()
+
+    def __len__(self) -> int:
+        self.is_counted.set()
+        self.may_go_on.wait(WAIT_S)
+        return super().__len__()
+
+
+def test_end_is_not_noticed_before_what_a_slow_reader_has_not_read(wire: Wire) -> None:
+    """A reader that waits for the processor does not wait for answers: what the client wrote is read."""
+    wire.ask(1)
+    assert wire.takes(1)
+    slow = SlowList()
+    wire.output._waiting = slow
+    wire.ask(2, 3)
+    assert slow.is_counted.wait(WAIT_S)
+    wire.close()
+    assert not wire.has_ended.wait(0.2)
+    slow.may_go_on.set()
+    assert wire.has_ended.wait(WAIT_S)
+    assert 3 == len(wire.lines)
+
+
+def test_complaint_that_can_be_written_is_no_end(monkeypatch: pytest.MonkeyPatch, wire: Wire) -> None:
+    """However long it takes, while the pipe has room what is behind the bad line is read."""
+    is_writing, may_go_on = threading.Event(), threading.Event()
+    write = wire.output.write
+
+    def slow(text: str) -> None:
+        is_writing.set()
+        may_go_on.wait(WAIT_S)
+        write(text)
+
+    monkeypatch.setattr(wire.output, "write", slow)
+    os.write(wire.asks, b"no message\n")
+    wire.ask(1)
+    assert is_writing.wait(WAIT_S)
+    wire.close()
+    assert not wire.has_ended.wait(0.2)
+    may_go_on.set()
+    assert wire.has_ended.wait(WAIT_S)
+    assert 1 == len(wire.lines)
+
+
 def test_everything_before_the_end_is_read(wire: Wire) -> None:
     """A client that writes all it has and closes is not cut short."""
     wire.ask(*range(REQUESTS_MAX - 1))
