@@ -167,13 +167,17 @@ def test_worker_that_never_started_leaves_nothing(shop: Path) -> None:
     assert ["shop"] == [path.name for path in shop.iterdir()]
 
 
-def test_taken_back_call_is_not_run(worker: SegmentWorker, shop: Path) -> None:
+def test_taken_back_call_is_not_run(shop: Path) -> None:
     """A cancelled call leaves no trace in the record."""
+    session = HeldSession(str(shop))
+    worker = SegmentWorker(str(shop), lambda _segment: session)
     first = worker.submit(question("ctx_status"))
     second = worker.submit(question("ctx_map"))
     assert second.future.cancel()
+    session.may_go_on.set()
     first.future.result(WAIT_S)
     worker.submit(question("ctx_status")).future.result(WAIT_S)
+    worker.stop(WAIT_S)
     assert "ctx.map" not in {event["cmd"] for event in events(shop)}
 
 

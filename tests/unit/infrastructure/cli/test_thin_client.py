@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+import tempfile
 import threading
 from typing import TYPE_CHECKING
 
@@ -63,9 +64,8 @@ def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ScriptedHo
     monkeypatch.setattr("sys.stdout", open(1, "w", closefd=False))  # noqa: SIM115
     monkeypatch.delenv("CTX_SEGMENT", raising=False)
     monkeypatch.setenv("CTX_DAEMON", "on")
-    folder = f"/tmp/ctx-test-{os.getpid()}"
+    folder = tempfile.mkdtemp(prefix="ctx")  # short, because a socket's path holds 107 bytes
     monkeypatch.setattr("ctx.infrastructure.host.places.runtime_folders", lambda: [folder])
-    os.mkdir(folder, 0o700)
     place = places(segment.stat())[0]
     scripted = ScriptedHost(place.socket)
     yield scripted

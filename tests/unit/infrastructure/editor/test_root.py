@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from ctx.domain.errors import CtxError
+from ctx.infrastructure.editor import root as root_module
 from ctx.infrastructure.editor.documents import Documents
 from ctx.infrastructure.editor.protocol import AnsweredError
 from ctx.infrastructure.editor.root import Answer, Asked, NotIndexedError, Root
@@ -20,6 +21,8 @@ from ctx.infrastructure.unsaved_files import UnsavedFiles
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
+
+PATIENCE_S = 60.0
 
 
 class OwnSession:
@@ -76,7 +79,9 @@ class Notes:
 
 @pytest.fixture
 def segment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A small segment without language servers."""
+    """A small segment without language servers, and as much time for its index as a busy machine takes."""
+    for name in ("WAIT_LARGE_S", "WAIT_UNKNOWN_S", "WAIT_SMALL_S", "CLOSE_S"):
+        monkeypatch.setattr(root_module, name, PATIENCE_S)
     monkeypatch.setenv("CTX_LSP_ENABLED", "0")
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
     folder = tmp_path / "segment"
@@ -115,11 +120,32 @@ def run(
             return await visit(root, session, notes)
         finally:
             is_open.set()
-            root.close(0)
+            root.close(0, wait_s=PATIENCE_S)
 
     found = asyncio.run(whole())
     assert 1 == session.closed or failure
     return found
+
+
+def test_what_ends_with_the_session_is_counted(segment: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server that is ended at the close tells of it after the run's last event."""
+    close = OwnSession.close
+
+    def close_with_server(session: OwnSession) -> None:
+        session.services.telemetry.event("lsp.exit", {"server": "scripted"}, {"exit_code": 0}, 1)
+        close(session)
+
+    monkeypatch.setattr(OwnSession, "close", close_with_server)
+
+    async def visit(root: Root, _session: OwnSession, _notes: Notes) -> None:
+        await root.ask(Asked("lsp.definition"), definitions)
+
+    run(segment, visit)
+    telemetry = segment / "_ctx/telemetry"
+    written = (telemetry / "events.jsonl").read_bytes().splitlines()
+    assert b'"lsp.exit"' in written[-1]
+    for name in ("metrics.json", "last_run.json"):
+        assert f'"telemetry_events_attempted": {len(written)},' in (telemetry / name).read_text()
 
 
 def definitions(services: Services) -> Answer:

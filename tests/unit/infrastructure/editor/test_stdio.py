@@ -94,7 +94,7 @@ def test_writer_tells_when_enough_was_read() -> None:
         writer.when_read(called.set)
         got = await asyncio.to_thread(_read, incoming, len(body))
         await called.wait()
-        writer.close(wait_s=5)
+        writer.close(wait_s=60)
         os.close(incoming)
         os.close(outgoing)
         return unread, got
@@ -124,7 +124,7 @@ def test_writer_tells_that_nobody_reads_any_more() -> None:
         writer.write(b"{}")
         await lost.wait()
         writer.write(b"{}")
-        writer.close(wait_s=5)
+        writer.close(wait_s=60)
         os.close(outgoing)
         return writer.unread_bytes
 

@@ -10,6 +10,8 @@ import pytest
 
 from ctx.infrastructure.editor.worker import Worker
 
+PATIENCE_S = 60.0
+
 
 def run(visit: Any) -> Any:
     """Run a coroutine function that gets a worker, and end the worker."""
@@ -19,7 +21,7 @@ def run(visit: Any) -> Any:
         try:
             return await visit(worker)
         finally:
-            worker.close(lambda: None, wait_s=5)
+            worker.close(lambda: None, wait_s=PATIENCE_S)
 
     return asyncio.run(whole())
 
@@ -91,17 +93,17 @@ def test_last_job_is_done_before_what_waits() -> None:
 
     async def visit() -> None:
         worker = Worker("test", asyncio.get_running_loop())
-        began, gate = threading.Event(), threading.Event()
+        began, pause = threading.Event(), threading.Event()
 
         def running() -> None:
             began.set()
-            gate.wait()
+            while worker.waiting < 2:  # the last job and the end, in the place of the one that waits
+                pause.wait(0.002)
 
         worker.submit(running)
         worker.submit(lambda: done.append("waiting"))
         began.wait()
-        gate.set()
-        worker.close(lambda: done.append("last"), wait_s=5)
+        worker.close(lambda: done.append("last"), wait_s=PATIENCE_S)
 
     asyncio.run(visit())
     assert ["last"] == done
@@ -113,7 +115,9 @@ def test_close_without_a_job_does_the_last_one() -> None:
     async def visit() -> list[bool]:
         found: list[bool] = []
         here = threading.get_ident()
-        Worker("test", asyncio.get_running_loop()).close(lambda: found.append(threading.get_ident() == here), wait_s=5)
+        Worker("test", asyncio.get_running_loop()).close(
+            lambda: found.append(threading.get_ident() == here), wait_s=PATIENCE_S
+        )
         return found
 
     assert [True] == asyncio.run(visit())

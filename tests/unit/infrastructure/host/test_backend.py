@@ -46,7 +46,7 @@ class ScriptedPool:
         return self
 
     def result(self) -> ServerReply:
-        self.may_answer.wait(10)
+        self.may_answer.wait(60)
         return ServerReply("scripted", self.status_at_deadline, hover=f"{len(self.asked)} asked")
 
     def memory_bytes(self) -> dict[str, int]:
@@ -83,6 +83,7 @@ class Rig:
         monkeypatch.setattr(self.backend, "_pool", self.pool)
         # Handlers can be set in the main thread only, and nobody sends a signal here.
         monkeypatch.setattr(module.signal, "signal", lambda *_: None)
+        monkeypatch.setattr(module, "MEMORY_LOOK_EVERY_S", 3600.0)  # the one look is the test's
         monkeypatch.setattr(module.signal, "set_wakeup_fd", lambda *_args, **_options: None)
         alive_r, self.alive_w = os.pipe()
         self.alive_r = alive_r
@@ -92,7 +93,7 @@ class Rig:
     def close(self) -> None:
         """Be the front that ends."""
         os.close(self.alive_w)
-        self.thread.join(20)
+        self.thread.join(60)
         assert not self.thread.is_alive()
         os.close(self.alive_r)
         self.listener.close()
@@ -108,15 +109,15 @@ def rig(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Rig]:
 
 def test_questions_wait_side_by_side(rig: Rig) -> None:
     """Several questions are with the servers at once, and other verbs are answered meanwhile."""
-    servers = RemoteServers(rig.path, 5_000)
+    servers = RemoteServers(rig.path, 60_000)
     pending = [servers.ask(ServerQuestion("hover", "a.py", line, 1, "python")) for line in (1, 2, 3)]
     link = BackendLink(rig.path)
-    assert 0 == link.call("status", {}, wait_s=5)["running"]
+    assert 0 == link.call("status", {}, wait_s=60)["running"]
     while len(rig.pool.asked) < 3:
         select.select([], [], [], 0.01)
     rig.pool.may_answer.set()
     assert ["3 asked"] * 3 == [one.result().hover for one in pending]
-    assert 3 == link.call("status", {}, wait_s=5)["questions"]
+    assert 3 == link.call("status", {}, wait_s=60)["questions"]
     servers.close()
     link.close()
 
@@ -126,7 +127,7 @@ def test_an_answer_that_came_after_the_deadline_counts_when_it_is_taken(rig: Rig
     """Whoever was busy meanwhile has it; `is_there` does not take the timeout for an answer."""
     rig.pool.status_at_deadline = status
     rig.pool.may_answer.set()
-    servers = RemoteServers(rig.path, 5_000)
+    servers = RemoteServers(rig.path, 60_000)
     question = ServerQuestion("references", "a.py", 1, 1, "python")
     assert status == servers.ask(question).result().status
     pending = servers.ask(question)
@@ -141,7 +142,7 @@ def test_an_answer_that_came_after_the_deadline_counts_when_it_is_taken(rig: Rig
 
 def test_an_answer_that_is_there_is_said_to_be(rig: Rig) -> None:
     """Without waiting for one that is not."""
-    servers = RemoteServers(rig.path, 5_000)
+    servers = RemoteServers(rig.path, 60_000)
     pending = servers.ask(ServerQuestion("hover", "a.py", 1, 1, "python"))
     assert not pending.is_there()
     rig.pool.may_answer.set()
@@ -154,11 +155,11 @@ def test_an_answer_that_is_there_is_said_to_be(rig: Rig) -> None:
 def test_a_bad_request_is_answered(rig: Rig) -> None:
     """An unknown verb and a question that is none get an error, and the connection lives on."""
     link = BackendLink(rig.path)
-    assert "no such verb" in link.call("dance", {}, wait_s=5)["error"]
-    assert "error" in link.call("ask", {"question": {"method": "hover"}}, wait_s=5)
-    assert "error" in link.call("ask", {}, wait_s=5)
-    assert "error" in link.call("kept", {}, wait_s=5)
-    assert "scripted" == link.call("status", {}, wait_s=5)["servers"][0]["server"]
+    assert "no such verb" in link.call("dance", {}, wait_s=60)["error"]
+    assert "error" in link.call("ask", {"question": {"method": "hover"}}, wait_s=60)
+    assert "error" in link.call("ask", {}, wait_s=60)
+    assert "error" in link.call("kept", {}, wait_s=60)
+    assert "scripted" == link.call("status", {}, wait_s=60)["servers"][0]["server"]
     link.close()
 
 
@@ -167,17 +168,17 @@ def test_clean_is_known_for_the_same_settings_only(rig: Rig) -> None:
     (rig.segment / "a.py").write_text("def f(): ...\n")
     with Services(str(rig.segment)) as services:
         mark, link = services.settings_mark, BackendLink(rig.path)
-        while not (found := link.call("clean", {"settings": mark}, wait_s=5)["mark"]):
+        while not (found := link.call("clean", {"settings": mark}, wait_s=60)["mark"]):
             select.select([], [], [], 0.02)
         assert services.store.meta("generation") == found
-        assert "" == link.call("clean", {"settings": mark + "x"}, wait_s=5)["mark"]
+        assert "" == link.call("clean", {"settings": mark + "x"}, wait_s=60)["mark"]
         link.close()
 
 
 def test_a_server_over_its_share_is_restarted_first(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
     """What it took does not count against the host then; what still is too much ends the host."""
     link = BackendLink(rig.path)
-    link.call("status", {}, wait_s=5)  # it serves from here on
+    link.call("status", {}, wait_s=60)  # it serves from here on
     link.close()
     sent: list[tuple[int, int]] = []
     monkeypatch.setattr(module.os, "kill", lambda pid, number: sent.append((pid, number)))
@@ -195,7 +196,7 @@ def test_the_end_of_the_front_ends_it(tmp_path: Path, monkeypatch: pytest.Monkey
     """When the pipe ends, the backend closes what it has and writes the end of its run."""
     rig = Rig(tmp_path, monkeypatch)
     link = BackendLink(rig.path)
-    link.call("status", {}, wait_s=5)
+    link.call("status", {}, wait_s=60)
     rig.close()
     link.close()
     with pytest.raises(LinkBrokenError):

@@ -63,8 +63,8 @@ def test_answers_find_their_requests(tmp_path: Path) -> None:
     path = str(tmp_path / "s")
     thread = _answering(path, lambda asked: b"".join(framed({"id": one["id"], "saw": one["n"]}) for one in asked[::-1]))
     link = BackendLink(path)
-    first, second = (link.send("ask", {"n": n}, wait_s=5) for n in (10, 20))
-    assert [10, 20] == [link.answer(number, wait_s=5)["saw"] for number in (first, second)]
+    first, second = (link.send("ask", {"n": n}, wait_s=60) for n in (10, 20))
+    assert [10, 20] == [link.answer(number, wait_s=60)["saw"] for number in (first, second)]
     link.close()
     thread.join()
 
@@ -74,14 +74,14 @@ def test_half_an_answer_is_not_the_beginning_of_the_next(tmp_path: Path) -> None
     path = str(tmp_path / "s")
     killed = _answering(path, lambda asked: framed({"id": asked[0]["id"], "saw": "x" * 99})[:50])
     link = BackendLink(path)
-    numbers = [link.send("ask", {}, wait_s=5) for _ in range(2)]
+    numbers = [link.send("ask", {}, wait_s=60) for _ in range(2)]
     with pytest.raises(LinkBrokenError):
-        link.answer(numbers[0], wait_s=5)
+        link.answer(numbers[0], wait_s=60)
     killed.join()
     (tmp_path / "s").unlink()
     thread = _answering(path, lambda asked: b"".join(framed({"id": one["id"], "saw": one["n"]}) for one in asked))
-    numbers = [link.send("ask", {"n": n}, wait_s=5) for n in (10, 20)]
-    assert [10, 20] == [link.answer(number, wait_s=5)["saw"] for number in numbers]
+    numbers = [link.send("ask", {"n": n}, wait_s=60) for n in (10, 20)]
+    assert [10, 20] == [link.answer(number, wait_s=60)["saw"] for number in numbers]
     link.close()
     thread.join()
 
@@ -91,10 +91,10 @@ def test_an_end_without_answer_is_told(tmp_path: Path) -> None:
     path = str(tmp_path / "s")
     thread = _answering(path, lambda _asked: b"")
     link = BackendLink(path)
-    numbers = [link.send("ask", {}, wait_s=5) for _ in range(2)]
+    numbers = [link.send("ask", {}, wait_s=60) for _ in range(2)]
     for number in numbers:
         with pytest.raises(LinkBrokenError):
-            link.answer(number, wait_s=5)
+            link.answer(number, wait_s=60)
     thread.join()
     with pytest.raises(LinkBrokenError):
-        BackendLink(str(tmp_path / "absent")).call("status", {}, wait_s=5)
+        BackendLink(str(tmp_path / "absent")).call("status", {}, wait_s=60)
