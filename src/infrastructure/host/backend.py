@@ -82,6 +82,7 @@ class Backend:
         self._services: Services | None = None
         self._watch: SegmentWatch | None = None
         self._pool: LanguageServerPool | None = None
+        self._is_closing = False
         self._asked = 0
         self._settings_mark = ""
         self._host_settings: dict[str, Any] = {}
@@ -172,7 +173,8 @@ class Backend:
             for holder in self.leases.holders():
                 holder.tell({"id": UNASKED, "event": STOPPED})
         with self._lock:
-            pool, self._pool = self._pool, None
+            self._is_closing = True
+            pool = self._pool
         for part in (pool, self._watch, self._overlay):
             if part is not None:
                 try:
@@ -181,7 +183,7 @@ class Backend:
                     self._log.write("backend", f"ending: {type(error).__name__}: {error}")
 
     def servers(self) -> LanguageServerPool:
-        """Return the language servers, made by the first question."""
+        """Return the language servers, made by the first question; at the end, those that are closed."""
         from ..ast_lsp.language_servers import LanguageServerPool
 
         assert self._services is not None
@@ -198,6 +200,8 @@ class Backend:
                 )
                 for os_path, text in self._texts.current.texts.items() if self._texts is not None else ():
                     self._pool.set_unsaved(display_path(os_path), text.text)
+                if self._is_closing:
+                    self._pool.close()
             return self._pool
 
     def _listing(self) -> Iterable[FileStat]:

@@ -202,3 +202,19 @@ def test_the_end_of_the_front_ends_it(tmp_path: Path, monkeypatch: pytest.Monkey
     with pytest.raises(LinkBrokenError):
         link.call("status", {}, wait_s=0.2)
     assert '"cmd":"command.end"' in (rig.segment / "_ctx/telemetry/events.jsonl").read_text()
+
+
+@pytest.mark.parametrize("was_asked", [True, False])
+def test_who_asks_at_the_end_starts_no_server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, was_asked: bool) -> None:
+    """Nobody would end it, and what it tells would come after the last counts."""
+    rig = Rig(tmp_path, monkeypatch)
+    if not was_asked:
+        monkeypatch.setattr(rig.backend, "_pool", None)
+    link = BackendLink(rig.path)
+    link.call("status", {}, wait_s=60)  # it serves from here on
+    link.close()
+    rig.close()
+    pool = rig.backend.servers()
+    assert was_asked is (pool is rig.pool)
+    if not was_asked:
+        assert "no_server" == pool.ask(ServerQuestion("definition", "a.py", 1, 1, "python")).result().status
