@@ -598,6 +598,7 @@ class Root:
             finally:
                 if session is not None:
                     session.close()
+                    self._count_late()
 
         self._slow.close(last, wait_s=max(0.0, deadline - time.monotonic()))
 
@@ -609,6 +610,11 @@ class Root:
         if telemetry is not None and not is_told:
             telemetry.command_end("lsp", "lsp", exit_code, time.perf_counter_ns() - self._started_ns)
             telemetry.flush()
+
+    def _count_late(self) -> None:
+        """Write the counters once more: servers that ended with the session told of it after the end of the run."""
+        if self._telemetry is not None:
+            self._telemetry.flush()
 
     # ------------------------------------------------------------------ parts
 

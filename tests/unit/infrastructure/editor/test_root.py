@@ -127,27 +127,6 @@ def run(
     return found
 
 
-def test_what_ends_with_the_session_is_counted(segment: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A server that is ended at the close tells of it after the run's last event."""
-    close = OwnSession.close
-
-    def close_with_server(session: OwnSession) -> None:
-        session.services.telemetry.event("lsp.exit", {"server": "scripted"}, {"exit_code": 0}, 1)
-        close(session)
-
-    monkeypatch.setattr(OwnSession, "close", close_with_server)
-
-    async def visit(root: Root, _session: OwnSession, _notes: Notes) -> None:
-        await root.ask(Asked("lsp.definition"), definitions)
-
-    run(segment, visit)
-    telemetry = segment / "_ctx/telemetry"
-    written = (telemetry / "events.jsonl").read_bytes().splitlines()
-    assert b'"lsp.exit"' in written[-1]
-    for name in ("metrics.json", "last_run.json"):
-        assert f'"telemetry_events_attempted": {len(written)},' in (telemetry / name).read_text()
-
-
 def definitions(services: Services) -> Answer:
     """Return the names that the index has."""
     return Answer([stored.row.name for stored in services.store.definitions()], {"hits": 1})
@@ -339,3 +318,24 @@ def test_paths_are_the_segments(segment: Path, tmp_path: Path) -> None:
         return [root.path_of(path) for path in paths]
 
     assert ["x/a.py", "a.py", ""] == run(segment, visit)
+
+
+def test_what_ends_with_the_session_is_counted(segment: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server that is ended at the close tells of it after the run's last event."""
+    close = OwnSession.close
+
+    def close_with_server(session: OwnSession) -> None:
+        session.services.telemetry.event("lsp.exit", {"server": "scripted"}, {"exit_code": 0}, 1)
+        close(session)
+
+    monkeypatch.setattr(OwnSession, "close", close_with_server)
+
+    async def visit(root: Root, _session: OwnSession, _notes: Notes) -> None:
+        await root.ask(Asked("lsp.definition"), definitions)
+
+    run(segment, visit)
+    telemetry = segment / "_ctx/telemetry"
+    written = (telemetry / "events.jsonl").read_bytes().splitlines()
+    assert b'"lsp.exit"' in written[-1]
+    for name in ("metrics.json", "last_run.json"):
+        assert f'"telemetry_events_attempted": {len(written)},' in (telemetry / name).read_text()
