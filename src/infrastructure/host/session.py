@@ -82,6 +82,7 @@ class HostSession:
         self._alone: AloneHost | None = None
         self._leaving: list[threading.Thread] = []
         self._first: Services | None = None
+        self._settings_mark = ""
         self._texts: dict[str, str] = {}
         self._lease: BackendLink | None = None
         self._lease_number = 0
@@ -122,6 +123,7 @@ class HostSession:
             self._alone = AloneHost(
                 self.segment, services.config, self._telemetry, services.clock, index_path=services.index_path
             )
+            self._settings_mark = services.settings_mark
             self._is_closing = False
             if not (can_host() and is_switched_on()):
                 self._is_settled.set()
@@ -213,7 +215,6 @@ class HostSession:
             first, self._first = self._first, None
             leaving, self._leaving = self._leaving, []
             self._let_go(self._lease)
-            fds, self._wake_fds = self._wake_fds, (-1, -1)
         for services in made:
             services.__exit__()
         if alone is not None:
@@ -222,9 +223,6 @@ class HostSession:
             thread.join(CLOSE_S)
         if first is not None:
             first.__exit__()
-        for fd in fds:
-            if fd >= 0:
-                os.close(fd)
 
     # ------------------------------------------------------------------ what the services of its threads ask
 
@@ -274,8 +272,9 @@ class HostSession:
 
     def lose(self, number: int) -> None:
         """Work alone until there is another lease: this one's backend does not answer."""
-        if number == self._lease_number:
-            self._let_go(self._lease)
+        with self._lock:  # else it might be the next one by then
+            if number == self._lease_number:
+                self._let_go(self._lease)
 
     # ------------------------------------------------------------------ the lease
 
@@ -320,7 +319,16 @@ class HostSession:
         return True
 
     def _keep(self) -> None:
-        """Have a lease for as long as that is possible; the session's own thread."""
+        """Have a lease for as long as that is possible; the session's own thread, which `close` may leave behind."""
+        try:
+            self._have_lease()
+        finally:
+            with self._lock:
+                fds, self._wake_fds = self._wake_fds, (-1, -1)
+            for fd in fds:
+                os.close(fd)
+
+    def _have_lease(self) -> None:
         failures = 0
         while not self._is_closing:
             try:
@@ -375,17 +383,19 @@ class HostSession:
         return False
 
     def _introduction(self) -> dict[str, Any]:
-        assert self._first is not None
         return {
             "face": self.face,
             "pid": os.getpid(),
             "installation": os.fsdecode(installation()),
-            "settings": self._first.settings_mark,
+            "settings": self._settings_mark,
         }
 
     def _take(self, link: BackendLink, path: str, mark: tuple[int, int] | None) -> None:
         """Go over to a host: it gets our texts before anybody asks it."""
         with self._lock:
+            if self._is_closing:
+                link.close()
+                return
             alone = self._by_itself
             try:
                 for name, text in self._texts.items():
@@ -441,17 +451,18 @@ class HostSession:
     def _wait_for_end(self) -> None:
         """Wait until the host ends or the session does, and let go of the lease."""
         lease = self._lease
-        if lease is None:
+        descriptor = lease.fileno() if lease is not None else -1
+        if lease is None or descriptor < 0:  # a thread that asked found it broken and let it go
             return
         poll = select.poll()
-        poll.register(lease.fileno(), select.POLLRDHUP | select.POLLHUP | select.POLLERR)
+        poll.register(descriptor, select.POLLRDHUP | select.POLLHUP | select.POLLERR)
         poll.register(self._wake_fds[0], select.POLLIN)
         ended = False
         while not (ended or self._is_closing or self._lease is not lease):
             events = dict(poll.poll())
             if self._wake_fds[0] in events:
                 self._drain()
-            ended = lease.fileno() in events
+            ended = descriptor in events
         if ended:
             self._let_go(lease)
 

@@ -59,7 +59,7 @@ def test_it_lives_as_long_as_a_copy_has_it(tmp_path: Path) -> None:
 
 
 def test_release_leaves_the_file_of_the_next_holder(tmp_path: Path) -> None:
-    """Whoever removes the folder of a host that runs can start another one, which the end of the first must not hide."""
+    """Whoever removes the folder of a host that runs can start another one, and the end of the first hides it not."""
     path = tmp_path / "host.lock"
     first = HostLock(str(path))
     path.unlink()

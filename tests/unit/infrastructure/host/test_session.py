@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import queue
+import select
 import shutil
 import socket
 import threading
@@ -14,7 +15,7 @@ import pytest
 
 from ctx.infrastructure.host import session as session_module
 from ctx.infrastructure.host.alone import AloneHost
-from ctx.infrastructure.host.backend_link import STOPPED, UNASKED, framed, frames_in
+from ctx.infrastructure.host.backend_link import STOPPED, UNASKED, BackendLink, framed, frames_in
 from ctx.infrastructure.host.places import HostPlace
 from ctx.infrastructure.host.session import HostSession
 
@@ -31,6 +32,10 @@ class Hosts:
     def __init__(self, folder: Path) -> None:
         self.asked: list[tuple[str, str]] = []
         self.starts = 0
+        self.may_answer = threading.Event()
+        self.may_answer.set()
+        self.left: queue.Queue[int] = queue.Queue()
+        """How often a connection ended from the other side."""
         self._served: set[int] = set()
         self._place = HostPlace(str(folder), "host")
         self._listener = socket.socket(socket.AF_UNIX)
@@ -77,7 +82,9 @@ class Hosts:
                 buffer += data
                 for request in frames_in(buffer):
                     self.asked.append((request["verb"], request.get("path", "")))
+                    self.may_answer.wait()
                     connection.sendall(framed({"id": request["id"]}))
+            self.left.put(1)
 
 
 @pytest.fixture
@@ -209,3 +216,52 @@ def test_closing_waits_for_what_left_when_a_host_came(
     session.close()
     is_closed.set()
     assert 2 == len(ended)
+
+
+def test_lease_that_a_question_finds_broken_at_once_is_taken_again(
+    monkeypatch: pytest.MonkeyPatch, segment: Path, hosts: Hosts
+) -> None:
+    """Who asks may let go of it while the session's own thread is about to wait for its end."""
+    told: queue.Queue[str] = queue.Queue()
+    session = HostSession(str(segment), face="lsp")
+    session.on_lease = lambda: told.put(session.joined)
+    fileno, lost = BackendLink.fileno, threading.Event()
+
+    def slow(link: BackendLink) -> int:
+        if not lost.is_set():
+            lost.set()
+            asking = threading.Thread(target=session.lose, args=(session.lease_number(),))
+            asking.start()
+            asking.join(PATIENCE_S)
+        return fileno(link)
+
+    monkeypatch.setattr(BackendLink, "fileno", slow)
+    session.open(wait_s=PATIENCE_S)
+    said = [told.get(timeout=PATIENCE_S) for _ in range(3)]
+    session.close()
+    assert [True, False, True] == [joined != "" for joined in said]
+    assert ["lease", "lease"] == [verb for verb, _path in hosts.asked]
+
+
+def test_host_that_answers_after_the_close_is_let_go(
+    monkeypatch: pytest.MonkeyPatch, segment: Path, hosts: Hosts
+) -> None:
+    """The session's own thread then ends by itself, without a word and without a lease."""
+    failed: list[Any] = []
+    monkeypatch.setattr(threading, "excepthook", failed.append)
+    monkeypatch.setattr(session_module, "CLOSE_S", 0.0)
+    monkeypatch.setattr(session_module, "LEASE_WAIT_S", PATIENCE_S)
+    hosts.may_answer.clear()
+    hosts.spawn(str(segment), until_unused=True)
+    session = HostSession(str(segment), face="lsp")
+    session.open(wait_s=0.0)
+    keeper = session._keeper
+    assert keeper is not None
+    while not hosts.asked:
+        select.select([], [], [], 0.01)
+    session.close()
+    hosts.may_answer.set()
+    keeper.join(PATIENCE_S)
+    assert (False, []) == (keeper.is_alive(), failed)
+    assert 1 == hosts.left.get(timeout=PATIENCE_S)
+    assert "" == session.joined
