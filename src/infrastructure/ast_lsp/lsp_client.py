@@ -160,6 +160,7 @@ class LSPClient:
         self._breaker = CircuitBreaker()
         self._registrations: dict[str, str] = {}
         self._unsaved: dict[str, tuple[str, str]] = {}
+        self._texts_told = 0
         self._is_over = False
 
     # ------------------------------------------------------------------ what callers do
@@ -200,12 +201,15 @@ class LSPClient:
         """Ask and return at once; `on_reply` is called with every answer of the server, in time or late."""
         now_ns = self._clock.perf_counter_ns()
         ask = _Ask(question, "", now_ns, now_ns + self._deadline_ms * 1_000_000, self, on_reply)
+        told = self._texts_told
         text = question.text if question.text is not None else self._read_text(question.path)
         with self._changed:
             if text is None:
                 self._settle(ask, "error", detail=f"{question.path} cannot be read as text")
                 return ask
             ask.text = text
+            if told != self._texts_told and question.text is None:  # by another thread, while it was read
+                ask.is_outdated = self._read_text(question.path) != text
             if self._breaker.is_open(now_ns):
                 self._settle(ask, "circuit_open", detail=self._breaker.describe(now_ns))
                 return ask
@@ -244,6 +248,7 @@ class LSPClient:
                 self._unsaved[path] = (language, text)
             else:
                 return
+            self._texts_told += 1
             asks = self._asks_about_files({path})
             self._outdate(asks, {path: text if text is not None or not asks else self._read_text(path)})
             life = self._life
@@ -264,6 +269,7 @@ class LSPClient:
         # Without the lock, as the files are read: of another branch there may be thousands, and others have deadlines.
         uris = {path: self._uri(path) for path, _kind in changes}
         with self._changed:
+            self._texts_told += 1
             life = self._life
             if life is None:
                 return

@@ -601,6 +601,39 @@ def test_a_text_that_is_over_does_not_come_back(is_initialized: bool, is_unsaved
     assert "changed()" in str(known[-1])
 
 
+@pytest.mark.parametrize("is_initialized", [False, True])
+@pytest.mark.parametrize("change", ["typed", "discarded", "written"])
+def test_a_text_that_is_over_when_it_was_read_is_not_told(change: str, is_initialized: bool) -> None:
+    """Another thread may tell of the next one just then, and what it told stands."""
+    bench = Bench()
+    if change == "discarded":
+        bench.client.set_unsaved("a.py", "python", "over()\n")
+    if is_initialized:
+        bench.make_ready()
+        bench.ask(line=1, name="", text="over()\n")
+        bench.answer([])
+
+    def reads(path: str) -> str | None:
+        bench.client._read_text = bench.files.get
+        bench.files["a.py"] = "thing()\n"
+        if change == "typed":
+            bench.client.set_unsaved("a.py", "python", "thing()\n")
+        elif change == "discarded":
+            bench.client.set_unsaved("a.py", "python", None)
+        else:
+            bench.client.announce([(path, "changed")])
+        return "over()\n"
+
+    bench.client._read_text = reads
+    pending = bench.ask(line=1)
+    if not is_initialized:
+        bench.initialize()
+    assert ("error", "a.py was changed while it was asked about") == (pending.reply.status, pending.reply.detail)
+    told = [message for message in bench.server.sent if message["method"].startswith("textDocument/did")]
+    assert "over()" not in str(told[-1:])
+    assert bench.ask(line=1).reply is None
+
+
 def test_a_question_goes_on_when_its_file_has_the_same_text_again() -> None:
     """A file that was written anew with what it held, or a text that was saved, changes nothing about it."""
     bench = Bench(keeps_late=True)
