@@ -35,6 +35,8 @@ if TYPE_CHECKING:
     from .session import AgentSession
 
 FLUSH_S = 30.0
+LAST_WORDS_S = 0.4
+"""As long as the end of the process waits for a record that another thread is writing."""
 MESSAGE_CHARS_MAX = 1200
 LEFT = "this folder is left: the client names others now, or the server ends; ask again"
 UPDATING = "changes are being taken in; this is from what was there before, ask again for the rest"
@@ -98,6 +100,7 @@ class SegmentWorker:
         self._session: AgentSession | None = None
         self._telemetry: Telemetry | None = None
         self._started_ns = 0
+        self._ending = threading.Lock()
         self._has_ended = False
         self._thread = threading.Thread(target=self._work, name=f"ctx-{os.path.basename(segment)}", daemon=True)
 
@@ -109,7 +112,7 @@ class SegmentWorker:
             if self._started_ns or self._is_stopping:
                 return
             self._started_ns = perf_counter_ns()
-        self._thread.start()
+            self._thread.start()  # with the lock: whoever stops what was started waits for the thread
 
     def submit(self, question: Question) -> Call:
         """Have a question answered after the calls before it, from an index that is up to date."""
@@ -210,8 +213,17 @@ class SegmentWorker:
         except StoppedError:
             pass
         finally:
+            self._leave_meanwhile()
             session.close()
+            if self._has_ended:
+                services.telemetry.flush()  # what servers of its own told of their end
             self._end()
+
+    def _leave_meanwhile(self) -> None:
+        """Wait for the answer that the second thread is at: it works in the session that is about to be closed."""
+        self.ask_to_stop()
+        if self._meanwhile_thread is not None:
+            self._meanwhile_thread.join()
 
     def _warm_up(self, services: Services) -> None:
         try:
@@ -320,6 +332,8 @@ class SegmentWorker:
             dirty=None,
             **(found.extra if found is not None else {}),
         )
+        if self._has_ended:
+            telemetry.flush()  # the run was closed without waiting for this
         if found is not None:
             call.future.set_result(found)
         else:
@@ -341,14 +355,20 @@ class SegmentWorker:
                 call.future.set_exception(CallError(_message(call.question, error)))
 
     def _end(self) -> None:
-        """Write the end of the run, once, from whichever thread comes first."""
-        with self._lock:
-            telemetry = self._telemetry
-            if self._has_ended or telemetry is None:
-                return
-            self._has_ended = True
-        telemetry.command_end(FACE, FACE, 0, perf_counter_ns() - self._started_ns)
-        telemetry.close()
+        """Write the end of the run, once, from whichever thread comes first; the other waits for it, but not for ever.
+
+        The process may end as soon as this returned.
+        """
+        telemetry = self._telemetry
+        if telemetry is None or not self._ending.acquire(timeout=LAST_WORDS_S):
+            return
+        try:
+            if not self._has_ended:
+                self._has_ended = True
+                telemetry.command_end(FACE, FACE, 0, perf_counter_ns() - self._started_ns)
+                telemetry.close()
+        finally:
+            self._ending.release()
 
     # ------------------------------------------------------------------ in the second thread
 

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import json
 import queue
+import threading
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from ctx.infrastructure.agent import answers
+from ctx.infrastructure.agent import worker as worker_module
 from ctx.infrastructure.agent.question import Question
 from ctx.infrastructure.agent.tools import tool_named
 from ctx.infrastructure.agent.worker import CallError, Phase, SegmentWorker
 from ctx.infrastructure.host.session import HostSession
 from ctx.infrastructure.services import Services
+from ctx.infrastructure.telemetry import Telemetry
 
 from .conftest import HeldSession
 
@@ -20,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from ctx.infrastructure.agent.question import Answer
     from ctx.infrastructure.agent.worker import Call
 
 WAIT_S = 30.0
@@ -218,3 +223,103 @@ def test_calls_of_a_folder_that_is_left_are_answered(shop: Path) -> None:
     for call in calls[2:]:
         with pytest.raises(CallError, match="this folder is left"):
             call.future.result(WAIT_S)
+
+
+class HeldAnswer:
+    """Answers of `ctx_resolve` that wait until they may go on."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.is_under_way, self.may_go_on = threading.Event(), threading.Event()
+        self._answer = answers.answer
+        monkeypatch.setattr(answers, "answer", self._held)
+
+    def _held(self, question: Question, services: Services) -> Answer:
+        if question.tool == "ctx_resolve":
+            self.is_under_way.set()
+            assert self.may_go_on.wait(WAIT_S)
+        return self._answer(question, services)
+
+
+def test_answer_given_meanwhile_is_waited_for_at_the_end(monkeypatch: pytest.MonkeyPatch, shop: Path) -> None:
+    """A folder that is left while its index is built: the second thread's connection is not closed under its answer."""
+    AloneIndexed(shop)
+    (shop / "shop/late.py").write_text("def price_late(): ...\n")
+    held = HeldAnswer(monkeypatch)
+    session = HeldSession(str(shop))
+    worker = SegmentWorker(str(shop), lambda _segment: session)
+    phases: queue.SimpleQueue[Phase] = queue.SimpleQueue()
+    worker.listen(phases.put)
+    call = worker.submit(question("ctx_resolve", symbol="price"))
+    while phases.get(timeout=WAIT_S) != Phase("indexing", 3, 10):
+        pass
+    meanwhile = worker.submit_meanwhile(call)
+    assert meanwhile is not None
+    assert held.is_under_way.wait(WAIT_S)
+    worker.ask_to_stop()
+    session.may_go_on.set()
+    worker._thread.join(0.2)  # in vain
+    held.may_go_on.set()
+    assert ["shop/cart.py#price"] == ids(meanwhile)
+    worker.stop(WAIT_S)
+    assert "command.end" == events(shop)[-1]["cmd"]
+
+
+def test_end_of_the_run_is_on_disk_when_stop_returns(monkeypatch: pytest.MonkeyPatch, shop: Path) -> None:
+    """Whichever thread writes it: the process may end then."""
+    is_written, may_write = threading.Event(), threading.Event()
+    command_end = Telemetry.command_end
+
+    def slow(telemetry: Telemetry, command: str, face: str, exit_code: int, duration_ns: int) -> None:
+        may_write.set()
+        is_written.wait(0.2)  # in vain
+        command_end(telemetry, command, face, exit_code, duration_ns)
+
+    monkeypatch.setattr(Telemetry, "command_end", slow)
+    monkeypatch.setattr(worker_module, "LAST_WORDS_S", WAIT_S)
+    worker = SegmentWorker(str(shop))
+    worker.submit(question("ctx_status")).future.result(WAIT_S)
+    worker.ask_to_stop()
+    assert may_write.wait(WAIT_S)
+    worker.stop(0.0)
+    assert "command.end" == events(shop)[-1]["cmd"]
+    assert (shop / "_ctx/telemetry/last_run.json").is_file()
+    is_written.set()
+    worker.stop(WAIT_S)
+
+
+def test_answer_after_the_end_of_the_run_is_counted(monkeypatch: pytest.MonkeyPatch, shop: Path) -> None:
+    """A call that is not waited for may still end before the process does: events and counters agree."""
+    held = HeldAnswer(monkeypatch)
+    worker = SegmentWorker(str(shop))
+    call = worker.submit(question("ctx_resolve", symbol="price"))
+    assert held.is_under_way.wait(WAIT_S)
+    worker.stop(0.0)
+    held.may_go_on.set()
+    call.future.result(WAIT_S)
+    counters = json.loads((shop / "_ctx/telemetry/metrics.json").read_text())
+    assert len(events(shop)) == counters["telemetry_events_written"]
+    worker.stop(WAIT_S)
+
+
+def test_start_that_meets_the_end_is_waited_for(monkeypatch: pytest.MonkeyPatch, shop: Path) -> None:
+    """Whoever ends what another thread is about to start neither fails nor leaves it."""
+    worker = SegmentWorker(str(shop))
+    failed: list[Exception] = []
+
+    def stop() -> None:
+        try:
+            worker.stop(WAIT_S)
+        except RuntimeError as error:
+            failed.append(error)
+
+    stopping, start = threading.Thread(target=stop), worker._thread.start
+
+    def slow() -> None:
+        stopping.start()
+        stopping.join(0.2)  # in vain
+        start()
+
+    monkeypatch.setattr(worker._thread, "start", slow)
+    worker.start()
+    stopping.join(WAIT_S)
+    assert ([], False) == (failed, worker._thread.is_alive())
