@@ -20,8 +20,12 @@ settings.load_profile("repeatable")
 
 @pytest.fixture(autouse=True, scope="session")
 def _signals_end_what_they_are_sent_to() -> Iterator[None]:
-    """Undo what a shell's background and `nohup` hand down, for us and our children: SIGINT and SIGHUP ignored."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler), signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    """Undo what a shell's background, `nohup` and `trap ''` hand down, for us and our children: signals ignored."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGHUP, signal.SIGTERM)}
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    if before[signal.SIGTERM] == signal.SIG_IGN:  # else it may be coverage's, which writes what it has
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
     yield
-    signal.signal(signal.SIGINT, before[0])
-    signal.signal(signal.SIGHUP, before[1])
+    for number, handler in before.items():
+        signal.signal(number, handler)

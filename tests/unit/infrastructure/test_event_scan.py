@@ -60,10 +60,11 @@ def document(scan: EventScan, selection: Selection | None = None) -> dict[str, A
 @pytest.mark.parametrize("workers", [2, 3, 7])
 def test_several_processes_count_what_one_does(source: EventSource, workers: int) -> None:
     """However the bytes are divided; none is left behind."""
+    before = set(tree_of(os.getpid()))
     alone = document(EventScan([source], workers=1))
     assert 177 == alone["events"]["read"] == alone["events"]["selected"]
     assert alone == document(EventScan([source], workers=workers, share_bytes_min=1))
-    assert [] == tree_of(os.getpid())[1:]
+    assert before.issuperset(tree_of(os.getpid()))
 
 
 def test_the_last_runs_are_found_by_several_processes(source: EventSource) -> None:

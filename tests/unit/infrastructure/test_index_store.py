@@ -505,6 +505,39 @@ def test_damage_is_named_with_what_to_do(path: str, damage: Any) -> None:
     store.close()
 
 
+def test_who_opens_the_index_while_it_is_removed_hides_nothing(path: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process that finds no file makes one, and what is stored in it then is there when that process has gone."""
+    _filled(path)
+    program = (
+        "import sys; from ctx.infrastructure.index_store import IndexStore; store = IndexStore(sys.argv[1]);"
+        "store._connect(); print(store._row('PRAGMA user_version'), flush=True); sys.stdin.read(); store.close()"
+    )
+    others: list[subprocess.Popen[str]] = []
+    unlink = os.unlink
+
+    def and_another_opens(name: str) -> None:
+        unlink(name)
+        if name == path:
+            pipe = subprocess.PIPE
+            others.append(subprocess.Popen([sys.executable, "-c", program, path], stdin=pipe, stdout=pipe, text=True))
+            assert others[0].stdout is not None
+            assert "(0,)\n" == others[0].stdout.readline()
+
+    store = IndexStore(path)
+    try:
+        with store.writing(wait_s=0.0):
+            with monkeypatch.context() as patch:
+                patch.setattr(os, "unlink", and_another_opens)
+                store.remove()
+            store.open()
+            put(store, record("a.py", "alpha"))
+        store.close()
+    finally:
+        others[0].communicate()
+    with store:
+        assert 1 == store.file_count()
+
+
 def test_no_damage_raises_anything_but_our_errors(path: str) -> None:
     """Bytes flipped anywhere are either not met, or reported as damage."""
     raw = _filled(path)
@@ -606,7 +639,7 @@ def test_a_first_build_leaves_the_same_indexes(store: IndexStore, path: str) -> 
     """They are made after the rows, also when the first try fails and is rolled back."""
 
     def indexes() -> list[str]:
-        with sqlite3.connect(path) as db:
+        with contextlib.closing(sqlite3.connect(path)) as db:
             rows = db.execute("SELECT sql FROM sqlite_master WHERE type = 'index' AND sql IS NOT NULL ORDER BY 1")
             return [row[0] for row in rows]
 

@@ -28,7 +28,8 @@ def test_a_tree_is_a_process_and_what_it_started() -> None:
         child = int(parent.stdout.readline())
         assert [parent.pid, child] == tree_of(parent.pid)
         assert child in tree_of(os.getpid())
-        assert tree_bytes(parent.pid) >= resident_bytes(parent.pid) + resident_bytes(child) > 2_000_000
+        at_least = resident_bytes(parent.pid) + resident_bytes(child)  # both may still grow
+        assert tree_bytes(parent.pid) >= at_least > 2_000_000
         parent.stdin.close()
     assert [] == tree_of(parent.pid)
     assert 0 == resident_bytes(parent.pid) == tree_bytes(parent.pid)

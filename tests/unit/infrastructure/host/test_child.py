@@ -19,8 +19,11 @@ def test_powers_are_those_of_the_process() -> None:
     ours = powers_of("self")
     assert ours == powers_of(os.getpid())
     script = (
-        "import ctypes, sys\n"
-        "assert ctypes.CDLL(None).prctl(38, 1, 0, 0, 0) == 0\n"  # PR_SET_NO_NEW_PRIVS
+        "import ctypes, struct, sys\n"
+        "prctl = ctypes.CDLL(None).prctl\n"
+        "assert prctl(38, 1, 0, 0, 0) == 0\n"  # PR_SET_NO_NEW_PRIVS, which many a container has set before
+        "allow = ctypes.create_string_buffer(struct.pack('HBBI', 6, 0, 0, 0x7FFF0000))\n"
+        "prctl(22, 2, struct.pack('HP', 1, ctypes.addressof(allow)), 0, 0)\n"  # PR_SET_SECCOMP: one filter more
         "print(flush=True)\n"
         "sys.stdin.read()\n"
     )
