@@ -162,9 +162,12 @@ class IndexStore:
         self._unlock()
 
     def remove(self) -> None:
-        """Delete a damaged index file and what SQLite keeps beside it; for a sound one there is `empty`."""
+        """Delete a damaged index file and what SQLite keeps beside it; for a sound one there is `empty`.
+
+        The file itself last: where it is missing another process may make it anew, and what is beside it is its own.
+        """
         self._disconnect()
-        for suffix in ("", "-wal", "-shm"):
+        for suffix in ("-wal", "-shm", ""):
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(self.path + suffix)
 
