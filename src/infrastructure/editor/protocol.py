@@ -58,7 +58,6 @@ class EditorProtocol(LanguageServerProtocol):
 
     out: Writer | None = None
     on_exit: Callable[[int], None]
-    on_settled: Callable[[], None]
     on_lost_change: Callable[[str], None]
     """Called with the document's URI, "" for one that cannot be told, when a change of its text is left out."""
 
@@ -68,7 +67,6 @@ class EditorProtocol(LanguageServerProtocol):
         self.is_initialized = False
         self.in_flight: dict[Any, asyncio.Future[Any]] = {}
         self.on_exit = lambda _code: None
-        self.on_settled = lambda: None
         self.on_lost_change = lambda _uri: None
         for name in _OURS:
             self.fm.builtin_features.pop(name, None)
@@ -194,7 +192,6 @@ class EditorProtocol(LanguageServerProtocol):
             self._answer_error(msg_id, error)
         else:
             self._send_response(msg_id, future.result())
-        self.on_settled()
 
     def _handle_cancel_notification(self, msg_id: Any) -> None:
         future = self.in_flight.get(msg_id)

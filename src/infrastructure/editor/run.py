@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 LAST_WORDS_S = 0.5
 """As long as what was answered last is given to be read."""
+OVERRUN_LOOK_S = 0.05
+"""Between looks whether so much work waits still that nothing more is read."""
 LOG_LEVELS = ("off", "error", "warning", "info", "debug")
 log = logging.getLogger("ctx.lsp")
 
@@ -68,16 +70,17 @@ async def _serve(incoming: int, outgoing: int) -> int:
         except BrokenFrameError as error:
             log.error("%s; the connection cannot go on", error)
             end(1)
-        if writer.unread_bytes > UNREAD_BYTES_MAX:
+        if writer.unread_bytes > UNREAD_BYTES_MAX or server.is_overrun:
             reader.pause()
-            writer.when_read(go_on)
-        elif server.is_overrun:
-            reader.pause()
-            protocol.on_settled = go_on
+            go_on()
 
     def go_on() -> None:
-        if writer.unread_bytes <= UNREAD_BYTES_MAX // 2 and not server.is_overrun:
-            protocol.on_settled = _nothing
+        """Read on, or look again when that may be possible: what held it up first may be over, and the other not."""
+        if writer.unread_bytes > UNREAD_BYTES_MAX // 2:
+            writer.when_read(go_on)
+        elif server.is_overrun:
+            loop.call_later(OVERRUN_LOOK_S, go_on)
+        else:
             reader.resume()
 
     reader = Reader(incoming, loop, take)
@@ -117,10 +120,6 @@ def _make_server(loop: asyncio.AbstractEventLoop, end: object) -> EditorServer:
 def _code(server: EditorServer) -> int:
     """Return the exit code of an end that nobody announced: the protocol's, as if `exit` had come."""
     return 0 if server.protocol.is_shut_down else 1
-
-
-def _nothing() -> None:
-    pass
 
 
 class _RedactingFormatter(logging.Formatter):
