@@ -119,16 +119,15 @@ class EventSink:
         """As `append`, for a caller that holds `lock` and has called `after_fork` where it must."""
         if self._fd < 0:
             self._open()
-        fd, lock_fd, length = self._fd, self._lock_fd, len(line)
+        fd, length = self._fd, len(line)
         alone = length > _ALONE_BYTES
         try:
-            flock(lock_fd, _ALONE if alone else _TOGETHER)
+            flock(self._lock_fd, _ALONE if alone else _TOGETHER)
         except BlockingIOError:
             self._wait_for_lock(alone=alone)
         try:
             if perf_counter_ns() >= self._look_again_ns:
                 fd = self._follow_name(alone=alone)
-                lock_fd = self._lock_fd
             end = lseek(fd, 0, SEEK_END)
             if end + length > self._rotate_at and end:
                 self._rotate(length, alone=alone)
@@ -144,11 +143,10 @@ class EventSink:
         except OSError:
             self._end = -1
             self._look_again_ns = 0
-            lock_fd = self._lock_fd
             raise
         finally:
-            if lock_fd >= 0:
-                flock(lock_fd, LOCK_UN)
+            if self._lock_fd >= 0:  # the one there is now: the files may have been opened anew
+                flock(self._lock_fd, LOCK_UN)
         if durable:
             # Without the lock: a slow disk must not hold the other writers back.
             self._sync()
@@ -168,14 +166,15 @@ class EventSink:
 
     def _close_files(self) -> None:
         """Close the files, for who holds `lock`; without it another thread's line would go to a closed file."""
-        for fd in (self._fd, self._lock_fd):
+        # Forgotten first: when Ctrl-C meets the closing, the numbers may soon be another file's.
+        fds = self._fd, self._lock_fd
+        self._fd = self._lock_fd = self._end = -1
+        for fd in fds:
             if fd >= 0:
                 try:  # noqa: SIM105 - contextlib would cost 4 ms of every start
                     os.close(fd)
                 except OSError:
                     pass  # never raises into a caller: a descriptor somebody else closed is closed
-        self._fd = self._lock_fd = -1
-        self._end = -1
 
     def __del__(self) -> None:
         self._close_files()  # nobody else has it; after a fork its lock may be held for ever
@@ -213,9 +212,9 @@ class EventSink:
             raise
 
     def _open_file(self) -> None:
-        if self._fd >= 0:
-            os.close(self._fd)
-            self._fd = -1
+        fd, self._fd = self._fd, -1
+        if fd >= 0:
+            os.close(fd)
         self._fd = open_regular(self.path, os.O_RDWR | os.O_APPEND | os.O_CREAT, self._file_mode)
         found = os.fstat(self._fd)
         self._inode, self._end = found.st_ino, -1

@@ -121,6 +121,41 @@ def test_deleted_folder_is_made_again(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("looks_every_time")
+@pytest.mark.parametrize("way", ["closing", "file replaced", "folder replaced"])
+def test_interrupt_while_files_are_closed_leaves_no_number(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, way: str
+) -> None:
+    """What is opened next gets the number of what was closed, and no line may go there."""
+    path = str(tmp_path / "folder" / "events.jsonl")
+    sink = EventSink(path)
+    sink.append(b"first\n")
+    closed: list[int] = []
+    close = os.close
+
+    def and_interrupt(fd: int) -> None:
+        close(fd)
+        closed.append(fd)
+        raise KeyboardInterrupt
+
+    if way == "file replaced":
+        os.unlink(path)
+    elif way == "folder replaced":
+        shutil.rmtree(tmp_path / "folder")
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "close", and_interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            sink.close() if way == "closing" else sink.append(b"lost\n")
+    with (tmp_path / "precious").open("wb") as other:
+        os.dup2(other.fileno(), closed[0])
+        sink.append(b"second\n")
+        assert os.fstat(other.fileno()).st_size == 0
+        if closed[0] != other.fileno():
+            os.close(closed[0])
+    sink.close()
+    assert content(path) == (b"first\nsecond\n" if way == "closing" else b"second\n")
+
+
+@pytest.mark.usefixtures("looks_every_time")
 @pytest.mark.parametrize("kind", ["directory", "link", "fifo"])
 def test_what_is_no_regular_file_is_refused(sink: EventSink, path: str, tmp_path: Path, kind: str) -> None:
     """Neither follows a link nor waits for a reader of a FIFO; an error, also when it appears during the run."""
