@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
@@ -153,8 +152,5 @@ def _asked(repository: GitRepository, *paths: str) -> list[bool]:
     answers = []
     for path in paths:
         answers.append(is_surely_untracked(str(repository.root / path)))
-        listed = subprocess.run(
-            ["git", "ls-files", "--", f":(icase){path}"], cwd=repository.root, capture_output=True, check=True
-        )
-        assert (listed.stdout == b"") == answers[-1]
+        assert ("" == repository.git("ls-files", "--", f":(icase){path}")) == answers[-1]
     return answers

@@ -94,7 +94,8 @@ def test_a_deleted_current_directory_is_an_error_of_ours(tmp_path: Path, monkeyp
 
 
 def git(folder: Path, *arguments: str) -> str:
-    environment = {**os.environ, "GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_SYSTEM": os.devnull}
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
+    environment = kept | {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_SYSTEM": os.devnull}
     names = ["-c", "user.name=n", "-c", "user.email=e@example.org", "-c", "init.defaultBranch=main"]
     done = subprocess.run(
         ["git", *names, *arguments], cwd=folder, check=True, capture_output=True, text=True, env=environment

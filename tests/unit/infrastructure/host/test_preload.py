@@ -16,12 +16,14 @@ from ctx.infrastructure.host.preload import preload
 preload("cl100k_base", ["python"])
 before = set(sys.modules)
 from ctx.infrastructure.cli.entry import main
-sys.stdout = open(os.devnull, "w")
+shown, sys.stdout = sys.stdout, open(os.devnull, "w")
 codes = [main(words.split()) for words in (
     "search hello", "search -F hello", "search hello --focus a.py --json", "get a.py", "get a.py#hello --mode excerpt",
     "resolve hello --no-lsp", "refs hello --no-lsp", "refs hello --callees --no-lsp", "hover hello --no-lsp", "map",
 )]
 new = sorted(name for name in set(sys.modules) - before if name.partition(".")[0] != "encodings")
+sys.stdout.close()
+sys.stdout = shown
 print(codes, len(os.listdir("/proc/self/task")), *new, file=sys.stderr)
 """
 
