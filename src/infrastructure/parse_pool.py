@@ -90,7 +90,8 @@ class ParsePool:
         # A copy of this process has its imports and starts in 5 ms, a new one takes 100 ms or more.
         is_copy = is_little and can_fork()
         known = self._known_tokens([path for path, _size in files]) if is_copy else {}
-        start = (lambda: self._fork(known)) if is_copy else self._spawn
+        # Asked at each start: whoever takes the records may have begun a thread, to draw a bar.
+        start = (lambda: self._fork(known) if can_fork() else self._spawn()) if is_copy else self._spawn
         run = _Run(
             start,
             files,

@@ -209,6 +209,22 @@ def test_beside_other_threads_a_new_process_takes_the_place_of_a_copy(workers: W
     assert 1 == len(workers.pids)
 
 
+def test_a_thread_that_began_meanwhile_keeps_the_next_copy_from_being_made(workers: Workers) -> None:
+    """The place of a copy that is lost is taken by a new process then."""
+    leave = threading.Event()
+    other = threading.Thread(target=leave.wait)
+    few = [(b"raises.py", TRUSTED_BYTES_MAX + 2), (b"good.py", TRUSTED_BYTES_MAX + 1)]
+    records = workers.pool().index(few)
+    try:
+        assert "raises.py" == next(records).path
+        other.start()
+        (good,) = records
+        assert ("good.py", [int(good.content_sha)]) == (good.path, workers.pids)
+    finally:
+        leave.set()
+        other.join()
+
+
 def test_a_copy_that_fails_costs_the_file_it_was_at(workers: Workers) -> None:
     """An error is named by its last line, memory that Python is refused by the limit; the other files are indexed."""
     few = [(b"raises.py", 9_000), (b"greedy.py", 8_000), (b"good.py", 7_000)]
