@@ -73,7 +73,8 @@ class FileIndexer:
             try:
                 skeleton = self._builder.extract(utf8, path, language)
             except CtxError as error:
-                status, reason = "failed", str(error)
+                # Wherever a reason is shown, the path stands before it already.
+                status, reason = "failed", str(error).removeprefix(f"{path}: ")
             else:
                 status = skeleton.status
                 reason = SYNTAX_ERRORS if status == "partial" else ""
