@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from tests.process_tree import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -231,6 +232,10 @@ class Sandbox:
     def host_status(self) -> dict[str, Any]:
         """Return what `ctx daemon status` says of the warm host."""
         return self.run("daemon", "status", "--json").document
+
+    def until_shared(self, path: str) -> None:
+        """Wait until a warm host has a face's unsaved text of a file: one that is only starting shows it to nobody."""
+        assert wait_until(lambda: path in self.host_status().get("unsaved", ())), "no host has the text"
 
     def run_each(self, commands: Iterable[Sequence[str | bytes]], **options: Any) -> list[Run]:
         """Run commands that do not depend on each other, a few at a time, and return what they did in order."""

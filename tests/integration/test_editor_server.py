@@ -24,6 +24,7 @@ import pytest
 from lsprotocol import types
 from pytest_lsp import client_capabilities, make_test_lsp_client
 from tests.editor_client import CAPABILITIES, SECONDS_MAX, RawEditor
+from tests.process_tree import process_is_gone
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -136,6 +137,7 @@ async def _day(shop: Sandbox, preset: str, encoding: str) -> None:
     client.text_document_did_change(types.DidChangeTextDocumentParams(changed, [change]))
     symbols = await client.text_document_document_symbol_async(types.DocumentSymbolParams(cart)) or []
     assert "wrap_as_present" == symbols[0].name
+    await asyncio.to_thread(shop.until_shared, "shop/cart.py")
     hits = (await asyncio.to_thread(shop.json, "search", "wrap_as_present"))["hits"]
     assert ("shop/cart.py", "wrap_as_present") == (hits[0]["path"], hits[0]["qualname"])
     await client.shutdown_session()
@@ -590,11 +592,14 @@ def test_folder_that_is_replaced_has_the_texts_again(editor: RawEditor) -> None:
     editor.change(uri, 2, {"text": "def striped_zebra():\n    pass\n"})
     assert "striped_zebra" in editor.outline(uri)
     sandbox.ok("search", "--literal", "striped_zebra")
+    host = sandbox.host_status()
     editor.told.clear()
     away = sandbox.segment.rename(sandbox.segment.with_name("away"))
     gone = editor.hear("ctx/status", lambda status: status["state"] == "fallback" and not status["host"])
     assert "segment's directory cannot be opened" in gone["detail"]
     editor.told.clear()
+    # What it writes at its end must not change under the copy.
+    assert process_is_gone(host["front_pid"])
     shutil.copytree(away, sandbox.segment)
     editor.hear("ctx/status", lambda status: status["state"] == "ready" and status["host"])
     sandbox.ok("search", "--literal", "striped_zebra")

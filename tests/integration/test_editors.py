@@ -120,7 +120,7 @@ def test_code_lenses(start: Start) -> None:
     editor = start(environment=ALONE)
     editor.open("shop/cart.py")
     titles = " ".join(title for line, title in editor.step("lenses") if line == 12)
-    assert re.search(r"\d+ (uses?|refs?|references?)", titles), titles
+    assert re.search(r"\d+\+? (uses?|refs?|references?)", titles), titles  # a plus when there was no time for all
     assert re.search(r"\d+ ?t", titles), titles
 
 
@@ -174,6 +174,7 @@ def test_what_is_not_saved_is_what_a_shell_finds(start: Start, shop: Sandbox) ->
     names = [_last_word(name) for name, _line in editor.step("outline")]
     assert "wrap_as_present" in names
 
+    shop.until_shared("shop/cart.py")
     hits = shop.json("search", "wrap_as_present")["hits"]
     assert ("shop/cart.py", "wrap_as_present") == (hits[0]["path"], hits[0]["qualname"])
     (item,) = shop.json("get", hits[0]["id"], "--mode", "raw")["items"]
@@ -181,6 +182,7 @@ def test_what_is_not_saved_is_what_a_shell_finds(start: Start, shop: Sandbox) ->
     assert b"wrap_as_present" not in (shop.segment / "shop/cart.py").read_bytes()
 
     assert 0 == editor.close()
+    assert [] == shop.leftovers()  # the server, and so its text, may outlive the editor for a moment
     assert [] == [hit for hit in shop.run("search", "wrap_as_present", "--json").document["hits"] if hit["score"] > 1]
     assert b"wrap_as_present" not in (shop.segment / "shop/cart.py").read_bytes()
 
@@ -236,6 +238,8 @@ def test_two_editors_on_one_folder(start: Start, shop: Sandbox) -> None:
     second.step("append", "\n\ndef melt_chocolate(grams: int) -> int:\n    return grams")
     for editor in (first, second):
         editor.step("outline")
+    for path in ("shop/cart.py", "shop/session.py"):
+        shop.until_shared(path)
     assert "wrap_as_present" == shop.json("search", "wrap_as_present")["hits"][0]["qualname"]
     assert "melt_chocolate" == shop.json("search", "melt_chocolate")["hits"][0]["qualname"]
     second.close()
