@@ -45,6 +45,8 @@ LOOK_EVERY_S = 1.0
 LOOK_SHARE = 20
 """A look at the files takes place once in so many times as long as it takes, and no more than each `LOOK_EVERY_S`."""
 CLOSE_S = 2.0
+LAST_WORDS_S = 0.4
+"""As long as the end of the process waits for a record that another thread is writing."""
 EVENTS_KEPT = 1_000
 _NAMES_LOOKED_AT = 500
 _SURE_ROLES = frozenset({"definition", "parameter", "variable"})
@@ -57,11 +59,12 @@ class NotIndexedError(CtxError):
 
 @dataclass(slots=True)
 class Asked:
-    """One request as it came: what telemetry calls it, and when it was read off the wire."""
+    """One request as it came: what telemetry calls it, when it was read off the wire, and whether its event is told."""
 
     cmd: str
     args: dict[str, Any] = field(default_factory=dict)
     arrived_ns: int = field(default_factory=time.perf_counter_ns)
+    is_told: bool = False
 
 
 @dataclass(slots=True)
@@ -131,6 +134,7 @@ class Root:
         self._warmed_up: set[str] = set()
         self._is_closed = False
         self._is_end_told = False
+        self._ending = threading.Lock()
         self._started_ns = time.perf_counter_ns()
 
     @property
@@ -187,7 +191,7 @@ class Root:
 
         worker = self._slow if is_slow else self._quick
         future = worker.submit(run, urgency=urgency)
-        future.add_done_callback(lambda done: self._tell_cancelled(asked, done))
+        future.add_done_callback(lambda done: self.tell_cancelled(asked, done))
         if not is_slow:
             self._look_soon()
         return future
@@ -518,14 +522,13 @@ class Root:
     # ------------------------------------------------------------------ telemetry
 
     def tell(self, asked: Asked, answer: Answer) -> None:
-        """Write the event of a request; from any thread."""
+        """Write the event of a request, the first one that there is; from any thread.
+
+        One that was cancelled while it was answered has nobody any more who takes the answer.
+        """
         duration_ns = time.perf_counter_ns() - asked.arrived_ns
         state = self.state
-        if answer.server:
-            self.last_server = answer.server
         tokens = answer.told.get("total_tokens", 0)
-        if tokens:
-            self.tokens_handed_on += tokens
 
         def write(telemetry: Telemetry) -> None:
             telemetry.event(
@@ -540,16 +543,24 @@ class Root:
             )
 
         with self._lock:
+            if asked.is_told:
+                return
+            asked.is_told = True
+            self.last_server = answer.server or self.last_server
+            self.tokens_handed_on += tokens
             telemetry = self._telemetry
             if telemetry is None:
                 if len(self._kept_events) < EVENTS_KEPT:
                     self._kept_events.append(write)
                 return
         write(telemetry)
+        if self._is_end_told and answer.told.get("status") != "cancelled":  # of those there may be thousands
+            self._count_late()
         if answer.server or tokens:
             self._in_loop(lambda: self._on_change(self))
 
-    def _tell_cancelled(self, asked: Asked, future: asyncio.Future[Any]) -> None:
+    def tell_cancelled(self, asked: Asked, future: asyncio.Future[Any]) -> None:
+        """Write the event of a request whose future is done, if it was cancelled."""
         if future.cancelled():
             self.tell(asked, Answer(None, {"status": "cancelled"}))
 
@@ -583,6 +594,7 @@ class Root:
             self._tell_end(exit_code)
         else:
             self._close(exit_code, wait_s=wait_s)
+            self._tell_end(exit_code)  # a thread that is at something long has not come to it, and will not
 
     def _close(self, exit_code: int, *, wait_s: float) -> None:
         self._is_closed = True
@@ -591,7 +603,7 @@ class Root:
         self._quick.close(is_idle.set, wait_s=wait_s)
 
         def last() -> None:
-            is_idle.wait(CLOSE_S)
+            is_idle.wait()  # what the quick thread is at needs the session
             session, self._session = self._session, None
             try:
                 self._tell_end(exit_code)
@@ -603,16 +615,20 @@ class Root:
         self._slow.close(last, wait_s=max(0.0, deadline - time.monotonic()))
 
     def _tell_end(self, exit_code: int) -> None:
-        """Write the end of the run, once."""
-        with self._lock:
-            is_told, self._is_end_told = self._is_end_told, True
-            telemetry = self._telemetry
-        if telemetry is not None and not is_told:
-            telemetry.command_end("lsp", "lsp", exit_code, time.perf_counter_ns() - self._started_ns)
-            telemetry.flush()
+        """Write the end of the run, once; who comes second waits for it, but not for ever: the process may end then."""
+        telemetry = self._telemetry
+        if telemetry is None or not self._ending.acquire(timeout=LAST_WORDS_S):
+            return
+        try:
+            if not self._is_end_told:
+                self._is_end_told = True
+                telemetry.command_end("lsp", "lsp", exit_code, time.perf_counter_ns() - self._started_ns)
+                telemetry.flush()
+        finally:
+            self._ending.release()
 
     def _count_late(self) -> None:
-        """Write the counters once more: servers that ended with the session told of it after the end of the run."""
+        """Write the counters once more: what nobody waited for, and servers that ended with the session, told of it."""
         if self._telemetry is not None:
             self._telemetry.flush()
 

@@ -571,7 +571,10 @@ class EditorServer(LanguageServer):
                 root.tell(asked, answer)
             return answer.result
 
-        return self._texts.submit(run, urgency=1)
+        future = self._texts.submit(run, urgency=1)
+        if root is not None:
+            future.add_done_callback(lambda done: root.tell_cancelled(asked, done))
+        return future
 
     def _place(self, params: Any) -> tuple[Document | None, Root | None, str, int, int, dict[str, Any] | None]:
         """Return document, root, path there, and ctx's line and column of a position, with the word's range."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import shutil
 import threading
 from typing import TYPE_CHECKING, Any
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from ctx.domain.errors import CtxError
+from ctx.infrastructure.editor import root as root_module
 from ctx.infrastructure.editor import root as root_module
 from ctx.infrastructure.editor.documents import Documents
 from ctx.infrastructure.editor.protocol import AnsweredError
@@ -339,3 +341,91 @@ def test_what_ends_with_the_session_is_counted(segment: Path, monkeypatch: pytes
     assert b'"lsp.exit"' in written[-1]
     for name in ("metrics.json", "last_run.json"):
         assert f'"telemetry_events_attempted": {len(written)},' in (telemetry / name).read_text()
+
+
+class Held:
+    """Work that waits in its thread, with the index open, until it may go on."""
+
+    def __init__(self) -> None:
+        self.is_under_way, self.may_go_on = threading.Event(), threading.Event()
+
+    def __call__(self, services: Services) -> Answer:
+        assert services.store.file_count()
+        self.is_under_way.set()
+        assert self.may_go_on.wait(PATIENCE_S)
+        return definitions(services)
+
+
+def events(segment: Path) -> list[dict[str, Any]]:
+    """Return what is recorded."""
+    return [json.loads(line) for line in (segment / "_ctx/telemetry/events.jsonl").read_text().splitlines()]
+
+
+@pytest.mark.parametrize("is_slow", [True, False])
+def test_request_that_is_cancelled_while_it_is_answered_is_one_event(segment: Path, *, is_slow: bool) -> None:
+    """The client was told that it is cancelled, and so are people."""
+
+    async def visit(root: Root, _session: OwnSession, _notes: Notes) -> None:
+        work = Held()
+        future = root.ask(Asked("ctx.map"), work, is_slow=is_slow)
+        await asyncio.to_thread(work.is_under_way.wait, PATIENCE_S)
+        future.cancel()
+        await asyncio.sleep(0)
+        work.may_go_on.set()
+        await root.ask(Asked("ctx.hover"), definitions, is_slow=is_slow)
+
+    run(segment, visit)
+    told = [(event["cmd"], event["result"]["status"]) for event in events(segment) if event["cmd"].startswith("ctx.")]
+    assert [("ctx.map", "cancelled"), ("ctx.hover", "ok")] == told
+
+
+@pytest.mark.parametrize("is_hasty", [True, False])
+def test_end_of_the_run_is_told_whatever_the_threads_are_at(segment: Path, *, is_hasty: bool) -> None:
+    """The process may end as soon as the close returns; what is answered until then is counted."""
+    found: list[dict[str, Any]] = []
+
+    async def visit(root: Root, session: OwnSession, _notes: Notes) -> None:
+        work = Held()
+        root.ask(Asked("ctx.map"), work, is_slow=True)
+        await asyncio.to_thread(work.is_under_way.wait, PATIENCE_S)
+        root.close(3, wait_s=0.0, is_hasty=is_hasty)
+        found.extend(events(segment))
+        work.may_go_on.set()
+        if is_hasty:
+            await root.ask(Asked("ctx.hover"), definitions, is_slow=True)
+            session.close()
+        while not session.closed:
+            await asyncio.sleep(0.01)
+
+    run(segment, visit)
+    assert ("command.end", {"exit_code": 3}) == (found[-1]["cmd"], found[-1]["result"])
+    written = events(segment)
+    assert len(written) > len(found)
+    counters = json.loads((segment / "_ctx/telemetry/metrics.json").read_text())
+    assert len(written) == counters["telemetry_events_written"]
+
+
+def test_session_is_not_closed_under_an_answer(segment: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A folder that is closed or opened anew while the quick thread is at something long: the editor goes on."""
+    monkeypatch.setattr(root_module, "CLOSE_S", 0.0)
+    is_closed = threading.Event()
+    close = OwnSession.close
+
+    def note(session: OwnSession) -> None:
+        close(session)
+        is_closed.set()
+
+    monkeypatch.setattr(OwnSession, "close", note)
+
+    async def visit(root: Root, _session: OwnSession, _notes: Notes) -> Any:
+        work = Held()
+        future = root.ask(Asked("ctx.hover"), work)
+        await asyncio.to_thread(work.is_under_way.wait, PATIENCE_S)
+        root.leave()
+        await asyncio.to_thread(is_closed.wait, 0.2)  # in vain
+        work.may_go_on.set()
+        found = await future
+        await asyncio.to_thread(is_closed.wait, PATIENCE_S)
+        return found
+
+    assert ["a"] == run(segment, visit)
