@@ -58,11 +58,13 @@ def ask(shop: Path) -> Iterator[Callable[..., Answer]]:
 class HeldServices(Services):
     """Services whose refresh tells three of ten files and goes on when it may."""
 
+    is_held: threading.Event
     may_go_on: threading.Event
 
     def refresh(self, **options: Any) -> RefreshReport:
         """Wait, then refresh."""
         options["on_progress"](3, 10)
+        self.is_held.set()
         self.may_go_on.wait()
         return super().refresh(**options)
 
@@ -72,6 +74,7 @@ class HeldSession(HostSession):
 
     def __init__(self, segment: str) -> None:
         super().__init__(segment, face="mcp")
+        self.is_held = threading.Event()
         self.may_go_on = threading.Event()
 
     @property
@@ -80,5 +83,6 @@ class HeldSession(HostSession):
         found = super().services
         found.__class__ = HeldServices
         assert isinstance(found, HeldServices)
+        found.is_held = self.is_held
         found.may_go_on = self.may_go_on
         return found

@@ -91,6 +91,7 @@ def test_slow_index_does_not_hold_up_a_conversation(shop: Path, era: str) -> Non
         assert 6 == len((await client.list_tools()).tools)
         state = await client.call_tool("ctx_status", {})
         assert "indexing" == state.structured_content["state"]
+        assert await asyncio.to_thread(session.is_held.wait, 60.0)
         found = await client.call_tool("ctx_search", {"query": "cart"}, progress_callback=on_progress)
         assert not found.structured_content["complete"]
         assert (3.0, 10.0, "indexing") in told
