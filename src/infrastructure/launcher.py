@@ -74,10 +74,9 @@ def main(arguments: list[str]) -> int:
     killed: set[int] = set()
     leftovers: set[int] = set()
     try:
-        status = _watch(pid, control, wake, grace_ms / 1000, killed)
+        code = _watch(pid, control, wake, grace_ms / 1000, killed)
     finally:
         _sweep(pid, wake, leftovers)
-    code = os.waitstatus_to_exitcode(status)
     ending = f'"exit_code": {code}' if code >= 0 else f'"signal": {-code}'
     _tell(report, f'{{"pid": {pid}, {ending}, "leftovers_killed": {len(leftovers - killed)}}}')
     return code if code >= 0 else 128 - code
@@ -134,12 +133,12 @@ def _start(command: list[str], directory: str) -> tuple[int, str]:
 
 
 def _watch(pid: int, control: int, wake: int, grace_s: float, killed: set[int]) -> int:
-    """Wait until the command has ended, ending it when told to; return its wait status."""
+    """Wait until the command has ended, ending it when told to; return its code, minus the number of a signal."""
     poller = select.poll()
     poller.register(control, select.POLLIN)
     poller.register(wake, select.POLLIN)
     kill_at: float | None = None
-    while (status := _reap(pid)) is None:
+    while (code := _ended(pid)) is None:
         left_ms = None if kill_at is None else max(0.0, kill_at - time.monotonic()) * 1000
         ready = dict(poller.poll(left_ms))
         orders = b"" if ready else b"K"  # the grace is over
@@ -156,7 +155,7 @@ def _watch(pid: int, control: int, wake: int, grace_s: float, killed: set[int]) 
         elif b"T" in orders and kill_at is None:
             kill_at = time.monotonic() + grace_s
             _attempt(os.killpg, pid, signal.SIGTERM)
-    return status
+    return code
 
 
 def _sweep(pid: int, wake: int, killed: set[int]) -> None:
@@ -164,22 +163,33 @@ def _sweep(pid: int, wake: int, killed: set[int]) -> None:
     poller = select.poll()
     poller.register(wake, select.POLLIN)
     _kill_descendants(killed)
-    _attempt(os.killpg, pid, signal.SIGKILL)  # the number is not given anew while the group has a member
-    while _reap(0) is None:
+    _attempt(os.killpg, pid, signal.SIGKILL)  # the number is not given anew: the command is not collected yet
+    while not _are_all_collected():
         _kill_descendants(killed)
         poller.poll(ROUND_MS)
         _drain(wake)
 
 
-def _reap(pid: int) -> int | None:
-    """Collect who has ended; return the wait status of `pid` if it did, 0 when no child is left at all."""
-    try:
-        while (found := os.waitpid(-1, os.WNOHANG))[0]:
-            if found[0] == pid:
-                return found[1]
-    except ChildProcessError:
-        return 0
+def _ended(pid: int) -> int | None:
+    """Collect who has ended but the command; return that one's code if it has, None while it runs."""
+    if not hasattr(os, "waitid"):  # macOS before Python 3.13: another group may get the number before ours is killed
+        found, status = os.waitpid(pid, os.WNOHANG)
+        return os.waitstatus_to_exitcode(status) if found else None
+    while (one := os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)) is not None:
+        if one.si_pid == pid:
+            return one.si_status if one.si_code == os.CLD_EXITED else -one.si_status
+        os.waitpid(one.si_pid, 0)
     return None
+
+
+def _are_all_collected() -> bool:
+    """Collect who has ended; tell whether no child is left."""
+    try:
+        while os.waitpid(-1, os.WNOHANG)[0]:
+            pass
+    except ChildProcessError:
+        return True
+    return False
 
 
 def _kill_descendants(killed: set[int]) -> None:

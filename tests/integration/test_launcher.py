@@ -462,6 +462,36 @@ def test_adopted_orphans_that_end_by_themselves_are_collected(launch: Callable[.
     assert 137 == run.ended()[0]
 
 
+# Runs the launcher with a look at whom the number belongs to when its group is killed after the command's end.
+_LOOKS_AT_GROUP = """
+import importlib.util, os, sys
+spec = importlib.util.spec_from_file_location("launcher", sys.argv[1])
+launcher = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(launcher)
+killpg, report = os.killpg, int(sys.argv[5])
+def look(pid, number):
+    with open(f"/proc/{pid}/stat") as file:
+        os.write(report, b"killed as %s\\n" % file.read().rpartition(") ")[2][:1].encode())
+    killpg(pid, number)
+os.killpg = look
+sys.exit(launcher.main(sys.argv[2:]))
+"""
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
+def test_group_is_killed_while_its_number_is_its_own() -> None:
+    """Once the command is collected, another may get its number, and the group of that one would be killed."""
+    control_read, control = os.pipe()
+    report_read, report = os.pipe()
+    command = _command_line(control_read, report, LONG_GRACE_MS, "true")
+    command[3:4] = ["-c", _LOOKS_AT_GROUP, LAUNCHER]
+    subprocess.run(command, pass_fds=(control_read, report), check=True, timeout=SECONDS_MAX)
+    for descriptor in (control_read, control, report):
+        os.close(descriptor)
+    with open(report_read, "rb") as file:
+        assert b"killed as Z\n" in file.readlines()
+
+
 def test_no_preexec_fn_anywhere() -> None:
     """Python code between fork and exec of a process with threads may never return; the launcher has none."""
     source = Path(ctx.infrastructure.__file__).parent.parent
