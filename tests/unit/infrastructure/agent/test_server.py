@@ -52,7 +52,7 @@ def test_a_conversation(shop: Path, era: str) -> None:
         assert "cart" in (await client.read_resource("ctx://map")).contents[0].text
         assert "ready" in (await client.read_resource("ctx://status")).contents[0].text
 
-    talk(lambda: AgentServer(str(shop)), era, body)
+    talk(lambda: AgentServer(str(shop), patience_s=60.0), era, body)
 
 
 @pytest.mark.parametrize("era", ERAS)
@@ -129,7 +129,7 @@ def test_lone_surrogates_can_be_sent(shop: Path) -> None:
         assert not found.is_error
         assert "name = " in found.structured_content["items"][0]["text"]
 
-    talk(lambda: AgentServer(str(shop)), "auto", body)
+    talk(lambda: AgentServer(str(shop), patience_s=60.0), "auto", body)
 
 
 def test_a_skeleton_that_is_cut_says_what_reads_on(shop: Path) -> None:
@@ -149,4 +149,4 @@ def test_a_skeleton_that_is_cut_says_what_reads_on(shop: Path) -> None:
         whole: Any = (await client.read_resource("ctx://skeleton/shop/cart.py")).contents[0]
         assert "note:" not in whole.text
 
-    talk(lambda: AgentServer(str(shop)), "auto", body)
+    talk(lambda: AgentServer(str(shop), patience_s=60.0), "auto", body)
