@@ -279,6 +279,22 @@ def test_cancelled_requests_are_answered(editor: RawEditor) -> None:
     assert "Cart" in editor.outline(uri)
 
 
+def test_every_request_is_one_event(repository: Sandbox, editor: RawEditor) -> None:
+    """Whether it is cancelled before it is begun, while it is answered, afterwards or never."""
+    uri = editor.open_file("shop/cart.py")
+    uses = editor.at(uri, 11, 8) | {"context": {"includeDeclaration": True}}
+    asked = {"textDocument/documentSymbol": {"textDocument": {"uri": uri}}, "textDocument/references": uses}
+    numbers = [editor.begin(method, params) for method, params in asked.items() for _ in range(20)]
+    for number in numbers:
+        editor.tell("$/cancelRequest", {"id": number})
+    for number in numbers:
+        editor.answer(number)
+    for method, params in asked.items():
+        editor.ask(method, params)
+    told = [event["cmd"] for event in repository.events()]
+    assert (21, 21) == (told.count("ctx.lsp.documentSymbol"), told.count("ctx.refs"))
+
+
 # ---------------------------------------------------------------------- documents
 
 
