@@ -208,6 +208,12 @@ def _asked_status(place: HostPlace) -> dict[str, Any] | None:
 
 def _stop(segment: str) -> Outcome:
     place, pid = running_host(segment)
+    ends_s = time.monotonic() + STOP_WAIT_S
+    while place is not None and not pid:  # it has just begun and is about to say which process it is
+        if time.monotonic() > ends_s:
+            raise CtxError(f"the warm host that is being started did not say within {STOP_WAIT_S:g} s who it is")
+        time.sleep(_LOOK_EVERY_S)
+        place, pid = running_host(segment)
     if place is None:
         return _told(segment, "not running", {}, "no warm host runs for this segment")
     _end(pid)

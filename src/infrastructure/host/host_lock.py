@@ -3,6 +3,9 @@
 An open file description's lock (`F_OFD_SETLK`): like `flock`'s it ends with the last process that has the descriptor,
 but it can also be asked about. To find out with `flock` whether a host runs means to take the lock for a moment, and a
 host that starts in that moment would believe there is another one.
+
+The first byte's lock is that of the host. Whoever has it writes its process id and then takes the others, too: until
+then the id is that of a host before it, and may be any process's by now.
 """
 
 from __future__ import annotations
@@ -16,6 +19,8 @@ import struct
 from ...domain.errors import CtxError
 
 _FLOCK = struct.Struct("@hhqqi0q")  # struct flock: type, whence, start, length, pid
+_HOST, _WRITTEN = (0, 1), (1, 0)
+"""Where a lock begins and how many bytes it is of, 0 for all that may ever follow."""
 _PID_BYTES_MAX = 32
 
 
@@ -35,10 +40,11 @@ class HostLock:
         while True:
             self.fd = _opened(path)
             try:
-                fcntl.fcntl(self.fd, fcntl.F_OFD_SETLK, _FLOCK.pack(fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0))
+                fcntl.fcntl(self.fd, fcntl.F_OFD_SETLK, _lock_of(_HOST))
                 if _is_file(self.fd, path):
                     os.ftruncate(self.fd, 0)
                     os.pwrite(self.fd, b"%d\n" % os.getpid(), 0)
+                    fcntl.fcntl(self.fd, fcntl.F_OFD_SETLK, _lock_of(_WRITTEN))
                     return
             except OSError as error:
                 os.close(self.fd)
@@ -62,13 +68,23 @@ def holder_of(path: str) -> int | None:
     except OSError:
         return None
     try:
-        found = fcntl.fcntl(fd, fcntl.F_OFD_GETLK, _FLOCK.pack(fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0))
-        if _FLOCK.unpack(found)[0] == fcntl.F_UNLCK:
+        if not _is_locked(fd, _HOST):
             return None
+        if not _is_locked(fd, _WRITTEN):
+            return 0
         digits = os.pread(fd, _PID_BYTES_MAX, 0).strip()
         return int(digits) if digits.isdigit() else 0
     finally:
         os.close(fd)
+
+
+def _lock_of(part: tuple[int, int]) -> bytes:
+    return _FLOCK.pack(fcntl.F_WRLCK, os.SEEK_SET, *part, 0)
+
+
+def _is_locked(fd: int, part: tuple[int, int]) -> bool:
+    found = fcntl.fcntl(fd, fcntl.F_OFD_GETLK, _lock_of(part))
+    return bool(_FLOCK.unpack(found)[0] != fcntl.F_UNLCK)
 
 
 def _opened(path: str) -> int:

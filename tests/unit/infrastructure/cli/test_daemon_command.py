@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from ctx.infrastructure.cli import daemon_command, reports
-from ctx.infrastructure.cli.daemon_command import changed_settings, run_start, run_status
+from ctx.infrastructure.cli.daemon_command import changed_settings, run_start, run_status, run_stop
 from ctx.infrastructure.config import host_settings, load_config
 from ctx.infrastructure.host.places import HostPlace
 from ctx.infrastructure.services import Services
@@ -117,3 +117,17 @@ def test_a_host_that_cannot_be_made_is_told_as_such(
     assert 3 == run_start(segment=str(shop), as_json=False)
     said = "the warm host's process could not be made (Resource temporarily unavailable); commands work without"
     assert f"ctx: {said}\n" == capsys.readouterr().err
+
+
+def test_stop_waits_for_a_host_that_has_not_said_which_process_it_is(
+    shop: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Else it would run on, and be called stopped."""
+    place = HostPlace(str(shop), "host")
+    found = iter([(place, 0), (place, 0), (place, 4_000_001)])
+    ended: list[int] = []
+    monkeypatch.setattr(daemon_command, "running_host", lambda _segment: next(found))
+    monkeypatch.setattr(daemon_command, "_end", ended.append)
+    assert 0 == run_stop(segment=str(shop), as_json=False)
+    assert [4_000_001] == ended
+    assert "the warm host is stopped" in capsys.readouterr().out

@@ -12,7 +12,6 @@ import pytest
 
 from ctx.domain.errors import CtxError
 from ctx.infrastructure.editor import root as root_module
-from ctx.infrastructure.editor import root as root_module
 from ctx.infrastructure.editor.documents import Documents
 from ctx.infrastructure.editor.protocol import AnsweredError
 from ctx.infrastructure.editor.root import Answer, Asked, NotIndexedError, Root

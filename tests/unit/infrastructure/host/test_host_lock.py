@@ -68,3 +68,21 @@ def test_release_leaves_the_file_of_the_next_holder(tmp_path: Path) -> None:
     assert os.getpid() == holder_of(str(path))
     second.release()
     assert not path.exists()
+
+
+def test_the_process_is_not_told_before_the_holder_wrote_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Until then the file has that of a host that was killed, which may be anybody's now."""
+    path = tmp_path / "host.lock"
+    path.write_text("12345\n")
+    seen = []
+    ftruncate = os.ftruncate
+
+    def slow(fd: int, length: int) -> None:
+        seen.append(holder_of(str(path)))
+        ftruncate(fd, length)
+
+    monkeypatch.setattr(os, "ftruncate", slow)
+    lock = HostLock(str(path))
+    seen.append(holder_of(str(path)))
+    lock.release()
+    assert [0, os.getpid()] == seen
