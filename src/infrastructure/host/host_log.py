@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 from datetime import UTC, datetime
 
@@ -34,13 +35,18 @@ class HostLog:
             log = open_regular(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
             try:
                 os.write(log, line.encode("utf-8", "backslashreplace"))
-                is_full = os.fstat(log).st_size > self._bytes_max
+                if os.fstat(log).st_size > self._bytes_max:
+                    self._rotate(log)
             finally:
                 os.close(log)
-            if is_full:
-                os.replace(self.path, self.path + ".1")
         except OSError:
             pass
+
+    def _rotate(self, log: int) -> None:
+        """Put a full log aside, unless another process of the host has done that: what is there now is not full."""
+        fcntl.flock(log, fcntl.LOCK_EX)
+        if os.path.samestat(os.fstat(log), os.stat(self.path)):
+            os.replace(self.path, self.path + ".1")
 
     def tail(self, lines: int) -> list[str]:
         """Return the last lines, the newest last; none when nothing was ever written."""

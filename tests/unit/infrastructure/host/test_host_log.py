@@ -37,6 +37,25 @@ def test_a_full_log_is_rotated_once(tmp_path: Path) -> None:
     assert [] == log.tail(0)
 
 
+def test_a_log_that_two_processes_find_full_is_rotated_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the second one would put aside is the log that was begun since, in place of the full one."""
+    front, backend = (HostLog(str(tmp_path), "/srv/segment", bytes_max=2_000) for _ in range(2))
+    for _ in range(10):
+        front.write("front", "x" * 150)
+    fstat, is_met = os.fstat, iter([True])
+
+    def slow(fd: int) -> os.stat_result:
+        found = fstat(fd)
+        if found.st_size > 2_000 and next(is_met, False):
+            backend.write("backend", "finds it full")
+            backend.write("backend", "begins another")
+        return found
+
+    monkeypatch.setattr(os, "fstat", slow)
+    front.write("front", "x" * 400)
+    assert 13 == len(front.tail(99))
+
+
 def test_a_log_that_cannot_be_written_is_lost(tmp_path: Path) -> None:
     """No folder, or a link in its place: the host goes on, and the link's target stays as it is."""
     HostLog(str(tmp_path / "absent"), "/srv/segment").write("front", "hello")
