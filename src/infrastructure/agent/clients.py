@@ -61,12 +61,13 @@ CLIENTS = {
 
 @dataclass(frozen=True, slots=True)
 class Installation:
-    """What is to be in a client's file: `text` is the whole file, `entry` what of it is ours."""
+    """What is to be in a client's file: `text` is the whole file, `entry` what of it is ours, `before` what it was."""
 
     client: Client
     path: str
     entry: str
     text: str
+    before: str | None
     is_there: bool
 
 
@@ -104,13 +105,14 @@ def plan(
             f"{path}: holds, or would hold, half of a character (\\ud800 to \\udfff), which is no UTF-8; mend it"
         )
     shown = _toml_table(client.key, name, entry) if client.is_toml else _dumped({client.key: {name: entry}})
-    return Installation(client, path, shown, text, is_there=text == before)
+    return Installation(client, path, shown, text, before, is_there=text == before)
 
 
 def write(installation: Installation) -> None:
     """Replace the file by the planned one: whole or not at all, with the permissions it had; a link stays one.
 
-    Raises: CtxError when it cannot be written; the old file is then as it was.
+    Raises: CtxError when it cannot be written, or is not what the plan was made of: clients write to their files at any
+    moment. The old file is then as it was.
     """
     path = os.path.realpath(installation.path)
     temporary = f"{path}.{os.getpid()}.tmp"
@@ -126,6 +128,8 @@ def write(installation: Installation) -> None:
             file.flush()
             os.fsync(fd)
         os.chmod(temporary, mode)
+        if _read(path) != installation.before:
+            raise CtxError(f"{installation.path}: somebody else has just written it; run the command again")
         os.replace(temporary, path)
         is_made = False
     except OSError as error:

@@ -247,3 +247,20 @@ def test_places_follow_the_clients_own_variables(tmp_path: Path) -> None:
     environment = {"HOME": "/h", "CODEX_HOME": str(tmp_path / "c"), "CLAUDE_CONFIG_DIR": str(tmp_path / "d")}
     paths = [planned(tmp_path, name, "user", environment=environment).path for name in ("codex", "claude-code")]
     assert [str(tmp_path / "c/config.toml"), str(tmp_path / "d/.claude.json")] == paths
+
+
+@pytest.mark.parametrize("before", ["{}", None])
+def test_what_somebody_else_has_just_written_stays(tmp_path: Path, before: str | None) -> None:
+    """A client keeps its own affairs in the file, and writes it whole while ours is being made."""
+    path = tmp_path / "home/.claude.json"
+    path.parent.mkdir()
+    if before is not None:
+        path.write_text(before)
+    installation = planned(tmp_path, "claude-code", "user")
+    path.write_text('{"precious": 1}')
+    with pytest.raises(CtxError, match="somebody else has just written it; run the command again"):
+        write(installation)
+    assert '{"precious": 1}' == path.read_text()
+    assert [path.name] == os.listdir(path.parent)
+    write(planned(tmp_path, "claude-code", "user"))
+    assert ["precious", "mcpServers"] == list(json.loads(path.read_text()))
