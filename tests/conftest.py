@@ -18,14 +18,18 @@ settings.register_profile("exploring", _UNTIMED, max_examples=1000, print_blob=T
 settings.load_profile("repeatable")
 
 
+_AS_AT_LOGIN = (signal.SIGHUP, signal.SIGQUIT, signal.SIGALRM, signal.SIGTERM, signal.SIGCHLD, signal.SIGIO)
+
+
 @pytest.fixture(autouse=True, scope="session")
-def _signals_end_what_they_are_sent_to() -> Iterator[None]:
-    """Undo what a shell's background, `nohup` and `trap ''` hand down, for us and our children: signals ignored."""
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGHUP, signal.SIGTERM)}
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    signal.signal(signal.SIGHUP, signal.SIG_DFL)
-    if before[signal.SIGTERM] == signal.SIG_IGN:  # else it may be coverage's, which writes what it has
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+def _signals_do_what_they_are_for() -> Iterator[None]:
+    """Undo what is handed down to us, and by us to children: a shell's background and `nohup` ignore signals.
+
+    Whoever ignores SIGCHLD keeps no child's end, and no test could ask for one.
+    """
+    ignored = [number for number in _AS_AT_LOGIN if signal.getsignal(number) is signal.SIG_IGN]
+    before = {number: signal.signal(number, signal.SIG_DFL) for number in ignored}
+    before[signal.SIGINT] = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     for number, handler in before.items():
         signal.signal(number, handler)
