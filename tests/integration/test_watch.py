@@ -63,6 +63,13 @@ class Watch:
         return line
 
 
+def put(repository: Sandbox, name: str, text: str) -> None:
+    """Give the segment a file whole: one that is seen before its text is in it makes an update more."""
+    made = repository.root / "made"
+    made.write_text(text)
+    made.rename(repository.segment / name)
+
+
 @pytest.fixture
 def watch(repository: Sandbox) -> Iterator[Watch]:
     started = Watch(repository)
@@ -73,12 +80,12 @@ def watch(repository: Sandbox) -> Iterator[Watch]:
 
 def test_changes_are_taken_in_as_they_happen(repository: Sandbox, watch: Watch) -> None:
     """New, changed and deleted files and folders, each found by a search that had nothing left to do."""
-    repository.write({"shop/new.py": "def brand_new(): ...\n"})
+    put(repository, "shop/new.py", "def brand_new(): ...\n")
     added = watch.line()
     assert {"schema": "ctx.index/1", "watching": True, "added": 1, "changed": 0, "files": 7}.items() <= added.items()
     assert added["took_ms"] > 0
     assert added["at"].endswith("+00:00")
-    repository.write({"shop/new.py": "def renamed_again(): ...\n"})
+    put(repository, "shop/new.py", "def renamed_again(): ...\n")
     assert 1 == watch.line()["changed"]
     assert "shop/new.py" == repository.paths("renamed_again")[0]
     repository.write({"deep/er/still/a.py": "def deepest(): ...\n"})
@@ -102,7 +109,7 @@ def test_ignored_folders_and_our_own_writes_are_no_updates(repository: Sandbox, 
     for folder in ("node_modules/x", ".venv/lib", "_ctx/telemetry", "build", ".git/objects"):
         repository.write({f"{folder}/noise{at}.py": "def noise(): ...\n" for at in range(40)})
     repository.ok("search", "cart")
-    repository.write({"marker.py": "def marker(): ...\n"})
+    put(repository, "marker.py", "def marker(): ...\n")
     assert {"added": 1, "changed": 0, "removed": 0}.items() <= watch.line().items()
     code, lines, _err = watch.end(signal.SIGTERM)
     assert (0, [{"schema": "ctx.index/1", "segment": "segment", "watching": False, "updates": 1}]) == (code, lines)
@@ -126,7 +133,7 @@ def test_a_busy_index_is_waited_for(repository: Sandbox, watch: Watch) -> None:
     """The change is in it once the other has finished."""
     other = IndexStore(str(repository.segment / "_ctx/index.db"))
     with other.writing(wait_s=10.0):
-        repository.write({"late.py": "def late(): ...\n"})
+        put(repository, "late.py", "def late(): ...\n")
         assert "another ctx is writing the index" in watch.complaint()
     assert 1 == watch.line()["added"]
     other.close()
@@ -153,7 +160,7 @@ def test_text_output_is_a_line_per_update(repository: Sandbox) -> None:
     process = repository.start("index", "--watch", env=UNWATCHED)
     assert process.stdout is not None
     assert b"6 files" in process.stdout.readline()
-    repository.write({"one.py": "x = 1\n"})
+    put(repository, "one.py", "x = 1\n")
     assert b"  1 file (+1 ~0 -0) in " in process.stdout.readline()
     process.terminate()
     assert b"ended after 1 updates\n" == process.stdout.readline()
