@@ -378,8 +378,10 @@ def _new_folder(segment: str) -> tuple[str, int]:
     remove_left_overlays(segment)
     folder, name = _parents(segment)[0]
     made = tempfile.mkdtemp(prefix=_PREFIX.format(name), dir=folder)
-    owner = os.open(os.path.join(made, _OWNER), os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    path = os.path.join(made, _OWNER)
+    owner = os.open(path + ".new", os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     fcntl.flock(owner, fcntl.LOCK_EX)
+    os.rename(path + ".new", path)  # only now: who finds it without a lock takes its owner for gone
     return made, owner
 
 

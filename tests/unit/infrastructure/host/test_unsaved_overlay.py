@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import tempfile
@@ -230,6 +231,21 @@ def test_what_a_killed_owner_left_is_removed(rig: Rig) -> None:
     (left / "index.db").write_text("what a killed process left")
     remove_left_overlays(str(rig.segment))
     assert [alive] == rig.copies()
+
+
+def test_what_is_being_made_is_not_taken_for_left(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another face on the segment may look for what was left just then."""
+    flock = fcntl.flock
+
+    def and_another_looks(fd: int, how: int) -> None:
+        if how == fcntl.LOCK_EX:
+            remove_left_overlays(str(rig.segment))
+        flock(fd, how)
+
+    monkeypatch.setattr(fcntl, "flock", and_another_looks)
+    rig.texts.put("one", "a.py", "def unsaved(): ...\n")
+    assert rig.overlay.look().unsaved is not None
+    assert 1 == len(rig.copies())
 
 
 steps = st.lists(
