@@ -119,6 +119,14 @@ class IndexStore:
 
         Raises: IndexDamagedError when the file is not a usable index; CtxError when it cannot be opened.
         """
+        try:
+            return self._open()
+        except BaseException:
+            with contextlib.suppress(sqlite3.Error):
+                self._disconnect()
+            raise
+
+    def _open(self) -> bool:
         with self._guarded():
             self._connect()
             version = self._row("PRAGMA user_version")[0]

@@ -505,6 +505,21 @@ def test_damage_is_named_with_what_to_do(path: str, damage: Any) -> None:
     store.close()
 
 
+def test_an_index_that_cannot_be_opened_is_let_go_of(path: str) -> None:
+    """A process that lives on and tries again collects no descriptors, also while the store is held."""
+    os.makedirs(os.path.dirname(path))
+    with open(path, "wb") as file:
+        file.write(b"not a database at all\n" * 50)
+    store = IndexStore(path)
+    with pytest.raises(IndexDamagedError):
+        store.open()
+    held = []
+    for fd in os.listdir("/proc/self/fd"):
+        with contextlib.suppress(OSError):  # the listing's own is gone
+            held.append(os.readlink(f"/proc/self/fd/{fd}"))
+    assert os.path.realpath(path) not in held
+
+
 def test_who_opens_the_index_while_it_is_removed_hides_nothing(path: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """A process that finds no file makes one, and what is stored in it then is there when that process has gone."""
     _filled(path)
