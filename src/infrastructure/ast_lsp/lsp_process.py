@@ -345,11 +345,13 @@ def start_server(
 
     def pipe() -> tuple[int, int]:
         ends = os.pipe2(os.O_CLOEXEC)
-        high = tuple(fcntl.fcntl(end, fcntl.F_DUPFD_CLOEXEC, _LOWEST_FD) for end in ends)
+        made.extend(ends)
+        made.append(fcntl.fcntl(ends[0], fcntl.F_DUPFD_CLOEXEC, _LOWEST_FD))
+        made.append(fcntl.fcntl(ends[1], fcntl.F_DUPFD_CLOEXEC, _LOWEST_FD))
         for end in ends:
+            made.remove(end)
             os.close(end)
-        made.extend(high)
-        return high[0], high[1]
+        return made[-2], made[-1]
 
     try:
         stdin, stdout, stderr, control, report, wake = (pipe() for _ in range(6))

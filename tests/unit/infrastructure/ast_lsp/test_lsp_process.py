@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import errno
+import fcntl
+import itertools
 import os
 import threading
 from collections import Counter
@@ -97,6 +100,24 @@ def test_a_server_without_a_thread_leaves_nothing(tmp_path: Path, monkeypatch: p
     with pytest.raises(OSError, match="can't start new thread"):
         start_server(("server",), str(tmp_path), {}, _Heard())
     assert (set(), Counter()) == (set(tree_of(os.getpid())) - processes, open_pipes() - pipes)
+
+
+@pytest.mark.parametrize("number", [1, 2, 12])
+def test_where_descriptors_run_out_none_is_lost(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int) -> None:
+    """What was opened before that is closed again."""
+    duplicate = fcntl.fcntl
+    calls = itertools.count(1)
+
+    def refuse(fd: int, *how: int) -> int:
+        if next(calls) == number:
+            raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+        return duplicate(fd, *how)
+
+    before = os.listdir("/proc/self/fd")
+    monkeypatch.setattr(fcntl, "fcntl", refuse)
+    with pytest.raises(OSError, match="Too many open files"):
+        start_server(("server",), str(tmp_path), {}, _Heard())
+    assert before == os.listdir("/proc/self/fd")
 
 
 def test_a_server_that_ended_did_not_stay(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
