@@ -111,6 +111,7 @@ def _prctl(option: int, value: int) -> None:
 def _start(command: list[str], directory: str) -> tuple[int, str]:
     """Fork and execute; return the process and "", or what kept it from running."""
     failed, fails = os.pipe()
+    parent = os.getpid()
     pid = os.fork()
     if pid == 0:
         step = "cannot enter its directory: "
@@ -118,6 +119,8 @@ def _start(command: list[str], directory: str) -> tuple[int, str]:
             os.chdir(directory)
             step = ""
             _prctl(PR_SET_PDEATHSIG, signal.SIGKILL)  # should we be killed ourselves; we have but one thread
+            if os.getppid() != parent:
+                os._exit(NOT_STARTED)  # killed before that: nobody would end what is started now
             os.setsid()
             for number in signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}:
                 signal.signal(number, signal.SIG_DFL)

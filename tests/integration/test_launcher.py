@@ -462,34 +462,63 @@ def test_adopted_orphans_that_end_by_themselves_are_collected(launch: Callable[.
     assert 137 == run.ended()[0]
 
 
-# Runs the launcher with a look at whom the number belongs to when its group is killed after the command's end.
-_LOOKS_AT_GROUP = """
+# Runs the launcher with something in it replaced.
+_CHANGED = """
 import importlib.util, os, sys
 spec = importlib.util.spec_from_file_location("launcher", sys.argv[1])
 launcher = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(launcher)
+{change}
+sys.exit(launcher.main(sys.argv[2:]))
+"""
+# A look at whom the number belongs to when the command's group is killed after its end.
+_LOOKS_AT_GROUP = """
 killpg, report = os.killpg, int(sys.argv[5])
 def look(pid, number):
     with open(f"/proc/{pid}/stat") as file:
         os.write(report, b"killed as %s\\n" % file.read().rpartition(") ")[2][:1].encode())
     killpg(pid, number)
 os.killpg = look
-sys.exit(launcher.main(sys.argv[2:]))
 """
+# Whoever kills the launcher before the command has asked to die with it.
+_DIES_EARLY = """
+prctl = launcher._prctl
+def die(option, value):
+    if option == launcher.PR_SET_PDEATHSIG:
+        os.kill(os.getppid(), 9)
+        while os.getppid() == parent:
+            pass
+    prctl(option, value)
+launcher._prctl, parent = die, os.getpid()
+"""
+
+
+def _run_changed(change: str, *command: str) -> tuple[subprocess.CompletedProcess[bytes], bytes]:
+    """Run a command through a launcher with that change; return how it ended, and its reports."""
+    control_read, control = os.pipe()
+    report_read, report = os.pipe()
+    line = _command_line(control_read, report, LONG_GRACE_MS, *command)
+    line[3:4] = ["-c", _CHANGED.format(change=change), LAUNCHER]
+    ended = subprocess.run(
+        line, pass_fds=(control_read, report), stdout=subprocess.PIPE, check=False, timeout=SECONDS_MAX
+    )
+    for descriptor in (control_read, control, report):
+        os.close(descriptor)
+    with open(report_read, "rb") as file:
+        return ended, file.read()
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
 def test_group_is_killed_while_its_number_is_its_own() -> None:
     """Once the command is collected, another may get its number, and the group of that one would be killed."""
-    control_read, control = os.pipe()
-    report_read, report = os.pipe()
-    command = _command_line(control_read, report, LONG_GRACE_MS, "true")
-    command[3:4] = ["-c", _LOOKS_AT_GROUP, LAUNCHER]
-    subprocess.run(command, pass_fds=(control_read, report), check=True, timeout=SECONDS_MAX)
-    for descriptor in (control_read, control, report):
-        os.close(descriptor)
-    with open(report_read, "rb") as file:
-        assert b"killed as Z\n" in file.readlines()
+    assert b"killed as Z\n" in _run_changed(_LOOKS_AT_GROUP, "true")[1]
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="elsewhere nobody is told of a parent's end")
+def test_launcher_killed_early_starts_nothing() -> None:
+    """Nobody would end the command."""
+    ended, _reports = _run_changed(_DIES_EARLY, "echo", "it runs")
+    assert (-signal.SIGKILL, b"") == (ended.returncode, ended.stdout)
 
 
 def test_no_preexec_fn_anywhere() -> None:
