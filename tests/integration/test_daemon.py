@@ -37,6 +37,17 @@ def warm(repository: Sandbox) -> Iterator[Sandbox]:
     repository.run("daemon", "stop")
 
 
+def _has_served(sandbox: Sandbox, count: int) -> bool:
+    """Tell whether a host says that it served so many: a command may be over before the front has heard of it."""
+    told: list[int] = []
+
+    def has_come() -> bool:
+        told.append(sandbox.host_status().get("served", -1))
+        return told[-1] >= count
+
+    return wait_until(has_come) and told[-1] == count
+
+
 def _comparable(run: Run) -> tuple[int, str, str]:
     out = re.sub(r'"took_ms":[0-9.]+', '"took_ms":0', run.out)
     return run.exit_code, re.sub(r'"as_of":"[^"]*"', '"as_of":""', out), run.err
@@ -80,7 +91,7 @@ def test_same_bytes_and_exit_codes(warm: Sandbox) -> None:
         through_host = warm.run(*arguments, env=env)
         assert _comparable(alone) == _comparable(through_host), arguments
     # All but a segment that is none; nothing was run in its client's own process instead.
-    assert served + len(SAME) - 1 == warm.host_status()["served"]
+    assert _has_served(warm, served + len(SAME) - 1)
 
 
 def test_surroundings_of_the_command_are_the_clients(warm: Sandbox) -> None:
@@ -159,9 +170,9 @@ def test_start_is_idempotent_and_status_tells(warm: Sandbox) -> None:
     again = _host(warm)
     assert ("running", first["front_pid"]) == (again["state"], again["front_pid"])
     warm.ok("search", "cookie")
+    assert wait_until(lambda: (1, 0) == tuple(warm.host_status()[name] for name in ("served", "running")))
     known = warm.host_status()
-    assert "ctx.daemon/1" == known["schema"]
-    assert (1, 0, []) == (known["served"], known["running"], known["servers"])
+    assert ("ctx.daemon/1", []) == (known["schema"], known["servers"])
     assert known["host_memory_bytes"] > 10_000_000
     assert known["idle_until"] > known["started"]
     shown = warm.ok("daemon", "status").out
@@ -184,7 +195,7 @@ def test_a_host_is_started_by_who_ignores_the_end_of_children(repository: Sandbo
     started = repository.run("daemon", "start", "--json", program=("-c", ignoring))
     assert (0, "") == (started.exit_code, started.err)
     assert repository.ok("search", "cookie").out
-    assert 1 == repository.host_status()["served"]
+    assert _has_served(repository, 1)
     assert "stopped" in repository.ok("daemon", "stop").out
 
 
@@ -207,7 +218,7 @@ def test_a_stale_socket_is_replaced(warm: Sandbox) -> None:
     assert warm.ok("search", "cookie").out
     assert _host(warm)["front_pid"] != known["front_pid"]
     warm.ok("search", "cookie")
-    assert 1 == warm.host_status()["served"]
+    assert _has_served(warm, 1)
 
 
 _FOREIGN = """
@@ -257,7 +268,7 @@ def test_places_that_are_not_ours_alone(repository: Sandbox) -> None:
     known = _host(repository)
     assert [] == list(folder.iterdir())  # it went to the other place
     assert repository.ok("search", "cookie").out
-    assert 1 == repository.host_status()["served"]
+    assert _has_served(repository, 1)
     repository.ok("daemon", "stop")
     assert process_is_gone(known["front_pid"])
 
@@ -269,7 +280,7 @@ def test_a_path_too_long_for_a_socket(repository: Sandbox) -> None:
     env = {"XDG_RUNTIME_DIR": str(runtime)}
     _host(repository, env=env)
     assert repository.ok("search", "cookie", env=env).out
-    assert 1 == repository.json("daemon", "status", env=env)["served"]
+    assert wait_until(lambda: 1 == repository.json("daemon", "status", env=env)["served"])
     repository.ok("daemon", "stop", env=env)
     assert [] == list(runtime.iterdir())
 
@@ -486,7 +497,7 @@ def test_fifty_clients_at_once(warm: Sandbox) -> None:
     for query, process in started:
         run = warm.finish(process)
         assert (0, expected[query], "") == (run.exit_code, run.out, run.err)
-    assert len(questions) == warm.host_status()["served"]
+    assert _has_served(warm, len(questions))
 
 
 def test_auto_start(repository: Sandbox) -> None:
@@ -497,7 +508,7 @@ def test_auto_start(repository: Sandbox) -> None:
     repository.ok("search", "cookie", env={"CTX_DAEMON_AUTO": "1"})
     assert wait_until(lambda: repository.run("daemon", "status", "--json").document.get("served") is not None)
     repository.ok("search", "cookie")
-    assert 1 == repository.host_status()["served"]
+    assert _has_served(repository, 1)
     repository.ok("daemon", "stop")
 
 

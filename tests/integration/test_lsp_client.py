@@ -25,6 +25,7 @@ from ctx.domain.language_server import Cold, Failed, Ready, ServerPlace, ServerQ
 from ctx.domain.server_backends import Backend
 from ctx.domain.source_files import SourceText, os_path_of
 from ctx.domain.symbol_answer import TREE_SITTER
+from ctx.infrastructure.ast_lsp import lsp_client
 from ctx.infrastructure.ast_lsp.asked_servers import AskedServers
 from ctx.infrastructure.ast_lsp.lsp_answers import HOVER_CHARS_MAX, PLACES_MAX
 from ctx.infrastructure.ast_lsp.lsp_client import LATE_LIMIT_S, LSPClient
@@ -211,8 +212,9 @@ def _descriptors() -> int:
 # ---------------------------------------------------------------------- a decent server
 
 
-def test_life_is_told_from_spawn_to_exit(bench: Callable[..., Bench]) -> None:
+def test_life_is_told_from_spawn_to_exit(bench: Callable[..., Bench], monkeypatch: pytest.MonkeyPatch) -> None:
     """One question to a cold server: its life as messages, as events and as counters, each once and in order."""
+    monkeypatch.setattr(lsp_client, "STOP_PATIENCE_S", PATIENCE_S)  # it leaves by itself, however busy the machine
     world = bench()
     assert isinstance(world.client.state, Cold)
     reply = world.reply(*TARGET_USE)
