@@ -29,6 +29,7 @@ class GitRepository:
         date = f"{_FIRST_DATE_S + 3600 * self._commits} +0000"
         environment = kept | {
             "GIT_CONFIG_NOSYSTEM": "1",
+            "GIT_CONFIG_GLOBAL": os.devnull,
             "GIT_AUTHOR_DATE": date,
             "GIT_COMMITTER_DATE": date,
             "GIT_AUTHOR_NAME": "Ann",
