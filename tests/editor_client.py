@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import subprocess
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from tests.integration.conftest import Sandbox
@@ -33,6 +33,7 @@ class RawEditor:
         self.told: list[dict[str, Any]] = []
         self.settings: Any = None
         self._number = 0
+        self._kept: list[bytes] | None = None
         self._answers: dict[Any, queue.Queue[dict[str, Any]]] = {None: queue.Queue()}
         self._heard = threading.Condition()
         self._sending = threading.Lock()
@@ -58,8 +59,23 @@ class RawEditor:
         """Send one message; bytes as they are."""
         body = content if isinstance(content, bytes) else json.dumps(content).encode()
         assert self.process.stdin is not None
+        message = b"Content-Length: %d\r\n\r\n%b" % (len(body), body)
         with self._sending:
-            self.process.stdin.write(b"Content-Length: %d\r\n\r\n%b" % (len(body), body))
+            if self._kept is not None:
+                self._kept.append(message)
+                return
+            self.process.stdin.write(message)
+            self.process.stdin.flush()
+
+    @contextlib.contextmanager
+    def in_one_go(self) -> Iterator[None]:
+        """Have what is sent arrive together: a server that is faster than we are has then no time between two."""
+        assert self.process.stdin is not None
+        self._kept = []
+        yield
+        with self._sending:
+            kept, self._kept = self._kept, None
+            self.process.stdin.write(b"".join(kept))
             self.process.stdin.flush()
 
     def _read(self) -> None:

@@ -266,12 +266,13 @@ def test_syntax_errors_are_shown_on_request(connect: Connect) -> None:
 def test_cancelled_requests_are_answered(editor: RawEditor) -> None:
     """A cancelled request gets its answer, if only that it was cancelled, and the next one is served."""
     uri = editor.open_file("shop/cart.py")
-    numbers = [
-        editor.begin("textDocument/references", editor.at(uri, 11, 8) | {"context": {"includeDeclaration": True}})
-        for _ in range(20)
-    ]
-    for number in numbers:
-        editor.tell("$/cancelRequest", {"id": number})
+    with editor.in_one_go():
+        numbers = [
+            editor.begin("textDocument/references", editor.at(uri, 11, 8) | {"context": {"includeDeclaration": True}})
+            for _ in range(20)
+        ]
+        for number in numbers:
+            editor.tell("$/cancelRequest", {"id": number})
     editor.tell("$/cancelRequest", {"id": "never heard of"})
     codes = {editor.answer(number).get("error", {}).get("code") for number in numbers}
     assert codes <= {None, CANCELLED}
@@ -392,10 +393,11 @@ def test_stale_question_is_refused(editor: RawEditor) -> None:
     uri = editor.open_file("shop/cart.py")
     editor.ask("textDocument/hover", editor.at(uri, 11, 8))
     numbers = []
-    for version in range(2, 30):
-        numbers.append(editor.begin("textDocument/hover", editor.at(uri, 11, 8)))
-        start = {"line": 0, "character": 0}
-        editor.change(uri, version, {"range": {"start": start, "end": start}, "text": "#"})
+    start = {"line": 0, "character": 0}
+    with editor.in_one_go():
+        for version in range(2, 30):
+            numbers.append(editor.begin("textDocument/hover", editor.at(uri, 11, 8)))
+            editor.change(uri, version, {"range": {"start": start, "end": start}, "text": "#"})
     codes = {editor.answer(number).get("error", {}).get("code") for number in numbers}
     assert codes <= {None, CONTENT_MODIFIED}
     assert CONTENT_MODIFIED in codes
