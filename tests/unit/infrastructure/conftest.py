@@ -23,6 +23,7 @@ def fresh_segment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("CTX_LSP_ENABLED", "0")
     monkeypatch.setenv("CTX_DAEMON", "off")
     monkeypatch.setenv("COLUMNS", "160")
+    monkeypatch.setenv("CTX_RESOLVE_DEADLINE_MS", "60000")  # however busy the machine
     segment = tmp_path / "segment"
     segment.mkdir()
     return segment
