@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from tests.process_tree import wait_until
 
 from ctx.infrastructure.cli.server_report import VERSION_LIMIT_S, server_checks, server_report
 from ctx.infrastructure.config import load_config
@@ -53,7 +54,14 @@ def _checks(sandbox: Sandbox, **environ: str) -> list[tuple[str, str, str]]:
 @pytest.mark.skipif(not OWN, reason="basedpyright and ty are not installed beside ctx: the extra lsp brings them")
 def test_what_ctxs_own_environment_brings(shop: Sandbox) -> None:
     """With basedpyright and ty installed beside ctx both roles have a server, of a version that it said itself."""
-    row = _report(shop)
+    row: dict[str, Any] = {}
+
+    def have_versions() -> bool:
+        """Ask; a program that a machine reads from its disk for the first time may take too long to say its version."""
+        row.update(_report(shop))
+        return all(row[role]["version"] for role in ("cold", "warm"))
+
+    assert wait_until(have_versions)
     assert ("python", ".", "ty", "basedpyright") == (
         row["language"],
         row["root"],
