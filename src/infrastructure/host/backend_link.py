@@ -77,7 +77,7 @@ class BackendLink:
         """Tell whether an answer, or the end of the connection, is there without waiting."""
         while number not in self._answers:
             try:
-                if self._socket is None or not select.select([self._socket], [], [], 0)[0]:
+                if self._socket is None or not _has_something(self._socket):
                     return self._socket is None
                 self._receive(0.001)
             except LinkBrokenError:
@@ -137,6 +137,13 @@ class BackendLink:
         if self._socket is not None:
             self._socket.close()
             self._socket = None
+
+
+def _has_something(connection: socket.socket) -> bool:
+    """Tell whether something came, or the end."""
+    poll = select.poll()  # not `select.select`, which refuses descriptors from 1024 on
+    poll.register(connection, select.POLLIN)
+    return bool(poll.poll(0))
 
 
 def framed(content: Mapping[str, Any]) -> bytes:

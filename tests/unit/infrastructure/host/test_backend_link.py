@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import fcntl
+import resource
 import socket
 import threading
 from typing import TYPE_CHECKING, Any
@@ -10,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ctx.infrastructure.host import backend_link
 from ctx.infrastructure.host.backend_link import LENGTH, BackendLink, LinkBrokenError, framed, frames_in
 
 if TYPE_CHECKING:
@@ -67,6 +70,31 @@ def test_answers_find_their_requests(tmp_path: Path) -> None:
     assert [10, 20] == [link.answer(number, wait_s=60)["saw"] for number in (first, second)]
     link.close()
     thread.join()
+
+
+def test_a_process_with_many_open_files_hears_answers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Descriptors beyond 1023 are as good as others."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard != resource.RLIM_INFINITY and hard < 1100:
+        pytest.skip("this system lets nobody have so many open")
+    path = str(tmp_path / "s")
+    connect = backend_link._connected
+
+    def connected_high(path: str, wait_s: float) -> socket.socket:
+        with connect(path, wait_s) as connection:
+            return socket.socket(fileno=fcntl.fcntl(connection, fcntl.F_DUPFD_CLOEXEC, 1024))
+
+    monkeypatch.setattr(backend_link, "_connected", connected_high)
+    link = BackendLink(path)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, 1100), hard))
+    try:
+        thread = _answering(path, lambda asked: b"".join(framed({"id": one["id"]}) for one in asked))
+        numbers = [link.send("ask", {}, wait_s=60) for _ in range(2)]
+        thread.join()
+        assert [True, True] == [link.is_there(number) for number in numbers]
+    finally:
+        link.close()
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
 def test_half_an_answer_is_not_the_beginning_of_the_next(tmp_path: Path) -> None:
