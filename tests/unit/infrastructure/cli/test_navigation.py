@@ -295,9 +295,13 @@ def test_hover_in_text(
 
 
 def test_the_object_of_hover(
-    shop: Path, served: dict[str, ServerReply], capfdbinary: pytest.CaptureFixture[bytes]
+    shop: Path,
+    served: dict[str, ServerReply],
+    capfdbinary: pytest.CaptureFixture[bytes],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """One candidate, graded like the others; a server's text alone is something, too."""
+    monkeypatch.setattr("ctx.application.hover.CALLERS_DEADLINE_S", 60.0)  # however busy the machine
     served["hover"] = answered(hover="int")
     served["definition"] = answered(STUB)
     assert 0 == run_hover("shop/jobs.py:5:11", segment=str(shop), as_json=True)

@@ -24,7 +24,11 @@ FILES = {
 
 @pytest.fixture
 def services(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Services]:
-    """A small segment, indexed, without language servers."""
+    """A small segment, indexed, without language servers; however busy the machine, what is counted is."""
+    monkeypatch.setenv("CTX_RESOLVE_DEADLINE_MS", "60000")
+    monkeypatch.setattr("ctx.application.hover.CALLERS_DEADLINE_S", 60.0)
+    monkeypatch.setattr(symbol_answers, "LENS_DEADLINE_S", 60.0)
+    monkeypatch.setattr(symbol_answers, "REFERENCES_DEADLINE_S", 60.0)
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
     segment = tmp_path / "segment"
     for name, text in FILES.items():
