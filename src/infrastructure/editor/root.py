@@ -124,7 +124,9 @@ class Root:
         self._lock = threading.Lock()
         self._indexed = threading.Event()
         self._first_files = 0
-        self._is_dirty = False
+        self._change: object = None
+        """Another one whenever something changed; what a thread's services have seen of it is that thread's own."""
+        self._seen = threading.local()
         self._looked_ns = 0
         self._look_ns = 0
         self._is_look_waiting = False
@@ -242,7 +244,7 @@ class Root:
                 raise NotIndexedError(self.failure)
         session = self._opened()
         services = session.services
-        if session.joined or self._is_dirty or (is_slow and self._is_look_due()):
+        if session.joined or self._has_changed or (is_slow and self._is_look_due()):
             self._look(services)
         return services
 
@@ -325,8 +327,13 @@ class Root:
         self._first_files = total
         self._in_loop(lambda: self._on_progress(self, done, total))
 
+    @property
+    def _has_changed(self) -> bool:
+        """Whether the calling thread has not looked since something changed."""
+        return getattr(self._seen, "change", None) is not self._change
+
     def _look(self, services: Services) -> None:
-        self._is_dirty = False
+        self._seen.change = self._change
         begun_ns = time.perf_counter_ns()
         try:
             services.refresh_again()
@@ -383,13 +390,13 @@ class Root:
     def _host_changed(self) -> None:
         """Find out what is served now: another host may serve another directory."""
         if not self._is_closed:
-            self._is_dirty = True
+            self.mark_changed()
             self._look_again()
             self.ask_status()
 
     def mark_changed(self) -> None:
-        """Have the next answer look at the files first."""
-        self._is_dirty = True
+        """Have the next answer of each thread look at the files first."""
+        self._change = object()
 
     # ------------------------------------------------------------------ documents and servers
 
@@ -409,7 +416,6 @@ class Root:
         return future
 
     def _set_unsaved(self, session: Session, path: str, text: str | None) -> None:
-        self._is_dirty = True
         self._held.discard(path)
         try:
             session.set_unsaved(path, text)
@@ -418,6 +424,8 @@ class Root:
         except CtxError as error:
             message = str(error)
             self._in_loop(lambda: self._on_note(self, message))
+        finally:
+            self.mark_changed()  # not before: a look meanwhile would not see the text
 
     def opened(self, path: str, text: str, *, is_small: bool) -> None:
         """Have the file's language server warm up; a text that is not the file's (restored by the editor) counts."""

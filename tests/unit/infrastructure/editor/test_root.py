@@ -15,6 +15,7 @@ from ctx.infrastructure.editor import root as root_module
 from ctx.infrastructure.editor.documents import Documents
 from ctx.infrastructure.editor.protocol import AnsweredError
 from ctx.infrastructure.editor.root import Answer, Asked, NotIndexedError, Root
+from ctx.infrastructure.host.session import HostSession
 from ctx.infrastructure.host.unsaved_texts import UnsavedTexts
 from ctx.infrastructure.services import Services
 from ctx.infrastructure.unsaved_files import UnsavedFiles
@@ -70,6 +71,16 @@ class OwnSession:
             services.__exit__()
 
 
+class AloneSession(HostSession):
+    """A session without a host."""
+
+    closed = 0
+
+    def close(self) -> None:
+        self.closed += 1
+        super().close()
+
+
 class Notes:
     """What a root tells."""
 
@@ -97,12 +108,13 @@ def run(
     *,
     gate: threading.Event | None = None,
     failure: str = "",
+    own: AloneSession | None = None,
 ) -> Any:
     """Visit a root that was started, and close it."""
     is_open = gate or threading.Event()
     if gate is None:
         is_open.set()
-    session = OwnSession(segment, is_open, failure)
+    session: Any = own or OwnSession(segment, is_open, failure)
     notes = Notes()
 
     async def whole() -> Any:
@@ -308,6 +320,22 @@ def test_change_on_disk_shows_when_it_is_told(segment: Path) -> None:
         return await root.ask(Asked("ctx.test"), definitions)
 
     assert ["a", "b"] == run(segment, visit)
+
+
+def test_text_is_seen_by_both_threads_whoever_looks_first(segment: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a host each thread has to look for itself."""
+    monkeypatch.setenv("CTX_DAEMON", "off")
+
+    async def visit(root: Root, _session: OwnSession, _notes: Notes) -> Any:
+        found = []
+        for text in (None, "def b(): ...\n", "def c(): ...\n"):
+            if text is not None:
+                await root.set_unsaved("a.py", text)
+            for is_slow in (True, False):
+                found += await root.ask(Asked("ctx.test"), definitions, is_slow=is_slow)
+        return found
+
+    assert ["a", "a", "b", "b", "c", "c"] == run(segment, visit, own=AloneSession(str(segment), face="lsp"))
 
 
 def test_paths_are_the_segments(segment: Path, tmp_path: Path) -> None:
