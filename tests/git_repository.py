@@ -29,7 +29,8 @@ class GitRepository:
         date = f"{_FIRST_DATE_S + 3600 * self._commits} +0000"
         environment = kept | {
             "GIT_CONFIG_NOSYSTEM": "1",
-            "GIT_CONFIG_GLOBAL": os.devnull,
+            # Not the null device: git puts a file in its place when a setting is made, and root may.
+            "GIT_CONFIG_GLOBAL": f"{self.root}.gitconfig",
             "GIT_AUTHOR_DATE": date,
             "GIT_COMMITTER_DATE": date,
             "GIT_AUTHOR_NAME": "Ann",

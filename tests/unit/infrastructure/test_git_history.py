@@ -168,7 +168,7 @@ def test_settings_and_attributes_of_the_user_do_not_matter(
         "core.fsmonitor": run,
         "i18n.logOutputEncoding": "utf-16",
     }.items():
-        repository.git("config", "--global", name, value)
+        subprocess.run(["git", "config", "--global", name, value], check=True)
     repository.git("replace", three, one)
     (repository.root / ".git/info").mkdir(exist_ok=True)
     (repository.root / ".git/info/grafts").write_text(f"{three}\n")
