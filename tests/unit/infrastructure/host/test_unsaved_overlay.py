@@ -42,6 +42,7 @@ class Rig:
         monkeypatch.setenv("CTX_TELEMETRY", "off")
         self.mark = ""
         self.notes: list[str] = []
+        self._mtime_ns = 1_700_000_000_000_000_000
         self.config = load_config(str(self.segment), os.environ)
         self.texts = UnsavedTexts(str(self.segment), 1 << 20)
         self.overlay = self._new()
@@ -57,13 +58,19 @@ class Rig:
         )
 
     def write(self, path: str, text: str | None) -> None:
-        """Write or remove a file on disk."""
+        """Write or remove a file on disk; no two changes fall into one tick of the disk's clock."""
         where = self.segment / path
         if text is None:
             where.unlink(missing_ok=True)
         else:
             where.parent.mkdir(parents=True, exist_ok=True)
             where.write_bytes(text.encode())
+        for changed in (where, *where.parents):
+            if changed.exists():
+                self._mtime_ns += 1_000_000
+                os.utime(changed, ns=(self._mtime_ns, self._mtime_ns))
+            if changed == self.segment:
+                break
 
     def refresh(self) -> None:
         """Bring the segment's own index up to date."""
