@@ -6,6 +6,7 @@ A document on disk goes by its path, however its URI is spelled (VS Code escapes
 
 from __future__ import annotations
 
+import itertools
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -44,7 +45,8 @@ class Document:
     """One open document; `uri` as the editor spells it, `path` absolute or b"" for what is no file.
 
     `is_unsaved` is True from the first change to the save; `is_dirty` while the last change was not told to anybody;
-    `told_s` is when that was last done, in the loop's time.
+    `told_s` is when that was last done, in the loop's time. `changes` is another number for each text, also of one that
+    was closed and is open again: its version may be the same.
     """
 
     uri: str
@@ -78,6 +80,7 @@ class Documents:
         """Begin without any."""
         self._documents: dict[bytes | str, Document] = {}
         self._forgotten: dict[bytes | str, Document] = {}
+        self._numbers = itertools.count(1)
         self.encoding: PositionEncoding = "utf-16"
 
     def __iter__(self) -> Iterator[Document]:
@@ -87,6 +90,7 @@ class Documents:
         """Take a document in, in place of one that was open under its name."""
         document = Document(uri, path_of(uri), language_id, version, DocumentText(text))
         document.has_halves = _has_halves(text)
+        document.changes = next(self._numbers)
         self._forgotten.pop(_key(uri), None)
         self._documents[_key(uri)] = document
         return document
@@ -121,7 +125,7 @@ class Documents:
         if document.has_halves:
             _join_halves(document)
         document.version = document.version + 1 if version is None else version
-        document.changes += 1
+        document.changes = next(self._numbers)
         document.is_unsaved = document.is_dirty = True
         return document
 
@@ -134,6 +138,7 @@ class Documents:
         """Let go of a document whose text is not known any more and return it; None for one that is not open."""
         document = self._documents.pop(_key(uri), None)
         if document is not None:
+            document.changes = next(self._numbers)  # what was asked about its text is stale
             self._forgotten[_key(uri)] = document
         return document
 

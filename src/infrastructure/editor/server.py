@@ -394,7 +394,7 @@ class EditorServer(LanguageServer):
         self._diagnose(document)
 
     def _diagnose(self, document: Document) -> None:
-        """Publish a document's syntax errors, unless it changed meanwhile."""
+        """Publish a document's syntax errors, unless it changed or was closed meanwhile."""
         if not self.options.has("diagnostics") or len(document.content) > MAX_FILE_BYTES:
             return
         text, language, encoding = document.content.text, document.language, self.documents.encoding
@@ -403,7 +403,8 @@ class EditorServer(LanguageServer):
         def publish(future: asyncio.Future[Any]) -> None:
             if future.cancelled() or future.exception() is not None or document.changes != changes:
                 return
-            self._publish(document.uri, version, future.result())
+            if self.documents.get(document.uri) is document:
+                self._publish(document.uri, version, future.result())
 
         self._texts.submit(lambda: syntax_diagnostics(text, language, encoding), urgency=2).add_done_callback(publish)
 
@@ -478,7 +479,6 @@ class EditorServer(LanguageServer):
         for document in self.documents:
             if (not uri or document is self.documents.get(uri)) and self.documents.forget(document.uri) is not None:
                 document.is_dirty = False
-                document.changes += 1  # what was asked about its text is stale
                 self._tell_disk(document)
                 root, path = self._root_at(document.path)
                 name = path if root is not None else redact_secrets(document.uri)[:200]
