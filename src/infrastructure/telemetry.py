@@ -416,12 +416,15 @@ class Telemetry:
                 self._recovered += take_up(self.segment_id, self._sink, self.directory)
             self._has_looked_for_spill = True
         while self._queue:
+            appended = self._sink.appended
             try:
                 self._sink.append_locked(self._queue[0], durable=True)
             except SyncFailedError as error:
                 self._say_degraded(error)
-            del self._queue[0]
-            self._recovered += 1
+            finally:  # also when Ctrl-C meets the wait for the disk
+                if self._sink.appended != appended:
+                    del self._queue[0]
+                    self._recovered += 1
         self._has_backlog = False
 
     def _spill(self) -> None:

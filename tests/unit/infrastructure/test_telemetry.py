@@ -270,6 +270,26 @@ def test_interrupted_event_is_written_or_counted(
     assert [2, 2 - dropped, dropped] == counted
 
 
+def test_interrupted_queue_is_written_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was written when Ctrl-C came does not wait any more."""
+
+    def interrupt(_fd: int) -> None:
+        raise KeyboardInterrupt
+
+    blocked = Blocked(tmp_path)
+    telemetry = Telemetry(tmp_path)
+    for _ in range(2):
+        telemetry.event("lsp.ready", {}, {}, 1)
+    blocked.lift()
+    with monkeypatch.context() as patch:
+        patch.setattr(event_sink, "_sync_data", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            telemetry.flush()
+    telemetry.flush()
+    assert [1, 2] == [event["seq"] for event in events(tmp_path)]
+    assert 2 == telemetry.counters["telemetry_queue_recovered"] == telemetry.counters["telemetry_events_written"]
+
+
 def test_critical_events_wait_in_order(tmp_path: Path) -> None:
     """They are written with the first success, before it; the drop in between is told."""
     blocked = Blocked(tmp_path)
