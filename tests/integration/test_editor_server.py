@@ -103,6 +103,11 @@ async def _day(shop: Sandbox, preset: str, encoding: str) -> None:
     symbols = await client.text_document_document_symbol_async(types.DocumentSymbolParams(cart)) or []
     assert "Cart" in [symbol.name for symbol in symbols]
 
+    # Answered once the index is there, which what follows waits for only so long.
+    await client.workspace_execute_command_async(types.ExecuteCommandParams("ctx.map", []))
+    named = await client.workspace_symbol_async(types.WorkspaceSymbolParams("SignedCookie")) or []
+    assert f"{folder.uri}/shop/session.py" in [symbol.location.uri for symbol in named]
+
     checkout = await _opened(client, shop, "shop/checkout.py")
     line = CHECKOUT.splitlines()[4]
     codec, unit_bytes = UNIT_BYTES[encoding]
@@ -121,9 +126,6 @@ async def _day(shop: Sandbox, preset: str, encoding: str) -> None:
     assert hover is not None
     assert "What a visitor wants to buy." in hover.contents.value
     assert "tokens: skeleton" in hover.contents.value
-
-    named = await client.workspace_symbol_async(types.WorkspaceSymbolParams("SignedCookie")) or []
-    assert f"{folder.uri}/shop/session.py" in [symbol.location.uri for symbol in named]
 
     lenses = await client.text_document_code_lens_async(types.CodeLensParams(cart)) or []
     lens = await client.code_lens_resolve_async(lenses[0])
@@ -373,6 +375,7 @@ def test_places_outside_the_text_are_moved_into_it(editor: RawEditor) -> None:
 
 def test_file_of_another_encoding_is_read_as_the_index_reads_it(editor: RawEditor) -> None:
     """A file in Latin-1 with CR LF, not open in the editor: places in it are right to the character."""
+    hear_ready(editor)
     text = "# -*- coding: latin-1 -*-\r\nx = 'é'; class_of_ä = 1\r\n"
     editor.sandbox.write({"old.py": text.encode("latin-1"), "new.py": "from old import class_of_ä\n\nclass_of_ä\n"})
     editor.tell("workspace/didChangeWatchedFiles", {"changes": [{"uri": editor.uri("old.py"), "type": 1}]})
@@ -480,6 +483,12 @@ def test_what_is_none_of_ours_is_not_resolved(editor: RawEditor, method: str, da
     assert "is none of ctx's" in error["message"]
 
 
+def hear_ready(editor: RawEditor, *segments: str) -> None:
+    """Wait until the segments are indexed: most requests wait for that only so long, on a machine that is busy."""
+    for segment in segments or ("segment",):
+        editor.hear("ctx/status", lambda told, name=segment: (name, "ready") == (told["segment"], told["state"]))
+
+
 def change_folders(editor: RawEditor, *, added: tuple[str, ...] = (), removed: tuple[str, ...] = ()) -> list[str]:
     """Change the folders of the workspace and return the segments that are open then."""
     event = {
@@ -526,6 +535,7 @@ def test_two_folders_are_two_segments(connect: Connect, repository: Sandbox) -> 
     repository.write({"tool.py": "def hammer():\n    return 1\n"}, below=other)
     editor = connect()
     editor.initialize(repository.segment, other)
+    hear_ready(editor, "segment", "other")
     both = {
         symbol["location"]["uri"]
         for query in ("Cart", "hammer")
@@ -537,7 +547,9 @@ def test_two_folders_are_two_segments(connect: Connect, repository: Sandbox) -> 
     folder = {"uri": other.as_uri(), "name": "other"}
     editor.tell("workspace/didChangeWorkspaceFolders", {"event": {"added": [], "removed": [folder]}})
     assert [] == editor.ask("workspace/symbol", {"query": "hammer"})
+    editor.told.clear()
     editor.tell("workspace/didChangeWorkspaceFolders", {"event": {"added": [folder], "removed": []}})
+    hear_ready(editor, "other")
     assert ["hammer"] == [symbol["name"] for symbol in editor.ask("workspace/symbol", {"query": "hammer"})]
     assert 0 == editor.quit()
     for segment in (repository.segment, other):
@@ -576,6 +588,7 @@ def test_status_and_progress_are_told(editor: RawEditor) -> None:
 @pytest.mark.parametrize("happens", ["deleted", "renamed"])
 def test_folder_that_goes_away_while_it_is_open(editor: RawEditor, happens: str) -> None:
     """What is open answers from its text, what needs the folder says that it is gone, and the server lives."""
+    hear_ready(editor)
     uri = editor.open_file("shop/cart.py")
     assert editor.outline(uri)
     editor.ask("textDocument/hover", editor.at(uri, 11, 8))
