@@ -103,7 +103,7 @@ def test_shipping_costs_nothing_for_large_carts():
 
 SECONDS_MAX = 120.0
 AT_ONCE = 4
-_LEFTOVER_PATIENCE_S = 30.0
+_LEFTOVER_PATIENCE_S = 60.0
 
 # Replaces itself by ctx after it gave up what a command must not have. Permission bits do not stop root, and another
 # user could not even reach an interpreter below /root: root without these two capabilities can and is stopped.
@@ -287,7 +287,7 @@ class Sandbox:
         """Return the command lines of processes that outlive their command by more than the time to notice it."""
         left = []
         for pid in self.processes():
-            with contextlib.suppress(ProcessLookupError):
+            with contextlib.suppress(ProcessLookupError, FileNotFoundError):
                 fd = os.pidfd_open(pid)
                 try:
                     if not select.select([fd], [], [], _LEFTOVER_PATIENCE_S)[0]:
