@@ -267,6 +267,7 @@ def _leave_lost_client() -> None:
     for number in (1, 2):
         os.dup2(null, number)
     os.close(null)
+    signal.signal(signal.SIGALRM, signal.SIG_DFL)  # whoever started the host may ignore it, and hands that on
     signal.setitimer(signal.ITIMER_REAL, LOST_GRACE_S)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -66,3 +67,16 @@ def test_the_environment_becomes_the_clients(monkeypatch: pytest.MonkeyPatch) ->
     finally:
         os.environb.clear()
         os.environb.update(before)
+
+
+def test_a_command_whose_client_is_gone_does_not_stay() -> None:
+    """Also where whoever started the host ignores the signal of its clock."""
+    script = (
+        "import signal, time\n"
+        "from ctx.infrastructure.host import child\n"
+        "signal.signal(signal.SIGALRM, signal.SIG_IGN)\n"
+        "child.LOST_GRACE_S = 0.01\n"
+        "child._leave_lost_client()\n"
+        "time.sleep(30)\n"
+    )
+    assert -signal.SIGALRM == subprocess.run([sys.executable, "-c", script]).returncode
