@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
 HERE = Path(__file__).resolve().parent
 REPOSITORY = HERE.parent
-STEP_LIMIT_S = 60.0
-START_LIMIT_S = 60.0
+STEP_LIMIT_S = 120.0
+START_LIMIT_S = 120.0
 COMMAND = (sys.executable, "-m", "ctx", "lsp")
 
 
