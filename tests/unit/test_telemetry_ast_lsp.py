@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import fcntl
-import getpass
 import json
 import os
 import subprocess
@@ -54,13 +53,14 @@ def test_ast_event_uses_monotonic_clock(tmp_path: Path) -> None:
     assert event["ts"] == "2001-01-01T00:00:00.000000+00:00"
 
 
-def test_ast_event_redacts_absolute_path(tmp_path: Path) -> None:
+def test_ast_event_redacts_absolute_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A path in the segment becomes relative, one outside a hash and a name; neither home nor user is left."""
-    home = os.path.expanduser("~")
+    home = "/home/somebody"
+    monkeypatch.setenv("HOME", home)
     telemetry = Telemetry(tmp_path)
     telemetry.event("ast.parse", {"file": tmp_path / "pkg" / "a.py"}, {"status": "ok"}, 1)
     telemetry.event("ast.parse", {"file": f"{home}/other/b.py"}, {"status": f"cannot read {home}/c.py: denied"}, 1)
-    telemetry.event("file.read", {"file": f"/home/{getpass.getuser()}/x"}, {}, 1, [f"see file://{home}/d%20e.py"])
+    telemetry.event("file.read", {"file": "/home/somebody/x"}, {}, 1, [f"see file://{home}/d%20e.py"])
     inside, outside, warned = events(tmp_path)
     assert inside["args"]["file"] == "pkg/a.py"
     assert outside["args"]["file"].startswith("external/")
@@ -69,7 +69,7 @@ def test_ast_event_redacts_absolute_path(tmp_path: Path) -> None:
     raw = (tmp_path / "_ctx/telemetry/events.jsonl").read_text()
     assert home + "/" not in raw
     assert str(tmp_path) not in raw
-    assert f"/{getpass.getuser()}" not in raw
+    assert "somebody" not in raw
 
 
 def test_bytes_read_per_command_aggregated(tmp_path: Path) -> None:
