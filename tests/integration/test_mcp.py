@@ -421,11 +421,18 @@ def test_cancelled_call_is_not_answered(client: LineClient) -> None:
 
 def test_progress_is_told_to_who_asks(repository: Sandbox) -> None:
     """Growing numbers with a message, under the client's token; nobody else hears any."""
+    import fcntl
+
     repository.write({f"many/m{n}.py": f"def f{n}(): ...\n" * 20 for n in range(600)})
-    client = LineClient(repository.start("mcp", stdin=subprocess.PIPE, env=ALONE))
-    client.handshake()
+    (repository.segment / "_ctx").mkdir()
     asked = {"name": "ctx_search", "arguments": {"query": "cart"}, "_meta": {"progressToken": "mine"}}
-    client.ask("tools/call", asked)
+    with open(repository.segment / "_ctx/index.db.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # nothing is indexed before it is asked for
+        client = LineClient(repository.start("mcp", stdin=subprocess.PIPE, env=ALONE))
+        client.handshake()
+        number = client.start("tools/call", asked)
+        fcntl.flock(lock, fcntl.LOCK_UN)
+    assert "error" not in client.answer_to(number)
     told = [message["params"] for message in client.notified if message["method"] == "notifications/progress"]
     assert {"mine"} == {one["progressToken"] for one in told}
     done = [one["progress"] for one in told]
