@@ -56,6 +56,7 @@ LOCK_WAIT_S = 60.0
 default_host: Callable[[str], WarmHost | None] | None = None
 """Set in a process of the warm host: what services of a segment ask that are given nobody else to ask."""
 
+SILENT_HOST = "the warm host does not answer; what editors and agents have not saved is not in this answer"
 _ANSWERS_MAX = 3
 """Of one question, while unsaved texts change under it."""
 _LOOKS_MAX = 2
@@ -314,6 +315,8 @@ class Services:
                 break
             if self._answer_from(look.unsaved):
                 return RefreshReport(stale=look.unsaved.stale)  # whoever gave it has looked
+        if look is not None and look.is_unknown and SILENT_HOST not in self.warnings:
+            self.warn(SILENT_HOST)
         self._leave_unsaved()
         refresh = RefreshIndex(
             self.files,

@@ -35,12 +35,13 @@ class HostLook:
 
     `mark` is the generation of the segment's own index that equals the files, "" when none is known to. `unsaved` is
     there while editors hold unsaved texts; `is_pending` says that they do and that the segment's index has to be
-    whole first.
+    whole first, `is_unknown` that they may and that who would know does not answer.
     """
 
     mark: str = ""
     unsaved: UnsavedIndex | None = None
     is_pending: bool = False
+    is_unknown: bool = False
 
 
 class WarmHost(Protocol):

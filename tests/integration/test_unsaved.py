@@ -16,6 +16,8 @@ from tests import face_process
 from tests.integration.conftest import Sandbox
 from tests.process_tree import PATIENCE_S, process_is_gone, wait_until
 
+from ctx.infrastructure.services import SILENT_HOST
+
 if TYPE_CHECKING:
     import subprocess
     from collections.abc import Callable, Iterator
@@ -275,6 +277,21 @@ def test_a_killed_host_comes_back_with_the_texts(shop: Sandbox, face: Face, whic
     assert [CART] == after["unsaved"]
     assert wait_until(lambda: _finds(shop, "empty_basket"))
     assert wait_until(lambda: 1 == len(_copies(shop)))  # the face's own goes behind its back
+    face.close()
+
+
+def test_a_host_that_stands_still_has_its_silence_told(shop: Sandbox, face: Face) -> None:
+    """A command answers from the disk then, and says that unsaved texts may be missing."""
+    face.ask("set", CART, UNSAVED)
+    assert _finds(shop, "empty_basket")
+    backend = shop.host_status()["backend_pid"]
+    os.kill(backend, signal.SIGSTOP)
+    try:
+        run = shop.run("search", "Cart", "--json")
+    finally:
+        os.kill(backend, signal.SIGCONT)
+    assert ((0, SILENT_HOST), False) == ((run.exit_code, run.complaint), "unsaved" in run.document)
+    assert wait_until(lambda: _finds(shop, "empty_basket"))
     face.close()
 
 

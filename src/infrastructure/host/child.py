@@ -37,10 +37,11 @@ from .handover import (
     peer_of,
     unpacked_descriptors,
 )
-from .host_access import HostAccess
+from .host_access import CLEAN_WAIT_S, FACES_WAIT_S, HostAccess
 from .powers import powers_of
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import TextIO
 
 HANDOVER_WAIT_S = 3.0
@@ -64,10 +65,19 @@ class Refused(Exception):  # noqa: N818 - an outcome, not a fault
 class HostFacts:
     """What a child knows of its host."""
 
-    __slots__ = ("backend_path", "deadline_ms", "installation", "powers", "segment")
+    __slots__ = ("backend_path", "deadline_ms", "has_faces", "installation", "powers", "segment")
 
-    def __init__(self, segment: str, backend_path: str, installation: bytes, deadline_ms: int) -> None:
+    def __init__(
+        self,
+        segment: str,
+        backend_path: str,
+        installation: bytes,
+        deadline_ms: int,
+        has_faces: Callable[[], bool],
+    ) -> None:
         self.segment = segment
+        self.has_faces = has_faces
+        """Whether anybody has a lease on the host now."""
         self.deadline_ms = deadline_ms
         """What a question to a language server has in the backend."""
         self.backend_path = backend_path
@@ -233,7 +243,11 @@ def _use_backend(facts: HostFacts) -> None:
     """Have the command ask the host's backend before it looks or starts servers itself."""
 
     def host_of(segment: str) -> HostAccess | None:
-        return HostAccess(facts.backend_path, facts.deadline_ms) if segment == facts.segment else None
+        if segment != facts.segment:
+            return None
+        has_faces = facts.has_faces()
+        wait_s = FACES_WAIT_S if has_faces else CLEAN_WAIT_S
+        return HostAccess(facts.backend_path, facts.deadline_ms, clean_wait_s=wait_s, has_faces=has_faces)
 
     services.default_host = host_of
 

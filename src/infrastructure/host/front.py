@@ -142,7 +142,13 @@ class Front:
         preload(self._encoding, _languages_of(self._index_path))
         segment_stat = os.stat(self._segment)
         self._segment_mark = (segment_stat.st_dev, segment_stat.st_ino)
-        self._facts = HostFacts(self._segment, self._place.backend, installation(), self._deadline_ms)
+        self._facts = HostFacts(
+            self._segment,
+            self._place.backend,
+            installation(),
+            self._deadline_ms,
+            has_faces=lambda: self._figures.get("leases") > 0,
+        )
         self._for_backend = self._listener(self._place.backend)
         with self._for_backend, self._listener(self._place.socket) as self._front:
             self._socket_mark, self._backend_mark = _mark(self._place.socket), _mark(self._place.backend)

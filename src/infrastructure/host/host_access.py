@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 CLEAN_WAIT_S = 1.0
 """A backend that is stopped must not hold a command up for longer; one that is busy answers in time."""
+FACES_WAIT_S = 5.0
+"""Where editors or agents use the host: what they have not saved is worth more than a second."""
 SILENT_S = 5.0
 """For how long a backend that did not answer in time is not asked again: a command asks three times in a row."""
 UNSAVED_WAIT_S = 12.0
@@ -25,9 +27,16 @@ UNSAVED_WAIT_S = 12.0
 class HostAccess:
     """Implements `WarmHost`; a backend that cannot be reached knows nothing. For one thread."""
 
-    def __init__(self, backend_path: str, deadline_ms: int, *, clean_wait_s: float = CLEAN_WAIT_S) -> None:
-        """Connect to nothing yet; `deadline_ms` is what a question to a language server has in the backend."""
+    def __init__(
+        self, backend_path: str, deadline_ms: int, *, clean_wait_s: float = CLEAN_WAIT_S, has_faces: bool = False
+    ) -> None:
+        """Connect to nothing yet.
+
+        `deadline_ms` is what a question to a language server has in the backend, `has_faces` whether somebody uses the
+        host who may hold unsaved texts.
+        """
         self._clean_wait_s = clean_wait_s
+        self._has_faces = has_faces
         self._backend_path = backend_path
         self._deadline_ms = deadline_ms
         self._link = BackendLink(backend_path)
@@ -36,10 +45,11 @@ class HostAccess:
     def look(self, settings_mark: str) -> HostLook:
         """Return what is known now; see `WarmHost`."""
         try:
-            return self.try_look(settings_mark) if not self._is_silent() else HostLook()
+            if not self._is_silent():
+                return self.try_look(settings_mark)
         except LinkBrokenError as error:
             self._note(error)
-            return HostLook()
+        return HostLook(is_unknown=self._has_faces)
 
     def try_look(self, settings_mark: str) -> HostLook:
         """Return what is known now.

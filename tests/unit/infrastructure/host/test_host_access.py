@@ -67,3 +67,9 @@ def test_a_backend_that_is_silent_is_asked_once(tmp_path: Path) -> None:
             (asked,) = frames_in(bytearray(connection.recv(1 << 16)))
     assert "prepare" == asked["verb"]
     assert "the warm host did not answer (it was silent a moment ago)" == reply.detail
+
+
+def test_what_a_silent_backend_may_know_is_unknown() -> None:
+    """Where somebody uses the host who may hold unsaved texts."""
+    access = HostAccess("/nowhere/backend", 500, has_faces=True)
+    assert HostLook(is_unknown=True) == access.look("settings")
