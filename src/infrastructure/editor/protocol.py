@@ -76,6 +76,10 @@ class EditorProtocol(LanguageServerProtocol):
         """Whether the client has asked for the end."""
         return self._shutdown
 
+    def unstructured(self, value: Any) -> Any:
+        """Return a value of the protocol's types as the plain object or list that it is on the wire."""
+        return self._converter.unstructure(value)
+
     # ------------------------------------------------------------------ in
 
     def take(self, body: bytes) -> None:
@@ -236,7 +240,7 @@ class EditorProtocol(LanguageServerProtocol):
     def _send_data(self, data: Any) -> None:
         if self.out is None:
             return
-        content = self._converter.unstructure(data) if hasattr(data, "__attrs_attrs__") else data
+        content = self.unstructured(data) if hasattr(data, "__attrs_attrs__") else data
         self.send(content)
 
     def send(self, content: dict[str, Any]) -> None:
@@ -254,7 +258,7 @@ class EditorProtocol(LanguageServerProtocol):
             self._refuse(msg_id, error.code, error.message)
             return
         if hasattr(result, "__attrs_attrs__"):
-            result = self._converter.unstructure(result)
+            result = self.unstructured(result)
         self.send({"jsonrpc": self.VERSION, "id": msg_id, "result": result})
 
     def tell(self, method: str, params: dict[str, Any]) -> None:

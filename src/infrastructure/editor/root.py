@@ -1,9 +1,9 @@
 """Root: one segment that the editor works in, its threads, its index and what is told of every request.
 
 Two threads over one session: the quick one answers what a person waits for with the cursor in place (definition,
-hover), the slow one what takes long (the index, the map, uses, commands). Outlines need neither (see `server`).
-A job that needs the index waits for the first one, a moment on a large tree and longer on a small one, and is then
-answered from its text alone.
+hover), the slow one what takes long (the index, the map, uses, commands). Outlines need neither (see
+`outline_features`). A job that needs the index waits for the first one, a moment on a large tree and longer on a small
+one, and is then answered from its text alone.
 """
 
 from __future__ import annotations

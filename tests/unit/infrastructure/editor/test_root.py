@@ -9,6 +9,7 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from tests.editor_parts import OwnSession
 
 from ctx.domain.errors import CtxError
 from ctx.infrastructure.editor import root as root_module
@@ -17,58 +18,15 @@ from ctx.infrastructure.editor.protocol import AnsweredError
 from ctx.infrastructure.editor.root import Answer, Asked, NotIndexedError, Root
 from ctx.infrastructure.host.session import HostSession
 from ctx.infrastructure.host.unsaved_texts import UnsavedTexts
-from ctx.infrastructure.services import Services
 from ctx.infrastructure.unsaved_files import UnsavedFiles
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from ctx.infrastructure.services import Services
+
 PATIENCE_S = 60.0
-
-
-class OwnSession:
-    """A session of real services, one a thread, without a host; it opens when the test lets it."""
-
-    def __init__(self, segment: Path, gate: threading.Event, failure: str = "") -> None:
-        self.joined = ""
-        self.on_lease: Callable[[], None] = lambda: None
-        self.unsaved: list[tuple[str, str | None]] = []
-        self.servers: list[dict[str, Any]] = []
-        self.closed = 0
-        self._segment = segment
-        self._gate = gate
-        self._failure = failure
-        self._made: dict[int, Services] = {}
-
-    @property
-    def services(self) -> Services:
-        number = threading.get_ident()
-        if number not in self._made:
-            self._made[number] = Services(str(self._segment))
-            self._made[number].telemetry = next(iter(self._made.values())).telemetry
-        return self._made[number]
-
-    def open(self) -> None:
-        self._gate.wait()
-        if self._failure:
-            raise CtxError(self._failure)
-
-    def set_unsaved(self, path: str, text: str | None) -> None:
-        if path.startswith(".env"):
-            raise CtxError("a secrets file")
-        self.unsaved.append((path, text))
-
-    def prepare(self, path: str) -> None:
-        self.servers = [{"server": "scripted", "state": "warming up"}]
-
-    def status(self) -> dict[str, Any]:
-        return {"host": bool(self.joined), "servers": self.servers}
-
-    def close(self) -> None:
-        self.closed += 1
-        for services in self._made.values():
-            services.__exit__()
 
 
 class AloneSession(HostSession):

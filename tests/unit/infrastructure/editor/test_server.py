@@ -1,80 +1,137 @@
-"""Tests of ctx.infrastructure.editor.server: what outlives the document it was made of."""
+"""Tests of ctx.infrastructure.editor.server: what is promised to a client, and what follows from its settings."""
 
 from __future__ import annotations
 
 import asyncio
+import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from lsprotocol import types
 
-from ctx.infrastructure.editor.options import options_of
 from ctx.infrastructure.editor.server import EditorServer
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-URI = "untitled:a.py"
-
 
 class Conversation:
-    """A server without a folder, and what it tells its client."""
+    """A server without a folder, and what it sends to its client."""
 
     def __init__(self) -> None:
+        self.sent: list[dict[str, Any]] = []
         self.server = EditorServer(asyncio.get_running_loop(), on_end=lambda _code: None)
-        self.server.options, problems = options_of({"diagnostics": True, "status": False})
-        assert not problems
-        self.told: list[tuple[str, Any]] = []
-        self.server.protocol.tell = lambda method, params: self.told.append((method, params))  # type: ignore[method-assign]
+        self.server.protocol.out = self  # type: ignore[assignment]  # the part of a writer that is used
 
-    def open(self, text: str) -> None:
-        """Open the document, as editors do with the same version each time."""
-        item = types.TextDocumentItem(uri=URI, language_id="python", version=1, text=text)
-        self.server._did_open(types.DidOpenTextDocumentParams(text_document=item))
+    def write(self, body: bytes) -> None:
+        self.sent.append(json.loads(body))
 
-    def close(self) -> None:
-        """Close it."""
-        self.server._did_close(types.DidCloseTextDocumentParams(text_document=types.TextDocumentIdentifier(URI)))
+    def tell(self, method: str, params: Any, **more: Any) -> None:
+        """Send a notification, or a request with an id."""
+        self.server.protocol.take(json.dumps({"jsonrpc": "2.0", "method": method, "params": params, **more}).encode())
 
-    async def outline(self) -> list[str]:
-        """Return the names in the outline."""
-        params = types.DocumentSymbolParams(text_document=types.TextDocumentIdentifier(URI))
-        return [symbol["name"] for symbol in await self.server._document_symbol(params)]
+    def initialize(self, options: Any = None, **capabilities: Any) -> dict[str, Any]:
+        """Return what the server can do."""
+        params = {"processId": None, "rootUri": None, "capabilities": capabilities, "initializationOptions": options}
+        self.tell("initialize", params, id="first")
+        self.tell("initialized", {})
+        promised: dict[str, Any] = next(one for one in self.sent if one.get("id") == "first")["result"]["capabilities"]
+        return promised
+
+    def set(self, settings: Any) -> None:
+        """Change the settings."""
+        self.tell("workspace/didChangeConfiguration", {"settings": settings})
+
+    def asked(self) -> list[str]:
+        """Return the methods that the server had registered, or the other requests it sent."""
+        requests = [one for one in self.sent if "method" in one and "id" in one]
+        return [
+            registration["method"]
+            for one in requests
+            for registration in one["params"].get("registrations", [{"method": one["method"]}])
+        ]
 
 
 def run(visit: Callable[[Conversation], Any]) -> Any:
     """Visit a server in a loop of its own."""
 
     async def whole() -> Any:
-        return await visit(Conversation())
+        return visit(Conversation())
 
     return asyncio.run(whole())
 
 
-def test_outline_is_of_the_text_that_is_open_now() -> None:
-    """A document that is closed and opened again may have the same name and version, and another text."""
+def test_feature_that_is_off_is_not_promised() -> None:
+    """The others are, and the commands by their names."""
 
-    async def visit(conversation: Conversation) -> list[list[str]]:
-        found = []
-        for text in ("def a(): ...\n", "def b(): ...\n"):
-            conversation.open(text)
-            found.append(await conversation.outline())
-            conversation.close()
-        return found
+    def visit(conversation: Conversation) -> Any:
+        can = conversation.initialize({"hover": False})
+        return can.get("hoverProvider"), can["definitionProvider"], can["executeCommandProvider"]["commands"]
 
-    assert [["a"], ["b"]] == run(visit)
+    hover, definition, commands = run(visit)
+    assert (None, True) == (hover, definition)
+    assert {"ctx.search", "ctx.restart"} <= set(commands)
 
 
-@pytest.mark.parametrize("is_opened_again", [False, True])
-def test_errors_of_a_document_that_is_closed_are_not_shown(*, is_opened_again: bool) -> None:
-    """Found while it was closed, they would stay for ever."""
+@pytest.mark.parametrize("is_dynamic", [True, False])
+def test_feature_that_is_switched_on_is_registered(*, is_dynamic: bool) -> None:
+    """With a client that lets it be; once, whatever else is set."""
 
-    async def visit(conversation: Conversation) -> Any:
-        conversation.open("def f(:\n")
-        conversation.close()
-        if is_opened_again:
-            conversation.open("def f(): ...\n")
-        await conversation.server._texts.submit(lambda: None, urgency=9)
-        return [params["diagnostics"] for method, params in conversation.told if method.endswith("publishDiagnostics")]
+    def visit(conversation: Conversation) -> Any:
+        capability = {"dynamicRegistration": is_dynamic}
+        conversation.initialize(
+            {"hover": False, "workspaceSymbol": False},
+            textDocument={"hover": capability},
+            workspace={"symbol": capability},
+        )
+        for settings in ({}, {"diagnostics": True}):
+            conversation.set({"ctx": settings})
+        return conversation.asked()
 
-    assert [[]] * (2 if is_opened_again else 1) == run(visit)
+    assert (["textDocument/hover", "workspace/symbol"] if is_dynamic else []) == run(visit)
+
+
+def test_changes_of_files_are_watched_by_a_client_that_can() -> None:
+    """It is asked when it is initialized."""
+
+    def visit(conversation: Conversation) -> Any:
+        conversation.initialize(workspace={"didChangeWatchedFiles": {"dynamicRegistration": True}})
+        return conversation.asked()
+
+    assert ["workspace/didChangeWatchedFiles"] == run(visit)
+
+
+def test_settings_that_were_not_sent_are_asked_for() -> None:
+    """What comes back counts, and what is wrong in it is shown."""
+
+    def visit(conversation: Conversation) -> Any:
+        conversation.initialize(workspace={"configuration": True})
+        conversation.set(None)
+        request = conversation.sent[-1]
+        reply = {"jsonrpc": "2.0", "id": request["id"], "result": [{"hoverr": True}]}
+        conversation.server.protocol.take(json.dumps(reply).encode())
+        return request["method"], conversation.sent[-1]["method"]
+
+    assert ("workspace/configuration", "window/showMessage") == run(visit)
+
+
+@pytest.mark.parametrize(
+    ("offered", "chosen"), [(["utf-32", "utf-16"], "utf-32"), (["utf-8"], "utf-8"), (None, "utf-16")]
+)
+def test_positions_are_counted_as_the_client_offers(offered: list[str] | None, chosen: str) -> None:
+    """And as every client can where it says nothing."""
+
+    def visit(conversation: Conversation) -> Any:
+        return conversation.initialize(general={"positionEncodings": offered} if offered else {})["positionEncoding"]
+
+    assert chosen == run(visit)
+
+
+def test_status_without_a_folder_is_empty() -> None:
+    """And nothing waits."""
+
+    def visit(conversation: Conversation) -> Any:
+        conversation.initialize()
+        conversation.tell("ctx/status", {}, id="status")
+        return conversation.sent[-1]["result"], conversation.server.is_overrun
+
+    assert ([], False) == run(visit)
