@@ -134,8 +134,10 @@ class EventSink:
                 fd = self._fd
                 end = lseek(fd, 0, SEEK_END)
             if end != self._end and end and os.pread(fd, 1, end - 1) != b"\n":
-                line = b"\n" + line
-                length += 1
+                fd, end = self._end_alone()
+                if end and os.pread(fd, 1, end - 1) != b"\n":
+                    line = b"\n" + line
+                    length += 1
             if write(fd, line) != length:
                 raise OSError(errno.ENOSPC, "only a part of a line could be written", self.path)
             self.appended += 1
@@ -236,6 +238,12 @@ class EventSink:
                 self._wait_for_lock(alone=alone)
         self._look_again_ns = perf_counter_ns() + _LOOK_SERVES_NS
         return self._fd
+
+    def _end_alone(self) -> tuple[int, int]:
+        """Return the file and its end once nobody else writes: a line being written, of two pages, looks torn."""
+        self._wait_for_lock(alone=True)
+        fd = self._follow_name(alone=True)
+        return fd, lseek(fd, 0, SEEK_END)
 
     def _wait_for_lock(self, *, alone: bool) -> None:
         """Take the lock, or raise TimeoutError after `LOCK_PATIENCE_MS`.

@@ -249,6 +249,26 @@ def test_disk_that_does_not_confirm_is_told_apart(sink: EventSink, path: str, mo
     assert content(path) == b"one\n"
 
 
+def test_a_line_being_written_is_not_taken_for_a_torn_one(
+    sink: EventSink, path: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The system shows the first page of another's line before the second: that one is waited for."""
+    sink.append(b"one\n")
+    with open(path, "ab", buffering=0) as file, open(path + ".lock") as lock:
+        fcntl.flock(lock, fcntl.LOCK_SH)
+        file.write(b"half of")
+
+        def lock_or_finish(fd: int, how: int) -> None:
+            if how & fcntl.LOCK_EX:
+                file.write(b" two\n")
+                fcntl.flock(lock, fcntl.LOCK_UN)
+            fcntl.flock(fd, how)
+
+        monkeypatch.setattr(event_sink, "flock", lock_or_finish)
+        sink.append(b"three\n")
+    assert content(path) == b"one\nhalf of two\nthree\n"
+
+
 def test_closing_waits_for_the_line_being_written(sink: EventSink, path: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """A server's thread tells of its end while the command closes its telemetry: the line is not lost."""
     closed = threading.Event()
