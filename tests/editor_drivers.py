@@ -81,7 +81,6 @@ class Editor:
         done = subprocess.run(line, env=self._environment, capture_output=True, timeout=STEP_LIMIT_S)
         if done.returncode:
             raise EditorError(f"{self.program} {name}: {done.stdout.decode()}{done.stderr.decode()}")
-        # Neovim 0.7 prints the value of an expression to standard error.
         told = self._decoded((done.stdout or done.stderr).decode())
         if not told["ok"]:
             raise EditorError(f"{self.program} {name}: {told['answer']}")
@@ -155,15 +154,24 @@ class Neovim(Editor):
         return ["nvim", "--headless", "-i", "NONE", "-n", "-u", init, "--listen", self._socket]
 
     def _step_line(self, name: str, arguments: Sequence[str]) -> list[str]:
-        quoted = ", ".join(json.dumps(json.dumps(one)) for one in (name, list(arguments)))
-        expression = f"luaeval('Driver.answered(vim.fn.json_decode(_A[1]), vim.fn.json_decode(_A[2]))', [{quoted}])"
+        quoted = json.dumps(json.dumps([self._answer_file, name, list(arguments)]))
+        expression = f"luaeval('Driver.answer(unpack(vim.fn.json_decode(_A)))', {quoted})"
         return ["nvim", "--server", self._socket, "--remote-expr", expression]
 
     def _quit_line(self) -> list[str]:
         return ["nvim", "--server", self._socket, "--remote-send", "<C-\\><C-n>:qall!<CR>"]
 
+    @property
+    def _answer_file(self) -> str:
+        return self._socket + ".answer"
+
     def _decoded(self, printed: str) -> dict[str, Any]:
-        found: dict[str, Any] = json.loads(printed)
+        try:
+            with open(self._answer_file, encoding="utf-8") as file:
+                found: dict[str, Any] = json.load(file)
+        except FileNotFoundError:
+            raise EditorError(f"nvim says {printed}") from None
+        os.unlink(self._answer_file)
         return found
 
 
