@@ -52,9 +52,11 @@ _SSHPASS = pattern(
     rf"""(?<![\w-])sshpass(?:\.exe)?["']?(?:,?\s+["']?-[vVh]["']?){{0,3}},?\s+["']?-p(?:["']?,?\s+)?{_ARGUMENT}""",
     re.VERBOSE,
 )
+_BETWEEN_WORDS = r"""["']?,?\s+["']?"""
 _LOGIN = pattern(
-    rf"""(?<![\w-])(?:login(?=[\s"'])(?:\\\n|[^\n|;&]){{0,300}}?(?<=[\s"'])-p
-    |redis-cli(?:\.exe)?(?=[\s"'])(?:\\\n|[^\n|;&]){{0,300}}?(?<=[\s"'])-a)["']?,?\s+{_ARGUMENT}""",
+    rf"""(?<![\w-])(?:(?:docker|podman|nerdctl|buildah|skopeo|oras|helm{_BETWEEN_WORDS}registry|az|oc)(?:\.exe)?
+    {_BETWEEN_WORDS}login(?=[\s"'])(?:\\\n|[^\n|;&]){{0,300}}?(?<=[\s"'])-p
+    |redis-cli(?:\.exe)?(?=[\s"'])(?:\\\n|[^\n|;&]){{0,300}}?(?<=[\s"'])-a)["']?,?\s+(?!["']?-){_ARGUMENT}""",
     re.VERBOSE,
 )
 _PGPASS_PORT = pattern(r":(?:\*|\d{4,5}):", re.ASCII)
