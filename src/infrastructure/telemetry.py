@@ -135,7 +135,7 @@ class Telemetry:
         sink = self._sink
         with sink.lock:
             tally = self._tally.events.get(cmd) or self._new_tally(cmd)
-            appended = -1
+            appended, failed = -1, self._failed
             self._seq = seq = self._seq + 1
             try:
                 tally.count += 1
@@ -181,7 +181,7 @@ class Telemetry:
                     self._dropped_since_last = 0
             except BaseException:
                 # An interrupt, or an argument that cannot be encoded: the number is given, and a line must explain it.
-                if appended in (-1, sink.appended):
+                if appended in (-1, sink.appended) and self._failed == failed:
                     self._failed += 1
                     self._drop(1)
                 raise
@@ -382,15 +382,17 @@ class Telemetry:
     # When writing fails.
 
     def _keep_or_drop(self, line: bytes, error: OSError, *, critical: bool) -> None:
-        self._failed += 1
-        self._say_degraded(error)
         if not critical:
+            self._failed += 1
             self._drop(1)
+            self._say_degraded(error)
             return
         if len(self._queue) >= QUEUE_MAX:
             self._spill()
+        self._failed += 1
         self._queue.append(line)
         self._has_backlog = True
+        self._say_degraded(error)
         if not self._has_exit_hook:
             import atexit
 

@@ -270,6 +270,28 @@ def test_interrupted_event_is_written_or_counted(
     assert [2, 2 - dropped, dropped] == counted
 
 
+@pytest.mark.parametrize(("cmd", "dropped"), [("ctx.get", 1), ("lsp.ready", 0)])
+def test_event_whose_loss_was_being_said_is_counted_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cmd: str, dropped: int
+) -> None:
+    """A critical one waits by then."""
+
+    def interrupt(_text: str) -> None:
+        raise KeyboardInterrupt
+
+    blocked = Blocked(tmp_path)
+    telemetry = Telemetry(tmp_path)
+    monkeypatch.setattr(telemetry_module._Said, "degraded", False)
+    with monkeypatch.context() as patch:
+        patch.setattr(telemetry_module, "_say", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            telemetry.event(cmd, {}, {}, 1)
+    blocked.lift()
+    telemetry.flush()
+    counted = [telemetry.counters[f"telemetry_events_{what}"] for what in ("attempted", "written", "dropped")]
+    assert [1, 1 - dropped, dropped] == counted
+
+
 def test_interrupted_queue_is_written_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What was written when Ctrl-C came does not wait any more."""
 
