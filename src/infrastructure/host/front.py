@@ -238,7 +238,7 @@ class Front:
 
     def _look(self) -> None:
         now_s = time.monotonic()
-        if not self._backend_pid:
+        if not (self._backend_pid or self._stop_reason):
             self._start_backend()  # there was no room for one
         if self._running:
             self._wanted_s = now_s

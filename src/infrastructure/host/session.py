@@ -424,8 +424,8 @@ class HostSession:
         with self._lock:
             if lease is None or self._lease is not lease:
                 return
-            # What is told on purpose (`ctx daemon stop`, a memory limit) is not undone; a host that ends because its
-            # directory is another one says the same, and is no host of what is there now.
+            # What is told on purpose (`ctx daemon stop`, a memory limit) is not undone; a host whose directory was
+            # moved away is no host of what is there now, even if it was told.
             with self._leasing:
                 self._may_start = not lease.was_told(STOPPED) or self._is_elsewhere
             if self._is_elsewhere:

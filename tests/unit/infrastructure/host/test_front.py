@@ -105,6 +105,24 @@ def test_backend_for_which_there_was_no_room_is_made_later(
     assert 1 == host.figures.get("backend_starts")
 
 
+def test_no_backend_is_begun_for_the_end(
+    tmp_path: Path, handlers: dict[int, Callable[[int, object], None]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A host that was told to end while it had none only ends."""
+    host = Childless(tmp_path, pids=(0, 4_000_001))
+    monkeypatch.setattr(host, "_top_up", lambda: None)
+    monkeypatch.setattr(host, "_kill", lambda _pids, _number: None)
+    looked = host._look
+
+    def look() -> None:
+        handlers[signal.SIGTERM](signal.SIGTERM, None)
+        looked()
+
+    monkeypatch.setattr(host, "_look", look)
+    assert "SIGTERM" == host.serve()
+    assert ["_be_backend"] == host.asked
+
+
 def test_the_first_folder_that_will_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A folder that others may enter is passed over, a new one is made for the user alone."""
     taken, new = tmp_path / "taken", tmp_path / "new" / "ctx"
