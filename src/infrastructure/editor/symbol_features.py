@@ -20,10 +20,11 @@ from .root import Answer
 from .text_answers import TextAnswers
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from lsprotocol import types
 
+    from ...domain.text_positions import PositionEncoding
     from ..services import Services
     from .client import EditorClient
     from .documents import Document
@@ -91,11 +92,8 @@ class SymbolFeatures:
             content = DocumentText(text)
             spot = TextAnswers().spot(text.encode("utf-8", "replace"), language, line, column) if text else None
             places = () if spot is None else spot.bound or tuple((d.name_line, d.name_column) for d in spot.definitions)
-            found = []
-            for at, where in dict.fromkeys(places):
-                start = content.position_of(at, where, encoding)
-                end = content.position_of(at, where + len(spot.name if spot else ""), encoding)
-                found.append({"uri": uri, "range": span(start, end)})
+            name = spot.name if spot is not None else ""
+            found = _locations(content, dict.fromkeys(places), name, uri, encoding)
             told = {"hits": len(found), "status": "ok" if found else "nothing"}
             return Answer(found or None, told, {"resolved_by": "tree_sitter"})
 
@@ -137,11 +135,10 @@ class SymbolFeatures:
         def look() -> Answer:
             content, source = DocumentText(text), text.encode("utf-8", "replace")
             spot = self._text_answers.spot(source, language, line, column)
-            found = []
-            for at, where in self._text_answers.uses(source, language, spot.name) if spot is not None else ():
-                start = content.position_of(at, where, encoding)
-                end = content.position_of(at, where + len(spot.name if spot else ""), encoding)
-                found.append({"uri": uri, "range": span(start, end)})
+            if spot is None:
+                return Answer(None)
+            uses = self._text_answers.uses(source, language, spot.name)
+            found = _locations(content, uses, spot.name, uri, encoding)
             return Answer(found or None)
 
         return look
@@ -238,6 +235,21 @@ class SymbolFeatures:
             return Answer({**symbol, "location": where})
 
         return root.ask(asked, work)
+
+
+def _locations(
+    content: DocumentText, places: Iterable[tuple[int, int]], name: str, uri: str, encoding: PositionEncoding
+) -> list[dict[str, Any]]:
+    """Return the protocol's locations of a name at places of its own text."""
+    return [
+        {
+            "uri": uri,
+            "range": span(
+                content.position_of(line, column, encoding), content.position_of(line, column + len(name), encoding)
+            ),
+        }
+        for line, column in places
+    ]
 
 
 def _joined(loop: asyncio.AbstractEventLoop, futures: list[asyncio.Future[Any]]) -> asyncio.Future[Any]:
