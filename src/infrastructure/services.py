@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     from .file_watcher import NotifyWatcher
     from .text_scanner import Re2Scanner, RipgrepScanner
     from .tokenizer import BpeTokenCounter
-    from .warm_host import UnsavedIndex, WarmHost
+    from .warm_host import HostLook, UnsavedIndex, WarmHost
 
 INDEX_FILE = "index.db"
 PACK_BYTES_MAX = 1 << 30
@@ -56,7 +56,7 @@ LOCK_WAIT_S = 60.0
 default_host: Callable[[str], WarmHost | None] | None = None
 """Set in a process of the warm host: what services of a segment ask that are given nobody else to ask."""
 
-SILENT_HOST = "the warm host does not answer; what editors and agents have not saved is not in this answer"
+UNSAVED_MISSING = "what editors and agents have not saved could not be had, and is not in this answer"
 _ANSWERS_MAX = 3
 """Of one question, while unsaved texts change under it."""
 _LOOKS_MAX = 2
@@ -315,8 +315,8 @@ class Services:
                 break
             if self._answer_from(look.unsaved):
                 return RefreshReport(stale=look.unsaved.stale)  # whoever gave it has looked
-        if look is not None and look.is_unknown and SILENT_HOST not in self.warnings:
-            self.warn(SILENT_HOST)
+        if look is not None and not look.is_pending:
+            self._warn_of_missing(look)
         self._leave_unsaved()
         refresh = RefreshIndex(
             self.files,
@@ -332,10 +332,16 @@ class Services:
             report = refresh(whole=whole, on_progress=on_progress, on_wait=on_wait)
         self._sync_pack(report)
         if self._host is not None and (whole or (look is not None and look.is_pending)):
-            unsaved = self._host.look(self.settings_mark).unsaved
-            if unsaved is not None:
-                self._answer_from(unsaved)
+            look = self._host.look(self.settings_mark)
+            if look.unsaved is None or not self._answer_from(look.unsaved):
+                self._warn_of_missing(look)
         return report
+
+    def _warn_of_missing(self, look: HostLook) -> None:
+        """Say that unsaved texts are not seen, if there may be any that this look gave no index of."""
+        may_miss = look.is_unknown or look.is_pending or look.unsaved is not None
+        if may_miss and UNSAVED_MISSING not in self.warnings:
+            self.warn(UNSAVED_MISSING)
 
     def _is_known_clean(self, mark: str) -> bool:
         """Tell whether a mark that the warm host gave vouches for the index as it is stored now."""

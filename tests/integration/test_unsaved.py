@@ -16,7 +16,7 @@ from tests import face_process
 from tests.integration.conftest import Sandbox
 from tests.process_tree import PATIENCE_S, process_is_gone, wait_until
 
-from ctx.infrastructure.services import SILENT_HOST
+from ctx.infrastructure.services import UNSAVED_MISSING
 
 if TYPE_CHECKING:
     import subprocess
@@ -290,7 +290,7 @@ def test_a_host_that_stands_still_has_its_silence_told(shop: Sandbox, face: Face
         run = shop.run("search", "Cart", "--json")
     finally:
         os.kill(backend, signal.SIGCONT)
-    assert ((0, SILENT_HOST), False) == ((run.exit_code, run.complaint), "unsaved" in run.document)
+    assert ((0, UNSAVED_MISSING), False) == ((run.exit_code, run.complaint), "unsaved" in run.document)
     assert wait_until(lambda: _finds(shop, "empty_basket"))
     face.close()
 

@@ -38,7 +38,10 @@ class AloneHost:
         self._overlay = UnsavedOverlay(segment, self._texts, config=config, index_path=index_path)
 
     def look(self) -> HostLook:
-        """Return the index over the unsaved texts, if there are any."""
+        """Return the index over the unsaved texts, if there are any.
+
+        Raises: OverlayClosedError after `close`, while there are.
+        """
         return self._overlay.look()
 
     def set_unsaved(self, path: str, text: str | None) -> None:

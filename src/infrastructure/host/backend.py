@@ -30,7 +30,7 @@ from .leases import Leases
 from .memory import proportional_bytes
 from .powers import powers_of
 from .remote_servers import question_of, reply_document
-from .unsaved_overlay import UnsavedOverlay, remove_left_overlays
+from .unsaved_overlay import OverlayClosedError, UnsavedOverlay, remove_left_overlays
 from .unsaved_texts import UnsavedTexts
 
 if TYPE_CHECKING:
@@ -223,7 +223,10 @@ class Backend:
         return self._watch.is_clean()
 
     def look(self, settings_mark: str) -> HostLook:
-        """Return the index over the unsaved texts; it is of this backend's settings only."""
+        """Return the index over the unsaved texts; it is of this backend's settings only.
+
+        Raises: OverlayClosedError when it is gone already, because the backend ends.
+        """
         if self._overlay is None or settings_mark != self._settings_mark:
             return HostLook()
         found = self._overlay.look()
@@ -409,8 +412,8 @@ class _Connection:
                 buffer += part
                 for request in frames_in(buffer):
                     self._take(request)
-        except (OSError, LinkBrokenError):
-            pass
+        except (OSError, LinkBrokenError, OverlayClosedError):
+            pass  # the last one: whoever asked finds the connection ended, as the backend is about to
         finally:
             self._backend.release(self)
             if self._answerer is not None:

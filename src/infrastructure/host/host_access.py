@@ -118,7 +118,7 @@ class HostAccess:
 
 def look_document(look: HostLook) -> dict[str, Any]:
     """Return a look as JSON carries it."""
-    document: dict[str, Any] = {"mark": look.mark, "is_pending": look.is_pending}
+    document: dict[str, Any] = {"mark": look.mark, "is_pending": look.is_pending, "is_unknown": look.is_unknown}
     if look.unsaved is not None:
         files = [[path.hex(), size, mtime] for path, (size, mtime) in look.unsaved.files.items()]
         unsaved = look.unsaved
@@ -142,6 +142,7 @@ def look_of(content: Mapping[str, Any]) -> HostLook:
         if said is not None:
             files = {bytes.fromhex(path): (size, mtime) for path, size, mtime in said["files"]}
             unsaved = UnsavedIndex(said["index"], files, tuple(said["stale"]), said["version"])
-        return HostLook(str(content.get("mark", "")), unsaved, bool(content.get("is_pending")))
+        marks = {name: bool(content.get(name)) for name in ("is_pending", "is_unknown")}
+        return HostLook(str(content.get("mark", "")), unsaved, **marks)
     except (KeyError, TypeError, ValueError) as error:
         raise LinkBrokenError(f"no look: {error}") from error

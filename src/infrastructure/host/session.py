@@ -26,6 +26,7 @@ from .handover import installation
 from .host_access import HostAccess
 from .launch import running_host, spawn_host
 from .places import can_host, is_private, is_switched_on, places
+from .unsaved_overlay import OverlayClosedError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -528,10 +529,12 @@ class _ThreadHost:
             except LinkBrokenError:
                 self.close()
                 self._session.lose(number)
-                continue
-            if self._session.lease_number() == number:
-                return found
-        return HostLook()
+            except OverlayClosedError:  # our own one, as a host has come
+                pass
+            else:
+                if self._session.lease_number() == number:
+                    return found
+        return HostLook(is_unknown=True)
 
     def has_texts_of(self, version: int, settings_mark: str) -> bool:
         access = self._host()

@@ -50,6 +50,11 @@ AFRESH_FILES_MIN = 64
 """So many changed files (another branch) are read by the segment's own index, and that is copied anew."""
 _PREFIX = "ctx-{}.unsaved-"
 _OWNER = "owner"
+_GONE = ".gone"
+
+
+class OverlayClosedError(Exception):
+    """The index over the texts is being taken down, and the texts are still there: who asked has to ask elsewhere."""
 
 
 class UnsavedOverlay:
@@ -89,16 +94,20 @@ class UnsavedOverlay:
         """Return the index over the texts, up to date with every text and file of now; nothing while there is no text.
 
         Waits for that as long as `LOOK_WAIT_S`.
+
+        Raises: OverlayClosedError at the end: without an index the disk would answer as if there were no texts.
         """
         snapshot = self._texts.current
         if not snapshot.texts:
             return HostLook()
         mark = self._clean_mark()
         with self._changed:
+            self._stop_if_closing()
             if mark and self._seen == (snapshot.version, mark):
                 return self._published
             ticket = self._ask()
             self._changed.wait_for(lambda: self._done >= ticket or self._is_closing, LOOK_WAIT_S)
+            self._stop_if_closing()
             found = self._published
             is_late = self._done < ticket
         if found.unsaved is None or not is_late:
@@ -125,6 +134,10 @@ class UnsavedOverlay:
             self._changed.notify_all()
         if self._thread is not None:
             self._thread.join(LOOK_WAIT_S)
+
+    def _stop_if_closing(self) -> None:
+        if self._is_closing:
+            raise OverlayClosedError
 
     def _ask(self) -> int:
         self._asked += 1
@@ -177,7 +190,7 @@ class UnsavedOverlay:
         except Exception as error:  # noqa: BLE001 - the rim of a thread; it reports
             self._on_note(f"unsaved texts cannot be seen: {type(error).__name__}: {error}")
             self._leave_copy()
-            return HostLook(), (0, "")
+            return HostLook(is_unknown=True), (0, "")
 
     def _taken_in(self, snapshot: Snapshot) -> tuple[HostLook, tuple[int, str]]:
         mark = self._clean_mark()
@@ -237,7 +250,12 @@ class _Copy:
         self._remove()
 
     def _remove(self) -> None:
-        shutil.rmtree(self._folder, ignore_errors=True)
+        # Gone at once for whoever is about to open it: without its log the index would be one of older texts.
+        gone = self._folder + _GONE
+        with contextlib.suppress(OSError):
+            os.rename(self._folder, gone)
+        for folder in (gone, self._folder):
+            shutil.rmtree(folder, ignore_errors=True)
         os.close(self._owner_fd)
 
 

@@ -61,6 +61,9 @@ class ScriptedPool:
     def status(self) -> list[dict[str, Any]]:
         return [{"server": "scripted", "root": ".", "state": "ready"}]
 
+    def set_unsaved(self, path: str, text: str | None) -> None:
+        """Nobody reads it."""
+
     def close(self) -> None:
         """Nothing runs."""
 
@@ -173,6 +176,25 @@ def test_clean_is_known_for_the_same_settings_only(rig: Rig) -> None:
         assert services.store.meta("generation") == found
         assert "" == link.call("clean", {"settings": mark + "x"}, wait_s=60)["mark"]
         link.close()
+
+
+def test_a_backend_that_ends_does_not_answer_without_the_texts(rig: Rig) -> None:
+    """Its index over them is gone first: whoever asks then finds the connection ended, and asks elsewhere."""
+    with Services(str(rig.segment)) as services:
+        services.refresh()
+        mark = services.settings_mark
+    face = BackendLink(rig.path)
+    about = {"installation": os.fsdecode(module.installation()), "settings": mark}
+    assert "" == face.call("lease", {"face": "lsp", "pid": os.getpid(), **about}, wait_s=60)["refused"]
+    assert "refused" not in face.call("set_unsaved", {"path": "a.py", "text": "x = 1\n"}, wait_s=60)
+    command = BackendLink(rig.path)
+    assert [[b"a.py".hex(), 6]] == [one[:2] for one in command.call("unsaved", about, wait_s=60)["unsaved"]["files"]]
+    assert rig.backend._overlay is not None
+    rig.backend._overlay.close()
+    with pytest.raises(LinkBrokenError, match="ended"):
+        command.call("unsaved", about, wait_s=60)
+    command.close()
+    face.close()
 
 
 def test_a_server_over_its_share_is_restarted_first(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:

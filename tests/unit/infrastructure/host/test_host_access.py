@@ -23,6 +23,7 @@ if TYPE_CHECKING:
         HostLook(),
         HostLook("7"),
         HostLook(is_pending=True),
+        HostLook("7", is_unknown=True),
         HostLook(unsaved=UnsavedIndex("/run/index.db", {b"a.py": (3, -1), b"caf\xe9.py": (0, -2)}, ("b.py",), 5)),
     ],
 )

@@ -18,6 +18,7 @@ from ctx.infrastructure.host.alone import AloneHost
 from ctx.infrastructure.host.backend_link import STOPPED, UNASKED, BackendLink, framed, frames_in
 from ctx.infrastructure.host.places import HostPlace
 from ctx.infrastructure.host.session import HostSession
+from ctx.infrastructure.services import UNSAVED_MISSING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -184,6 +185,24 @@ def test_texts_are_here_before_the_lease_is_gone(
     hosts.stop()
     assert "" == told.get(timeout=PATIENCE_S)
     assert (0, ["a.py"]) == seen.get(timeout=PATIENCE_S)
+
+
+def test_what_is_not_known_of_texts_is_said(segment: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """When whoever has the texts is always about to end, the disk answers, and the answer says what is missing."""
+    monkeypatch.setenv("CTX_DAEMON", "off")
+    session = HostSession(str(segment), face="lsp")
+    session.open()
+    services = session.services
+    session.set_unsaved("a.py", "def unsaved():\n    return 1\n")
+    services.refresh()
+    assert (["unsaved"], []) == (
+        [one.row.name for one in services.store.definitions_named("unsaved", 5)],
+        services.warnings,
+    )
+    session.own_backend.close()
+    services.refresh()
+    assert [UNSAVED_MISSING] == services.warnings
+    session.close()
 
 
 def test_host_that_was_stopped_is_not_started_again(hosts: Hosts, joined: tuple[HostSession, queue.Queue[str]]) -> None:

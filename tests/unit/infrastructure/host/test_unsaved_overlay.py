@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import shutil
@@ -16,10 +17,11 @@ from tests.strategies import python_sources
 
 from ctx.infrastructure.config import load_config
 from ctx.infrastructure.host import unsaved_overlay as module
-from ctx.infrastructure.host.unsaved_overlay import UnsavedOverlay, remove_left_overlays
-from ctx.infrastructure.host.unsaved_texts import UnsavedTexts
+from ctx.infrastructure.host.unsaved_overlay import OverlayClosedError, UnsavedOverlay, remove_left_overlays
+from ctx.infrastructure.host.unsaved_texts import Snapshot, UnsavedTexts
 from ctx.infrastructure.index_store import IndexStore
 from ctx.infrastructure.services import Services
+from ctx.infrastructure.warm_host import HostLook
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -225,6 +227,41 @@ def test_a_copy_goes_a_while_after_the_last_text(rig: Rig, monkeypatch: pytest.M
         with rig.overlay._changed:
             rig.overlay._changed.wait(0.01)
     assert [] == rig.copies()
+
+
+def test_texts_without_room_for_their_index_are_not_none(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is known that something is missing, and the log says why."""
+
+    def no_room(_store: IndexStore, _path: str) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as full:
+        full.setattr(module.IndexStore, "copy_to", no_room)
+        rig.texts.put("one", "a.py", "def unsaved(): ...\n")
+        assert rig.overlay.look() == HostLook(is_unknown=True)
+    assert {"No space left on device"} == {note.rpartition("] ")[2] for note in rig.notes}
+    rig.notes.clear()
+    assert rig.overlay.look().unsaved is not None
+
+
+def test_texts_without_their_index_are_not_none(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    """At the end a look says that it has nothing to give, also one that waits; without a text there is nothing."""
+    refresh = module._Copy.refresh
+
+    def and_it_ends(copy: Any, snapshot: Snapshot, *, is_disk_known: bool) -> tuple[str, ...]:
+        rig.overlay._is_closing = True
+        return refresh(copy, snapshot, is_disk_known=is_disk_known)
+
+    rig.texts.put("one", "a.py", "def unsaved(): ...\n")
+    assert rig.overlay.look().unsaved is not None
+    monkeypatch.setattr(module._Copy, "refresh", and_it_ends)
+    rig.mark = ""
+    for _ in range(2):
+        with pytest.raises(OverlayClosedError):
+            rig.overlay.look()
+        rig.overlay.close()
+    rig.texts.put("one", "a.py", None)
+    assert rig.overlay.look() == HostLook()
 
 
 def test_what_a_killed_owner_left_is_removed(rig: Rig) -> None:
