@@ -51,6 +51,8 @@ AFRESH_FILES_MIN = 64
 _PREFIX = "ctx-{}.unsaved-"
 _OWNER = "owner"
 _GONE = ".gone"
+_NOT_YET = HostLook(is_unknown=True)
+"""What is published while there is no index: who asks has texts, and the disk would answer as if there were none."""
 
 
 class OverlayClosedError(Exception):
@@ -85,7 +87,7 @@ class UnsavedOverlay:
         self._asked = self._done = 0
         self._is_closing = False
         self._must_renew = False
-        self._published = HostLook()
+        self._published = _NOT_YET
         self._seen: tuple[int, str] = (0, "")
         """Version of the texts and mark of the tree that what is published is known to equal."""
         self._copy: _Copy | None = None
@@ -93,7 +95,7 @@ class UnsavedOverlay:
     def look(self) -> HostLook:
         """Return the index over the texts, up to date with every text and file of now; nothing while there is no text.
 
-        Waits for that as long as `LOOK_WAIT_S`.
+        Waits for that as long as `LOOK_WAIT_S`; what is not there then is unknown, or named as stale.
 
         Raises: OverlayClosedError at the end: without an index the disk would answer as if there were no texts.
         """
@@ -110,8 +112,10 @@ class UnsavedOverlay:
             self._stop_if_closing()
             found = self._published
             is_late = self._done < ticket
-        if found.unsaved is None or not is_late:
+        if not is_late:
             return found
+        if found.unsaved is None:
+            return replace(found, is_unknown=True)
         missing = {path for path, text in snapshot.texts.items() if found.unsaved.files.get(path) != text.stat}
         stale = tuple(sorted({*found.unsaved.stale, *map(display_path, missing)}))
         return HostLook(unsaved=replace(found.unsaved, stale=stale))
@@ -190,7 +194,7 @@ class UnsavedOverlay:
         except Exception as error:  # noqa: BLE001 - the rim of a thread; it reports
             self._on_note(f"unsaved texts cannot be seen: {type(error).__name__}: {error}")
             self._leave_copy()
-            return HostLook(is_unknown=True), (0, "")
+            return _NOT_YET, (0, "")
 
     def _taken_in(self, snapshot: Snapshot) -> tuple[HostLook, tuple[int, str]]:
         mark = self._clean_mark()
@@ -210,7 +214,7 @@ class UnsavedOverlay:
 
     def _leave_copy(self) -> None:
         copy, self._copy = self._copy, None
-        self._published, self._seen = HostLook(), (0, "")
+        self._published, self._seen = _NOT_YET, (0, "")
         if copy is not None:
             copy.close()
 

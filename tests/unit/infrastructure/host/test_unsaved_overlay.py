@@ -7,6 +7,7 @@ import fcntl
 import os
 import shutil
 import tempfile
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -262,6 +263,69 @@ def test_texts_without_their_index_are_not_none(rig: Rig, monkeypatch: pytest.Mo
         rig.overlay.close()
     rig.texts.put("one", "a.py", None)
     assert rig.overlay.look() == HostLook()
+
+
+@pytest.mark.parametrize("was_asked", [False, True], ids=["the first look", "a look after none was needed"])
+def test_texts_whose_index_takes_too_long_are_not_none(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch, *, was_asked: bool
+) -> None:
+    """Who waited in vain learns that something is missing, whatever there was to say before."""
+    copy_to, may_copy = IndexStore.copy_to, threading.Event()
+
+    def slow(store: IndexStore, path: str) -> None:
+        may_copy.wait()
+        copy_to(store, path)
+
+    if was_asked:
+        rig.overlay.hurry()
+        with rig.overlay._changed:
+            rig.overlay._changed.wait_for(lambda: rig.overlay._done)
+    rig.texts.put("one", "a.py", "def unsaved(): ...\n")
+    with monkeypatch.context() as busy:
+        busy.setattr(module.IndexStore, "copy_to", slow)
+        busy.setattr(module, "LOOK_WAIT_S", 0.01)
+        assert rig.overlay.look() == HostLook(is_unknown=True)
+        may_copy.set()
+    assert rig.overlay.look().unsaved is not None
+
+
+def test_an_index_that_goes_while_somebody_waits_for_it_is_not_none(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two ask, and between their turns the copy is thrown away: the first has nothing to take any more."""
+    refresh, renewed = module._Copy.refresh, threading.Event()
+
+    def and_another_asks(copy: Any, snapshot: Snapshot, *, is_disk_known: bool) -> tuple[str, ...]:
+        if not renewed.is_set():
+            renewed.set()
+            rig.overlay.renew()
+            rig.overlay.hurry()
+        return refresh(copy, snapshot, is_disk_known=is_disk_known)
+
+    leave, has_left, is_taken = UnsavedOverlay._leave_copy, threading.Event(), threading.Event()
+
+    def and_wait(overlay: UnsavedOverlay) -> None:
+        leave(overlay)
+        has_left.set()
+
+    def stand_still(overlay: UnsavedOverlay) -> tuple[HostLook, tuple[int, str]]:
+        if has_left.is_set():
+            is_taken.wait()
+        return updated(overlay)
+
+    updated = UnsavedOverlay._updated
+    rig.texts.put("one", "a.py", "def unsaved(): ...\n")
+    monkeypatch.setattr(module._Copy, "refresh", and_another_asks)
+    monkeypatch.setattr(UnsavedOverlay, "_leave_copy", and_wait)
+    monkeypatch.setattr(UnsavedOverlay, "_updated", stand_still)
+    wait_for = rig.overlay._changed.wait_for
+
+    def late(predicate: Any, timeout_s: float) -> bool:
+        """Be woken only when the copy is gone again."""
+        return wait_for(lambda: predicate() and has_left.is_set(), timeout_s)
+
+    monkeypatch.setattr(rig.overlay._changed, "wait_for", late)
+    assert rig.overlay.look() == HostLook(is_unknown=True)
+    is_taken.set()
+    assert rig.overlay.look().unsaved is not None
 
 
 def test_what_a_killed_owner_left_is_removed(rig: Rig) -> None:
