@@ -218,6 +218,9 @@ class LSPClient:
             if self._life is None:
                 self._settle(ask, "crashed", detail=self._state.describe())
                 return ask
+            if self._life.is_ending:
+                self._settle(ask, "crashed", detail=f"{self.name} is being ended")
+                return ask
             self._asks.append(ask)
             if self._is_initialized():
                 self._put(ask)
@@ -415,7 +418,7 @@ class LSPClient:
     def _put(self, ask: _Ask) -> None:
         """Send a question to an initialized server, unless the same one is on its way: its answer is for both."""
         life = self._life
-        if life is None or ask.request_id is not None:
+        if life is None or life.is_ending or ask.request_id is not None:
             return
         ask.retry_at_ns = None
         if ask.is_outdated:
@@ -440,6 +443,11 @@ class LSPClient:
         ask.request_id = self._request(life, _METHODS[ask.question.method], parameters, ask)
 
     def _answered(self, life: _Life, ask: _Ask, message: dict[str, Any]) -> None:
+        if life.is_ending:
+            # One that was asked to shut down may have let go of the sources: that it names nothing says nothing.
+            ask.request_id = None
+            self._settle(ask, "crashed", detail=f"{self.name} is being ended")
+            return
         error = message.get("error")
         if isinstance(error, dict):
             ask.request_id = None

@@ -917,6 +917,34 @@ def test_stopping_is_asking_first() -> None:
     bench.client.stop()
 
 
+def test_nothing_that_a_server_says_on_its_way_out_is_an_answer() -> None:
+    """Asked to shut down, many let go of what they know and name nothing: that would be kept for who asks next."""
+    bench = Bench(keeps_late=True)
+    bench.make_ready()
+    early = bench.ask()
+    pending: list[Any] = []
+    connection = bench.server
+
+    def send(message: dict[str, Any]) -> None:
+        connection.sent.append(message)
+        if message.get("method") == "shutdown":
+            bench.answer(None)
+            pending.extend([bench.ask(line=1), bench.ask("references")])
+            if asked := bench.server.of("textDocument/references"):
+                connection.listener.on_message({"id": asked[-1]["id"], "result": []})
+            connection.listener.on_message({"id": message["id"], "result": None})
+
+    connection.send = send  # type: ignore[method-assign]
+    bench.client.stop()
+    assert [] == bench.late
+    assert 1 == len(bench.server.of("textDocument/definition"))
+    assert [("crashed", "scripted is being ended")] * 3 == [
+        (one.result().status, one.result().detail) for one in (early, *pending)
+    ]
+    bench.ask()
+    assert 2 == len(bench.connections)
+
+
 def test_one_that_does_not_go_is_killed() -> None:
     """Politeness has an end; without it there is none."""
     bench = Bench()
