@@ -38,6 +38,7 @@ CLIENTS_MAX = 6
 REPLIES_KEPT = 4096
 PLACES_KEPT = 200_000
 """In all replies that are kept: of a name that is used everywhere there are thousands, and after each edit anew."""
+_ENDING = ServerReply("", "crashed", detail="the language servers are being ended")
 _NO_STATE = " "
 """What the files were when the first server was started, before anybody asked about a state of them."""
 
@@ -113,7 +114,8 @@ class LanguageServerPool:
         """Ask the server of the file's language and folder; see `LanguageServers`."""
         client = self._client_of(question.language, question.path)
         if client is None:
-            return _Settled(replace(NO_SERVER, deadline_ms=self._deadline_ms))
+            # Whoever asks at the end must not learn that there is none: others have one, and a moment ago it had, too.
+            return _Settled(replace(_ENDING if self._is_closed else NO_SERVER, deadline_ms=self._deadline_ms))
         backend = client.server.backend
         if question.method == "references" and not backend.knows_project:
             detail = f"{backend.name} does not know all files of the project"

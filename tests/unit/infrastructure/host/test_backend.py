@@ -239,4 +239,4 @@ def test_who_asks_at_the_end_starts_no_server(tmp_path: Path, monkeypatch: pytes
     pool = rig.backend.servers()
     assert was_asked is (pool is rig.pool)
     if not was_asked:
-        assert "no_server" == pool.ask(ServerQuestion("definition", "a.py", 1, 1, "python")).result().status
+        assert "crashed" == pool.ask(ServerQuestion("definition", "a.py", 1, 1, "python")).result().status
