@@ -787,9 +787,13 @@ class IndexPeek:
     One thread after the other may ask, unlike an `IndexStore`, and nothing is ever made, repaired or locked.
     """
 
-    def __init__(self, path: str) -> None:
-        """Remember where the index is; nothing is opened yet."""
+    def __init__(self, path: str, *, wait_s: float = 0.0) -> None:
+        """Remember where the index is; nothing is opened yet.
+
+        SQLite locks readers out for moments: for so long that is waited for, and then it is as if there were no index.
+        """
         self._path = path
+        self._wait_s = wait_s
         self._db: sqlite3.Connection | None = None
         self._file: tuple[int, int] | None = None
 
@@ -807,7 +811,7 @@ class IndexPeek:
                     f"file:{_uri_name(self._path)}?mode=ro",
                     uri=True,
                     isolation_level=None,
-                    timeout=0.0,
+                    timeout=self._wait_s,
                     check_same_thread=False,
                 )
                 self._file = file

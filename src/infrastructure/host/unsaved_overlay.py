@@ -44,6 +44,8 @@ if TYPE_CHECKING:
 
 LOOK_WAIT_S = 10.0
 """As long as somebody waits for a text to be taken in; after that the answer names what is missing."""
+LOCKED_WAIT_S = 5.0
+"""As long as an index that another process locks is not taken for one that is missing."""
 LINGER_S = 60.0
 """How long a copy is kept without a text: whoever saves goes on typing."""
 AFRESH_FILES_MIN = 64
@@ -369,7 +371,7 @@ def _levels_to_git(walked: str) -> int | None:
 
 def _state_of(index_path: str) -> tuple[int, int, str] | None:
     """Return what tells states of an index apart; None for one that is missing or not whole."""
-    peek = IndexPeek(index_path)
+    peek = IndexPeek(index_path, wait_s=LOCKED_WAIT_S)
     try:
         return peek.mark()
     finally:

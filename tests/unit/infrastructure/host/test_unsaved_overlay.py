@@ -6,6 +6,7 @@ import errno
 import fcntl
 import os
 import shutil
+import sqlite3
 import tempfile
 import threading
 from pathlib import Path
@@ -20,7 +21,7 @@ from ctx.infrastructure.config import load_config
 from ctx.infrastructure.host import unsaved_overlay as module
 from ctx.infrastructure.host.unsaved_overlay import OverlayClosedError, UnsavedOverlay, remove_left_overlays
 from ctx.infrastructure.host.unsaved_texts import Snapshot, UnsavedTexts
-from ctx.infrastructure.index_store import IndexStore
+from ctx.infrastructure.index_store import IndexPeek, IndexStore
 from ctx.infrastructure.services import Services
 from ctx.infrastructure.warm_host import HostLook
 
@@ -161,6 +162,29 @@ def test_an_index_that_is_not_whole_comes_first(rig: Rig) -> None:
     assert (True, None) == (look.is_pending, look.unsaved)
     rig.refresh()
     assert rig.overlay.look().unsaved is not None
+
+
+def test_an_index_that_is_locked_for_a_moment_is_whole(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    """SQLite locks readers out while the last connection before them is closed; that is waited for."""
+    locking = sqlite3.connect(rig.segment / "_ctx/index.db", isolation_level=None, check_same_thread=False)
+    for sql in ("PRAGMA locking_mode = EXCLUSIVE", "BEGIN IMMEDIATE", "COMMIT"):
+        locking.execute(sql)
+    mark, is_asked = IndexPeek.mark, threading.Event()
+
+    def noted(peek: IndexPeek) -> tuple[int, int, str] | None:
+        is_asked.set()
+        return mark(peek)
+
+    monkeypatch.setattr(IndexPeek, "mark", noted)
+    rig.texts.put("one", "a.py", "def unsaved(): ...\n")
+    found: list[HostLook] = []
+    looking = threading.Thread(target=lambda: found.append(rig.overlay.look()))
+    looking.start()
+    is_asked.wait()
+    looking.join(0.2)  # it has to wait for us
+    locking.close()
+    looking.join()
+    assert (False, True) == (found[0].is_pending, found[0].unsaved is not None)
 
 
 def test_a_clean_tree_is_not_looked_at(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
