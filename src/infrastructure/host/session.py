@@ -405,8 +405,9 @@ class HostSession:
                 link.close()
                 self._refused = str(error)
                 return
-            self._lease, self._backend_path, self._lease_mark = link, path, mark
+            self._backend_path, self._lease_mark = path, mark
             self._lease_number += 1
+            self._lease = link  # last: who finds it asks by the others, without the lock
             assert self._first is not None
             assert self._config is not None
             assert self._telemetry is not None
@@ -522,10 +523,10 @@ class _ThreadHost:
 
     def look(self, settings_mark: str) -> HostLook:
         for _ in range(LOOKS_MAX):
-            access = self._host()
+            access, alone = self._who_answers()
             number = self._number
             try:
-                found = access.try_look(settings_mark) if access is not None else self._session.own_backend.look()
+                found = access.try_look(settings_mark) if access is not None else alone.look()
             except LinkBrokenError:
                 self.close()
                 self._session.lose(number)
@@ -537,49 +538,60 @@ class _ThreadHost:
         return HostLook(is_unknown=True)
 
     def has_texts_of(self, version: int, settings_mark: str) -> bool:
-        access = self._host()
+        access, alone = self._who_answers()
         if access is not None:
             return access.has_texts_of(version, settings_mark)
-        return self._session.own_backend.has_texts_of(version)
+        return alone.has_texts_of(version)
 
     def unsaved_data(self, os_path: OsPath) -> bytes | None:
-        access = self._host()
-        return access.unsaved_data(os_path) if access is not None else self._session.own_backend.unsaved_data(os_path)
+        access, alone = self._who_answers()
+        return access.unsaved_data(os_path) if access is not None else alone.unsaved_data(os_path)
 
     def renew_unsaved(self) -> None:
-        access = self._host()
+        access, alone = self._who_answers()
         if access is not None:
             access.renew_unsaved()
         else:
-            self._session.own_backend.renew_unsaved()
+            alone.renew_unsaved()
 
     def servers(self) -> LanguageServers | None:
         return _SessionServers(self) if self._session.has_servers else None
 
     def prepare(self, language: str, path: str) -> None:
-        access = self._host()
+        access, alone = self._who_answers()
         if access is not None:
             access.prepare(language, path)
         elif not self._session.may_come:  # servers of our own would only have to leave again
-            pool = self._session.own_backend.servers()
+            pool = alone.servers()
             if pool is not None:
                 pool.prepare(language, path)
 
     def ask(self, question: ServerQuestion) -> PendingReply:
         """Ask whoever answers now."""
-        access = self._host()
-        if access is not None:
-            if self._servers is None:
-                self._servers = access.servers()
-            return self._servers.ask(question)
-        pool = self._session.own_backend.servers()
-        return pool.ask(question) if pool is not None else _NobodyReply(self._session.deadline_ms)
+        for _ in range(LOOKS_MAX):
+            access, alone = self._who_answers()
+            if access is not None:
+                if self._servers is None:
+                    self._servers = access.servers()
+                return self._servers.ask(question)
+            pool = alone.servers()
+            if pool is not None:  # else a host has come
+                return pool.ask(question)
+        return _NobodyReply(self._session.deadline_ms)
 
     def close(self) -> None:
         for link in (self._access, self._servers):
             if link is not None:
                 link.close()
         self._access = self._servers = None
+
+    def _who_answers(self) -> tuple[HostAccess | None, AloneHost]:
+        """Return the host while there is a lease, and who answers without one.
+
+        The latter is looked up first: what stands there from the next lease on has no text until that is lost.
+        """
+        alone = self._session.own_backend
+        return self._host(), alone
 
     def _host(self) -> HostAccess | None:
         number = self._session.lease_number()

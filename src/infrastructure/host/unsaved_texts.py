@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
     from ...domain.source_files import OsPath
 
+_VERSION_BYTES = 6
+"""What JSON carries as a whole number, and two who hold texts do not count up to the same from."""
+
 
 @dataclass(frozen=True, slots=True)
 class UnsavedText:
@@ -37,7 +40,10 @@ class UnsavedText:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """The texts that count at one moment; a view for `UnsavedFiles`. `version` differs whenever they do."""
+    """The texts that count at one moment; a view for `UnsavedFiles`. `version` differs whenever they do.
+
+    It does so between those who hold texts, too: whoever asks after one of them ended meets another.
+    """
 
     version: int
     texts: Mapping[OsPath, UnsavedText]
@@ -63,7 +69,7 @@ class UnsavedTexts:
         self._lock = threading.Lock()
         self._held: dict[OsPath, dict[object, UnsavedText]] = {}
         self._count = 0
-        self._current = Snapshot(0, {})
+        self._current = Snapshot(int.from_bytes(os.urandom(_VERSION_BYTES), "big"), {})
 
     def put(self, holder: object, path: str, text: str | None) -> OsPath:
         """Take in what a holder has for a file, None for nothing any more, and return the path from the segment.

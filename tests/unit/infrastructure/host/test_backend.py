@@ -7,22 +7,30 @@ import select
 import signal
 import socket
 import threading
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from ctx.domain.language_server import ServerQuestion, ServerReply
 from ctx.infrastructure.host import backend as module
+from ctx.infrastructure.host import session as session_module
+from ctx.infrastructure.host.alone import AloneHost
 from ctx.infrastructure.host.backend import Backend
 from ctx.infrastructure.host.backend_link import BackendLink, LinkBrokenError
+from ctx.infrastructure.host.host_access import HostAccess
 from ctx.infrastructure.host.host_log import HostLog
 from ctx.infrastructure.host.remote_servers import RemoteServers
+from ctx.infrastructure.host.session import HostSession
 from ctx.infrastructure.host.shared_figures import SharedFigures
+from ctx.infrastructure.host.unsaved_texts import UnsavedTexts
 from ctx.infrastructure.services import Services
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from ctx.infrastructure.warm_host import HostLook
 
 MIB = 1 << 20
 
@@ -195,6 +203,104 @@ def test_a_backend_that_ends_does_not_answer_without_the_texts(rig: Rig) -> None
         command.call("unsaved", about, wait_s=60)
     command.close()
     face.close()
+
+
+def test_an_answer_that_a_backend_died_under_is_made_again(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The next one soon has the same texts: that they are those of the answer does not follow."""
+    (rig.segment / "a.py").write_text("def saved(): ...\n")
+    with Services(str(rig.segment)) as services:
+        services.refresh()
+        mark = services.settings_mark
+    face = BackendLink(rig.path)
+    about = {"installation": os.fsdecode(module.installation()), "settings": mark}
+    assert "" == face.call("lease", {"face": "lsp", "pid": os.getpid(), **about}, wait_s=60)["refused"]
+    face.call("set_unsaved", {"path": "a.py", "text": "def unsaved(): ...\n"}, wait_s=60)
+
+    text_of, deaths = rig.backend.text_of, [1]
+
+    def and_it_dies(os_path: bytes) -> str | None:
+        if not deaths:
+            return text_of(os_path)
+        deaths.clear()
+        texts = UnsavedTexts(str(rig.segment), MIB)
+        texts.put(face, "a.py", "def unsaved(): ...\n")
+        assert rig.backend._overlay is not None
+        rig.backend._texts = rig.backend._overlay._texts = texts
+        raise ConnectionResetError
+
+    monkeypatch.setattr(rig.backend, "text_of", and_it_dies)
+    with Services(str(rig.segment), host=HostAccess(rig.path, 60_000, clean_wait_s=60)) as services:
+        services.refresh()
+        assert (("a.py",), True) == (services.unsaved_paths, services.steadied(lambda: None)[1])
+        answers: list[str | None] = []
+
+        def answer() -> str | None:
+            answers.append(services._text_of("a.py"))
+            return answers[-1]
+
+        assert ("def unsaved(): ...\n", True) == services.steadied(answer)
+        assert "def saved(): ...\n" == answers[0]
+    face.close()
+
+
+@pytest.mark.parametrize("moment", ["it is found out who answers", "it is asked"])
+def test_a_text_stays_one_while_a_host_takes_over(rig: Rig, monkeypatch: pytest.MonkeyPatch, moment: str) -> None:
+    """Whoever had it has it as long as somebody may ask; the one for the time after the host is not asked before."""
+    (rig.segment / "a.py").write_text("def saved(): ...\n")
+    monkeypatch.setenv("CTX_DAEMON", "off")
+    session = HostSession(str(rig.segment), face="lsp")
+    session.open()
+    session.set_unsaved("a.py", "def unsaved(): ...\n")
+    services = session.services
+    services.refresh()
+    assert ("a.py",) == services.unsaved_paths
+    monkeypatch.setattr(session_module, "running_host", lambda _segment: (SimpleNamespace(backend=rig.path), 1))
+    joins = [session._join]
+    own, data = session.own_backend, AloneHost.unsaved_data
+
+    def found_out(asked: HostSession) -> AloneHost:
+        if joins and moment == "it is found out who answers":
+            assert joins.pop()()
+        return asked._by_itself
+
+    def asked(alone: AloneHost, os_path: bytes) -> bytes | None:
+        if joins:
+            assert joins.pop()()
+        return data(alone, os_path)
+
+    monkeypatch.setattr(HostSession, "own_backend", property(found_out))
+    monkeypatch.setattr(AloneHost, "unsaved_data", asked)
+    assert "def unsaved(): ...\n" == services._text_of("a.py")
+    assert ([], True) == (joins, session.own_backend is not own)
+    session.close()
+
+
+def test_a_host_that_came_and_went_during_a_look_takes_no_text_along(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    """That there is none before and after it does not mean that the one who answered had them."""
+    monkeypatch.setenv("CTX_DAEMON", "off")
+    session = HostSession(str(rig.segment), face="lsp")
+    session.open()
+    session.set_unsaved("a.py", "def unsaved(): ...\n")
+    services = session.services
+    monkeypatch.setattr(session_module, "running_host", lambda _segment: (SimpleNamespace(backend=rig.path), 1))
+    joins = [session._join]
+    look = AloneHost.look
+
+    def and_it_comes(asked: HostSession) -> AloneHost:
+        if joins:
+            assert joins.pop()()
+        return asked._by_itself
+
+    def and_it_goes(alone: AloneHost) -> HostLook:
+        found = look(alone)
+        session.lose(session.lease_number())
+        return found
+
+    monkeypatch.setattr(HostSession, "own_backend", property(and_it_comes))
+    monkeypatch.setattr(AloneHost, "look", and_it_goes)
+    services.refresh()
+    assert (("a.py",), []) == (services.unsaved_paths, services.warnings)
+    session.close()
 
 
 def test_a_server_over_its_share_is_restarted_first(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
