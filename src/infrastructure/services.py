@@ -314,6 +314,8 @@ class Services:
             if look is None or look.unsaved is None:
                 break
             if self._answer_from(look.unsaved):
+                if look.is_unknown:
+                    self._warn_of_missing(look)
                 return RefreshReport(stale=look.unsaved.stale)  # whoever gave it has looked
         if look is not None and not look.is_pending:
             self._warn_of_missing(look)

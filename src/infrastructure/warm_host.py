@@ -35,7 +35,8 @@ class HostLook:
 
     `mark` is the generation of the segment's own index that equals the files, "" when none is known to. `unsaved` is
     there while editors hold unsaved texts; `is_pending` says that they do and that the segment's index has to be
-    whole first, `is_unknown` that they may and that who would know does not answer or cannot make an index.
+    whole first, `is_unknown` that they may hold others, and that who would know does not answer, was not given all of
+    them yet or cannot make an index.
     """
 
     mark: str = ""

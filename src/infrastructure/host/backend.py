@@ -138,6 +138,7 @@ class Backend:
             now_s = time.monotonic()
             if now_s - looked_s >= MEMORY_LOOK_EVERY_S:
                 looked_s = now_s
+                self.leases.awaits_texts()  # the front counts those that are awaited, too
                 self._keep_within_memory()
             if now_s - flushed_s >= FLUSH_EVERY_S and self._services is not None:
                 flushed_s = now_s
@@ -169,6 +170,7 @@ class Backend:
         return services
 
     def _close(self) -> None:
+        self.leases.end()
         if self._figures.get("is_told"):
             for holder in self.leases.holders():
                 holder.tell({"id": UNASKED, "event": STOPPED})
@@ -229,8 +231,14 @@ class Backend:
         """
         if self._overlay is None or settings_mark != self._settings_mark:
             return HostLook()
+        awaits = self.awaits_texts(settings_mark)  # asked first: a text that comes meanwhile is in the look
         found = self._overlay.look()
+        found = replace(found, is_unknown=True) if awaits else found
         return found if found.unsaved is not None else replace(found, mark=self.clean_mark(settings_mark))
+
+    def awaits_texts(self, settings_mark: str) -> bool:
+        """Tell whether there may be unsaved texts that this backend has not got yet, in place of one that died."""
+        return settings_mark == self._settings_mark and self.leases.awaits_texts()
 
     def unsaved_version(self, settings_mark: str) -> int | None:
         """Return which unsaved texts there are; None for none, and where no index of this backend's settings is asked.
@@ -264,6 +272,8 @@ class Backend:
         except OSError:
             return "a process that cannot be seen"
         self.leases.take(holder, str(request.get("face", "")), peer_pid)
+        if self._figures.get("is_told"):
+            holder.tell({"id": UNASKED, "event": STOPPED})  # the others may have been told already
         return ""
 
     def release(self, holder: _Connection) -> None:
@@ -393,6 +403,7 @@ class _Connection:
             "renew": self._renew,
             "lease": self._lease,
             "set_unsaved": self._set_unsaved,
+            "given": self._given,
             "keep": self._keep,
             "prepare": self._prepare,
             "status": self._status,
@@ -434,10 +445,11 @@ class _Connection:
 
     def _clean(self, request: dict[str, Any]) -> dict[str, Any]:
         settings = str(request.get("settings", ""))
+        awaits = self._backend.awaits_texts(settings)
         version = self._backend.unsaved_version(settings)
         if version is not None:
             return {"has_unsaved": True, "version": version}
-        return {"mark": self._backend.clean_mark(settings)}
+        return {"mark": self._backend.clean_mark(settings), "is_unknown": awaits}
 
     def _unsaved(self, request: dict[str, Any]) -> dict[str, Any]:
         return look_document(self._backend.look(str(request.get("settings", ""))))
@@ -461,6 +473,10 @@ class _Connection:
             self._backend.set_unsaved(self, str(request["path"]), None if text is None else str(text))
         except CtxError as error:
             return {"refused": str(error)}
+        return {}
+
+    def _given(self, _request: dict[str, Any]) -> dict[str, Any]:
+        self._backend.leases.note_given(self)
         return {}
 
     def _keep(self, _request: dict[str, Any]) -> dict[str, Any]:

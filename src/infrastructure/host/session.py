@@ -401,6 +401,7 @@ class HostSession:
             try:
                 for name, text in self._texts.items():
                     link.call("set_unsaved", {"path": name, "text": text}, wait_s=SET_WAIT_S)
+                link.call("given", {}, wait_s=SET_WAIT_S)
             except LinkBrokenError as error:
                 link.close()
                 self._refused = str(error)

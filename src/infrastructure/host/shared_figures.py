@@ -23,8 +23,8 @@ _NAMES = (
     "is_told",
 )
 """`started_ns` is a reading of the monotonic clock, which all processes of a system share; dates end in `_unix_ns`.
-`is_kept` is 1 for a host that lives without a lease, `is_told` for one that was told to end: what ends by itself may be
-started again.
+`leases` counts those of a backend that died until they are back or given up. `is_kept` is 1 for a host that lives
+without a lease, `is_told` for one that was told to end: what ends by itself may be started again.
 """
 _WORD = struct.Struct("@q")
 

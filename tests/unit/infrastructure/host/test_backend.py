@@ -17,14 +17,14 @@ from ctx.infrastructure.host import backend as module
 from ctx.infrastructure.host import session as session_module
 from ctx.infrastructure.host.alone import AloneHost
 from ctx.infrastructure.host.backend import Backend
-from ctx.infrastructure.host.backend_link import BackendLink, LinkBrokenError
+from ctx.infrastructure.host.backend_link import STOPPED, BackendLink, LinkBrokenError
 from ctx.infrastructure.host.host_access import HostAccess
 from ctx.infrastructure.host.host_log import HostLog
 from ctx.infrastructure.host.remote_servers import RemoteServers
 from ctx.infrastructure.host.session import HostSession
 from ctx.infrastructure.host.shared_figures import SharedFigures
 from ctx.infrastructure.host.unsaved_texts import UnsavedTexts
-from ctx.infrastructure.services import Services
+from ctx.infrastructure.services import UNSAVED_MISSING, Services
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -79,7 +79,7 @@ class ScriptedPool:
 class Rig:
     """A backend that serves in a thread."""
 
-    def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch, *, leases_before: int = 0) -> None:
         self.path = str(folder / "backend")
         self.segment = folder / "segment"
         (self.segment / ".git").mkdir(parents=True)
@@ -88,6 +88,7 @@ class Rig:
         self.listener.listen()
         self.figures = SharedFigures()
         self.figures.set("front_pid", os.getpid())
+        self.figures.set("leases", leases_before)
         self.log = HostLog(str(folder), str(self.segment))
         self.backend = Backend(self.listener, str(self.segment), self.figures, self.log)
         self.pool = ScriptedPool()
@@ -202,6 +203,47 @@ def test_a_backend_that_ends_does_not_answer_without_the_texts(rig: Rig) -> None
     with pytest.raises(LinkBrokenError, match="ended"):
         command.call("unsaved", about, wait_s=60)
     command.close()
+    face.close()
+
+
+def test_a_backend_that_others_came_back_to_has_their_texts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In place of one that died it says to everybody that it does not know them, until it was given all of them."""
+    rig = Rig(tmp_path, monkeypatch, leases_before=2)
+    monkeypatch.setenv("CTX_DAEMON", "off")
+    monkeypatch.setattr(session_module, "running_host", lambda _segment: (SimpleNamespace(backend=rig.path), 1))
+    (rig.segment / "a.py").write_text("def saved(): ...\n")
+    found: list[tuple[tuple[str, ...], list[str]]] = []
+
+    def look() -> None:
+        with Services(str(rig.segment), host=HostAccess(rig.path, 60_000, clean_wait_s=60)) as services:
+            services.refresh()
+            found.append((services.unsaved_paths, services.warnings))
+
+    sessions = [HostSession(str(rig.segment), face="lsp") for _ in range(2)]
+    look()
+    for number, session in enumerate(sessions):
+        session.open()
+        session.set_unsaved(f"{number}.py", "def unsaved(): ...\n")
+        assert session._join()
+        look()
+    assert [
+        ((), [UNSAVED_MISSING]),
+        (("0.py",), [UNSAVED_MISSING]),
+        (("0.py", "1.py"), []),
+    ] == found
+    for session in sessions:
+        session.close()
+    rig.close()
+
+
+def test_who_joins_at_the_end_is_told_of_it(rig: Rig) -> None:
+    """Else it would take the end for an accident and start another host."""
+    with Services(str(rig.segment)) as services:
+        about = {"installation": os.fsdecode(module.installation()), "settings": services.settings_mark}
+    rig.figures.set("is_told", 1)
+    face = BackendLink(rig.path)
+    assert "" == face.call("lease", {"face": "lsp", "pid": os.getpid(), **about}, wait_s=60)["refused"]
+    assert face.was_told(STOPPED)
     face.close()
 
 

@@ -145,7 +145,7 @@ def test_folder_that_is_replaced_gets_a_host_of_its_own(
     hosts.asked.clear()
     shutil.copytree(away, segment)
     assert "" != told.get(timeout=PATIENCE_S)
-    assert [("lease", ""), ("set_unsaved", "a.py")] == hosts.asked
+    assert [("lease", ""), ("set_unsaved", "a.py"), ("given", "")] == hosts.asked
     assert 2 == hosts.starts
 
 
@@ -160,7 +160,7 @@ def test_text_is_not_given_to_the_host_of_another_folder(
     session.set_unsaved("a.py", "y = 2\n")
     assert "" == told.get(timeout=PATIENCE_S)
     assert "" != told.get(timeout=PATIENCE_S)
-    assert [("lease", ""), ("set_unsaved", "a.py")] == hosts.asked
+    assert [("lease", ""), ("set_unsaved", "a.py"), ("given", "")] == hosts.asked
 
 
 def test_texts_are_here_before_the_lease_is_gone(
@@ -259,7 +259,7 @@ def test_lease_that_a_question_finds_broken_at_once_is_taken_again(
     said = [told.get(timeout=PATIENCE_S) for _ in range(3)]
     session.close()
     assert [True, False, True] == [joined != "" for joined in said]
-    assert ["lease", "lease"] == [verb for verb, _path in hosts.asked]
+    assert ["lease", "given"] * 2 == [verb for verb, _path in hosts.asked]
 
 
 def test_host_that_answers_after_the_close_is_let_go(
