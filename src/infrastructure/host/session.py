@@ -177,7 +177,7 @@ class HostSession:
         """Return who works on the segment.
 
         `host` tells whether a warm host does, `state` is "joined", "starting" or "alone" with its `reason`; `servers`,
-        `faces` and `unsaved` are those that this face's questions meet.
+        `faces` and `unsaved` are those that this face's questions meet, of a host that does not answer this face's own.
         """
         joined = self.joined
         found: dict[str, Any] = {"host": False, "state": "starting" if self._is_starting else "alone"}
@@ -187,8 +187,11 @@ class HostSession:
                 known = link.call("status", {}, wait_s=SET_WAIT_S)
                 names = ("front_pid", "backend_pid", "faces", "unsaved", "servers", "index", "is_kept")
                 return {"host": True, "state": "joined", **{name: known.get(name) for name in names}}
-            except LinkBrokenError:
-                pass
+            except LinkBrokenError as error:
+                if self.lease_number():  # else it has ended, and what we gave it is here again
+                    found = {"host": True, "state": "joined", "reason": str(error)}
+                    us = {"face": self.face, "pid": os.getpid()}
+                    return found | {"faces": [us], "unsaved": sorted(self._texts), "servers": []}
             finally:
                 link.close()
         alone = self._alone

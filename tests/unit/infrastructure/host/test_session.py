@@ -15,7 +15,7 @@ import pytest
 
 from ctx.infrastructure.host import session as session_module
 from ctx.infrastructure.host.alone import AloneHost
-from ctx.infrastructure.host.backend_link import STOPPED, UNASKED, BackendLink, framed, frames_in
+from ctx.infrastructure.host.backend_link import STOPPED, UNASKED, BackendLink, LinkBrokenError, framed, frames_in
 from ctx.infrastructure.host.places import HostPlace
 from ctx.infrastructure.host.session import HostSession
 from ctx.infrastructure.services import UNSAVED_MISSING
@@ -203,6 +203,30 @@ def test_what_is_not_known_of_texts_is_said(segment: Path, monkeypatch: pytest.M
     services.refresh()
     assert [UNSAVED_MISSING] == services.warnings
     session.close()
+
+
+def test_state_of_a_host_that_is_silent_is_not_that_of_nobody(
+    monkeypatch: pytest.MonkeyPatch, hosts: Hosts, joined: tuple[HostSession, queue.Queue[str]]
+) -> None:
+    """What it has is not known, but it is there, and so are our texts; one that has ended has left them to us."""
+    session, told = joined
+    hosts.may_answer.clear()
+    with monkeypatch.context() as impatient:
+        impatient.setattr(session_module, "SET_WAIT_S", 0.01)
+        status = session.status()
+    hosts.may_answer.set()
+    assert (True, "joined", ["a.py"]) == (status["host"], status["state"], status["unsaved"])
+    assert "timed out" in status["reason"]
+
+    def it_ends(_link: BackendLink, _verb: str, _content: Any, *, wait_s: float) -> dict[str, Any]:
+        assert wait_s
+        hosts.stop()
+        raise LinkBrokenError("the host's backend ended")
+
+    monkeypatch.setattr(BackendLink, "call", it_ends)
+    status = session.status()
+    assert (False, "alone", ["a.py"]) == (status["host"], status["state"], status["unsaved"])
+    assert "" == told.get(timeout=PATIENCE_S)
 
 
 def test_host_that_was_stopped_is_not_started_again(hosts: Hosts, joined: tuple[HostSession, queue.Queue[str]]) -> None:
