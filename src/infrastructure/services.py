@@ -368,17 +368,30 @@ class Services:
         """Return an answer of one state of the files and unsaved texts, and whether it is that.
 
         An answer reads the index and texts one after the other, and asks servers that know the newest ones. When a text
-        changed meanwhile it is made again; while somebody types without a pause the last one counts.
+        changed meanwhile it is made again, and when another process emptied the index; while somebody types without a
+        pause the last one counts.
         """
         for number in range(1, _ANSWERS_MAX + 1):
             self._strays.clear()
+            was_whole = self._is_whole()
             found = answer()
-            if not self._strays and self._has_same_texts():
+            was_emptied = was_whole and not self._is_whole()
+            if not was_emptied and not self._strays and self._has_same_texts():
                 return found, True
+            if was_emptied:
+                self._leave_own()  # opened again it is made ours, if it was emptied for other settings
             self._trees.forget()
             if number == _ANSWERS_MAX or self.refresh().stale:
                 break
         return found, False
+
+    def _is_whole(self) -> bool:
+        return self.store.meta("complete") == "1"
+
+    def _leave_own(self) -> None:
+        store, self._store = self._store, None
+        if store is not None:
+            store.close()
 
     def _note_read(self, os_path: OsPath, content_sha: str) -> None:
         if self.store.content_sha(os_path) not in ("", content_sha):

@@ -252,3 +252,24 @@ def test_an_answer_is_of_one_state_of_a_file(
         return answers
 
     assert expected == opened.steadied(answer)
+
+
+@pytest.mark.parametrize(("others", "expected"), [(1, ([0, 1], True)), (9, ([0, 0, 0], False))])
+def test_an_index_that_another_makes_anew_is_not_one_of_nothing(
+    opened: Services, segment: Path, monkeypatch: pytest.MonkeyPatch, others: int, expected: tuple[list[int], bool]
+) -> None:
+    """One of other settings (another release, say) empties it in the middle of an answer: that is made again."""
+    answers: list[int] = []
+
+    def answer() -> list[int]:
+        if len(answers) < others:
+            with monkeypatch.context() as other:
+                other.setenv("CTX_INDEX_MAX_FILE_BYTES", "123456")
+                with Services(str(segment)) as another:
+                    assert "" == another.store.meta("complete")
+        answers.append(len(opened.store.definitions_named("run", 5)))
+        return answers
+
+    assert expected == opened.steadied(answer)
+    opened.refresh()
+    assert opened.settings_mark == opened.store.meta("settings")
