@@ -21,7 +21,7 @@ from ...domain.errors import CtxError, IndexDamagedError
 from ...domain.language_server import ServerQuestion
 from ...domain.source_files import SourceText, display_path, os_path_of
 from ..segment import repository_sha
-from .protocol import CONTENT_MODIFIED, AnsweredError
+from .protocol import CONTENT_MODIFIED, REQUEST_FAILED, AnsweredError
 from .worker import Worker
 
 if TYPE_CHECKING:
@@ -41,6 +41,8 @@ WAIT_LARGE_S = 0.5
 WAIT_UNKNOWN_S = 3.0
 """As long as it is not known how much is left to do: the session is being opened, or somebody else makes the index."""
 WAIT_SMALL_S = 10.0
+TEXTS_LOOK_S = 0.05
+"""Between looks, while texts are waited for, whether anybody takes them in any more."""
 LOOK_EVERY_S = 1.0
 LOOK_SHARE = 20
 """A look at the files takes place once in so many times as long as it takes, and no more than each `LOOK_EVERY_S`."""
@@ -130,6 +132,9 @@ class Root:
         self._looked_ns = 0
         self._look_ns = 0
         self._is_look_waiting = False
+        self._texts_told = threading.Event()
+        """Set when the session has every text up to the latest; each text that is told has its own."""
+        self._texts_told.set()
         self._held: set[str] = set()
         """Paths whose unsaved text the session has from here; for the quick thread."""
         self._repo_sha: str | None = None
@@ -178,8 +183,11 @@ class Root:
         that changed since is refused as stale when its turn comes.
         """
         changes = document.changes if document is not None else 0
+        told = self._texts_told
 
         def run() -> Any:
+            if is_slow:
+                self._await_texts(told)
             if document is not None and document.changes != changes:
                 self.tell(asked, Answer(None, {"status": "stale"}))
                 raise AnsweredError(CONTENT_MODIFIED, "the document changed meanwhile")
@@ -247,6 +255,15 @@ class Root:
         if session.joined or self._has_changed or (is_slow and self._is_look_due()):
             self._look(services)
         return services
+
+    def _await_texts(self, told: threading.Event) -> None:
+        """Wait in the slow thread for the texts that were told before a request: the quick one takes them in.
+
+        Raises: AnsweredError when it has left them at the end.
+        """
+        while not told.wait(TEXTS_LOOK_S):
+            if self._is_closed:
+                raise AnsweredError(REQUEST_FAILED, "the folder is being closed")
 
     def _await_index(self) -> None:
         while not self._indexed.is_set():
@@ -406,10 +423,15 @@ class Root:
         One that is the file's again (undone, or loaded anew) is not unsaved.
         """
 
+        told = self._texts_told = threading.Event()
+
         def put() -> None:
-            session = self._opened()
-            is_saved = text is not None and self._text_on_disk(path) == _comparable(text)
-            self._set_unsaved(session, path, None if is_saved else text)
+            try:
+                session = self._opened()
+                is_saved = text is not None and self._text_on_disk(path) == _comparable(text)
+                self._set_unsaved(session, path, None if is_saved else text)
+            finally:
+                told.set()
 
         future = self._quick.submit(put, urgency=0)
         future.add_done_callback(_told_elsewhere)
@@ -429,18 +451,22 @@ class Root:
 
     def opened(self, path: str, text: str, *, is_small: bool) -> None:
         """Have the file's language server warm up; a text that is not the file's (restored by the editor) counts."""
+        told = self._texts_told = threading.Event()
 
         def look() -> None:
-            session = self._opened()
-            on_disk = self._text_on_disk(path)
-            if on_disk is None:
-                differs = not os.path.lexists(os.path.join(os.fsencode(self.segment), os_path_of(path)))
-            else:
-                differs = on_disk != _comparable(text)
-            if is_small and differs:
-                self._set_unsaved(session, path, text)
-            elif path in self._held:
-                self._set_unsaved(session, path, None)
+            try:
+                session = self._opened()
+                on_disk = self._text_on_disk(path)
+                if on_disk is None:
+                    differs = not os.path.lexists(os.path.join(os.fsencode(self.segment), os_path_of(path)))
+                else:
+                    differs = on_disk != _comparable(text)
+                if is_small and differs:
+                    self._set_unsaved(session, path, text)
+                elif path in self._held:
+                    self._set_unsaved(session, path, None)
+            finally:
+                told.set()
             session.prepare(path)
             self._warm_up(path, text)
 

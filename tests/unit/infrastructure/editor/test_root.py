@@ -296,6 +296,68 @@ def test_text_is_seen_by_both_threads_whoever_looks_first(segment: Path, monkeyp
     assert ["a", "a", "b", "b", "c", "c"] == run(segment, visit, own=AloneSession(str(segment), face="lsp"))
 
 
+@pytest.mark.parametrize("is_opened", [False, True], ids=["it was changed", "it was restored"])
+def test_slow_question_waits_for_the_texts_before_it(
+    segment: Path, monkeypatch: pytest.MonkeyPatch, *, is_opened: bool
+) -> None:
+    """Another thread takes them in: what it has not come to yet would be answered as it is on disk."""
+    monkeypatch.setenv("CTX_DAEMON", "off")
+    may_set = threading.Event()
+
+    class Busy(AloneSession):
+        def set_unsaved(self, path: str, text: str | None) -> None:
+            may_set.wait()
+            super().set_unsaved(path, text)
+
+    async def visit(root: Root, _session: OwnSession, _notes: Notes) -> Any:
+        found = [await root.ask(Asked("ctx.test"), definitions, is_slow=True)]
+        if is_opened:
+            root.opened("a.py", "def b(): ...\n", is_small=True)
+        else:
+            root.set_unsaved("a.py", "def b(): ...\n")
+        asked = root.ask(Asked("ctx.test"), definitions, is_slow=True)
+        await asyncio.wait({asked}, timeout=0.2)  # it has to wait for us
+        may_set.set()
+        return [*found, await asked]
+
+    assert [["a"], ["b"]] == run(segment, visit, own=Busy(str(segment), face="lsp"))
+
+
+def test_slow_question_does_not_wait_for_a_text_that_nobody_takes_in_any_more(
+    segment: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At the end what was not begun never is."""
+    monkeypatch.setenv("CTX_DAEMON", "off")
+    is_busy, may_end, waits = threading.Event(), threading.Event(), threading.Event()
+    await_texts = Root._await_texts
+
+    def noted(root: Root, told: threading.Event) -> None:
+        waits.set()
+        await_texts(root, told)
+
+    def be_busy(_services: Services) -> Answer:
+        is_busy.set()
+        return Answer(may_end.wait())
+
+    async def visit(root: Root, _session: OwnSession, _notes: Notes) -> Any:
+        await root.ask(Asked("ctx.test"), definitions)
+        root.ask(Asked("ctx.test"), be_busy)
+        await asyncio.to_thread(is_busy.wait)
+        root.set_unsaved("a.py", "def b(): ...\n")
+        monkeypatch.setattr(Root, "_await_texts", noted)
+        asked = root.ask(Asked("ctx.test"), definitions, is_slow=True)
+        await asyncio.to_thread(waits.wait)
+        root.leave()
+        may_end.set()
+        with pytest.raises(AnsweredError, match="being closed"):
+            await asked
+        slow = root._slow._thread
+        assert slow is not None
+        await asyncio.to_thread(slow.join, PATIENCE_S)
+
+    run(segment, visit, own=AloneSession(str(segment), face="lsp"))
+
+
 def test_paths_are_the_segments(segment: Path, tmp_path: Path) -> None:
     """As the editor spells the folder or as the system does; outside is none."""
 
