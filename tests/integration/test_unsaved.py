@@ -69,7 +69,7 @@ class Face:
 
     def until_joined(self) -> dict[str, Any]:
         """Wait until it works with a host and return its status."""
-        return self.until(lambda status: status["state"] == "joined")
+        return self.until(lambda status: bool(status["host"] and status["front_pid"]))
 
     def until(self, is_so: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
         """Wait until its status is so, and return it."""

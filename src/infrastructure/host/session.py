@@ -54,6 +54,8 @@ STARTS_WITHIN_S = 120.0
 LOOKS_MAX = 4
 """A host that comes or goes during a look makes it void."""
 CLOSE_S = 5.0
+_HOST_FIGURES = ("front_pid", "backend_pid", "faces", "unsaved", "servers", "index", "is_kept")
+"""What a face tells of its host's status; None where the host does not answer."""
 
 
 class HostSession:
@@ -185,11 +187,10 @@ class HostSession:
             link = BackendLink(joined)
             try:
                 known = link.call("status", {}, wait_s=SET_WAIT_S)
-                names = ("front_pid", "backend_pid", "faces", "unsaved", "servers", "index", "is_kept")
-                return {"host": True, "state": "joined", **{name: known.get(name) for name in names}}
+                return {"host": True, "state": "joined", **{name: known.get(name) for name in _HOST_FIGURES}}
             except LinkBrokenError as error:
                 if self.lease_number():  # else it has ended, and what we gave it is here again
-                    found = {"host": True, "state": "joined", "reason": str(error)}
+                    found = {"host": True, "state": "joined", **dict.fromkeys(_HOST_FIGURES), "reason": str(error)}
                     us = {"face": self.face, "pid": os.getpid()}
                     return found | {"faces": [us], "unsaved": sorted(self._texts), "servers": []}
             finally:
