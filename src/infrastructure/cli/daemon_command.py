@@ -79,9 +79,10 @@ def _start(segment: str, *, foreground: bool, until_unused: bool) -> Outcome:
         known = _wait_for_answer(segment, log)
         if known is not None:
             why = _why_replaced(segment, known, keeps_settings=foreground or until_unused)
+            if not why and not until_unused and not known.get("is_kept"):
+                why = _why_not_kept(segment)
+                known["is_kept"] = True
             if not why:
-                if not until_unused and not known.get("is_kept"):
-                    known |= _keep(segment)
                 return _told(segment, "running", known, "the warm host runs already")
             say(f"the host that runs {why}; it is replaced")
             _end(known["front_pid"])
@@ -121,19 +122,19 @@ def changed_settings(segment: str, known: dict[str, Any]) -> list[str]:
     return [name for name, value in ours.items() if name in theirs and theirs[name] != value]
 
 
-def _keep(segment: str) -> dict[str, Any]:
-    """Have a host that a face started live on without one; return what that changes in its status."""
+def _why_not_kept(segment: str) -> str:
+    """Have a host that a face started live on without one; return why it does not, "" when it does."""
     place, _pid = running_host(segment)
     if place is None:
-        return {}
+        return "has ended"
     link = BackendLink(place.backend)
     try:
-        link.call("keep", {}, wait_s=STATUS_WAIT_S)
+        said = link.call("keep", {}, wait_s=STATUS_WAIT_S)
     except LinkBrokenError as error:
         raise CtxError(f"the warm host did not answer ({error}); run the command again") from error
     finally:
         link.close()
-    return {"is_kept": True}
+    return "is about to end" if "error" in said else ""
 
 
 def _serve(segment: str, *, until_unused: bool) -> Outcome:

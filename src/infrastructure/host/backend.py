@@ -312,8 +312,13 @@ class Backend:
                 pool.set_unsaved(display_path(os_path), self.text_of(os_path))
 
     def keep(self) -> None:
-        """Be a host that lives without a lease from now on."""
+        """Be a host that lives without a lease from now on.
+
+        Raises: CtxError when it ends already.
+        """
         self._figures.set("is_kept", 1)
+        if self._figures.get("is_ending"):
+            raise CtxError("it is about to end")
 
     def prepare(self, language: str, path: str) -> None:
         """Have a server started."""

@@ -255,7 +255,12 @@ class Front:
         if left_s <= 0:
             self._stop_reason = f"not used for {self._idle_s / 60:g} minutes"
         elif not self._figures.get("is_kept") and now_s > self._leased_until_s:
-            self._stop_reason = "nobody uses it any more"
+            # Said first and looked at after: whoever has it kept meanwhile is told of the end, or is seen here.
+            self._figures.set("is_ending", 1)
+            if self._figures.get("is_kept"):
+                self._figures.set("is_ending", 0)
+            else:
+                self._stop_reason = "nobody uses it any more"
         elif _mark(self._segment) != self._segment_mark:
             self._stop_reason = "the segment is gone or another directory"
         elif _mark(self._place.socket) != self._socket_mark:
@@ -309,6 +314,7 @@ class Front:
 
     def _end(self) -> None:
         """Take no more commands, let the running ones finish, end everything."""
+        self._figures.set("is_ending", 1)
         self._log.write("front", f"ends: {self._stop_reason}")
         self._stop_reason = self._stop_reason or "an error"
         self._front.close()

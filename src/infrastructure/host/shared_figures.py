@@ -21,10 +21,12 @@ _NAMES = (
     "leases",
     "is_kept",
     "is_told",
+    "is_ending",
 )
 """`started_ns` is a reading of the monotonic clock, which all processes of a system share; dates end in `_unix_ns`.
 `leases` counts those of a backend that died until they are back or given up. `is_kept` is 1 for a host that lives
-without a lease, `is_told` for one that was told to end: what ends by itself may be started again.
+without a lease, `is_told` for one that was told to end: what ends by itself may be started again. `is_ending` is
+1 when nothing keeps it any more.
 """
 _WORD = struct.Struct("@q")
 

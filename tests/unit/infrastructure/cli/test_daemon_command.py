@@ -11,10 +11,13 @@ import pytest
 from ctx.infrastructure.cli import daemon_command, reports
 from ctx.infrastructure.cli.daemon_command import changed_settings, run_start, run_status, run_stop
 from ctx.infrastructure.config import host_settings, load_config
+from ctx.infrastructure.host.backend_link import BackendLink
+from ctx.infrastructure.host.handover import installation
 from ctx.infrastructure.host.places import HostPlace
 from ctx.infrastructure.services import Services
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
 
@@ -88,6 +91,34 @@ def test_a_start_that_failed_tells_its_own_reason(
     assert 3 == run_start(segment=str(shop), as_json=False)
     said = "the warm host ended at its start; its log ends with: 2026-01-01T00:00:01.000+00:00 front 4711 no room"
     assert f"ctx: {said}\n" == capsys.readouterr().err
+
+
+@pytest.mark.parametrize("is_there", [True, False], ids=["it is about to end", "it has ended"])
+def test_a_host_that_ends_all_the_same_is_not_told_as_running(
+    shop: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], *, is_there: bool
+) -> None:
+    """It was started for a face and has just lost the last one: another is started in its place."""
+
+    class Ending(BackendLink):
+        def call(self, verb: str, content: Mapping[str, Any], *, wait_s: float) -> dict[str, Any]:
+            assert (verb, content, wait_s > 0) == ("keep", {}, True)
+            return {"error": "it is about to end"}
+
+    place = HostPlace(str(shop), "host")
+    found = iter([(place, 7), (place, 7), (place, 7) if is_there else (None, 0), (place, 4_000_001)])
+    known = iter([{"front_pid": 7, "installation": os.fsdecode(installation()), "is_kept": False}, {"front_pid": 8}])
+    ended: list[int] = []
+    monkeypatch.setattr(daemon_command, "running_host", lambda _segment: next(found))
+    monkeypatch.setattr(daemon_command, "_asked_status", lambda _place: next(known))
+    monkeypatch.setattr(daemon_command, "_end", ended.append)
+    monkeypatch.setattr(daemon_command, "spawn_host", lambda _segment: 4_000_001)
+    monkeypatch.setattr("ctx.infrastructure.host.front.choose_place", lambda _segment: None)
+    monkeypatch.setattr(daemon_command, "BackendLink", Ending)
+    assert 0 == run_start(segment=str(shop), as_json=False)
+    said = capsys.readouterr()
+    assert [7] == ended
+    assert "is about to end; it is replaced" in said.err or (not is_there and "has ended; it is replaced" in said.err)
+    assert "the warm host is started" in said.out
 
 
 def test_doctor_tells_a_silent_host_from_none(shop: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -247,6 +247,16 @@ def test_who_joins_at_the_end_is_told_of_it(rig: Rig) -> None:
     face.close()
 
 
+def test_who_asks_a_host_to_stay_that_ends_is_told_so(rig: Rig) -> None:
+    """It would have none, and think that it has."""
+    link = BackendLink(rig.path)
+    assert "error" not in link.call("keep", {}, wait_s=60)
+    assert 1 == rig.figures.get("is_kept")
+    rig.figures.set("is_ending", 1)
+    assert "about to end" in link.call("keep", {}, wait_s=60)["error"]
+    link.close()
+
+
 def test_an_answer_that_a_backend_died_under_is_made_again(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
     """The next one soon has the same texts: that they are those of the answer does not follow."""
     (rig.segment / "a.py").write_text("def saved(): ...\n")

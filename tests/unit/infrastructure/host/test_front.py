@@ -66,6 +66,32 @@ def test_only_who_is_told_to_end_says_so(
     assert is_told == host.figures.get("is_told")
 
 
+def test_a_host_that_is_kept_just_when_it_is_about_to_end_stays(
+    tmp_path: Path, handlers: dict[int, Callable[[int, object], None]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever asked for it has been told so; who asks later than it says that it ends is not."""
+    host = Childless(tmp_path, until_unused=True)
+    put, looked = host.figures.set, host._look
+    seen: list[int] = []
+
+    def and_it_is_kept(name: str, value: int) -> None:
+        if name == "is_ending":
+            put("is_kept", 1)
+        put(name, value)
+
+    def look() -> None:
+        looked()
+        if host.figures.get("is_kept"):
+            seen.append(host.figures.get("is_ending"))
+            if len(seen) == 3:
+                handlers[signal.SIGTERM](signal.SIGTERM, None)
+
+    monkeypatch.setattr(host.figures, "set", and_it_is_kept)
+    monkeypatch.setattr(host, "_look", look)
+    assert "SIGTERM" == host.serve()
+    assert ([0, 0, 0], 1) == (seen, host.figures.get("is_ending"))
+
+
 @pytest.mark.usefixtures("handlers")
 def test_end_leaves_the_sockets_of_the_next_host(tmp_path: Path) -> None:
     """Whoever removes the folder of a host that runs can start another one before the first one looks."""
