@@ -170,13 +170,13 @@ class Backend:
         return services
 
     def _close(self) -> None:
+        with self._lock:
+            self._is_closing = True
+            pool = self._pool
         self.leases.end()
         if self._figures.get("is_told"):
             for holder in self.leases.holders():
                 holder.tell({"id": UNASKED, "event": STOPPED})
-        with self._lock:
-            self._is_closing = True
-            pool = self._pool
         for part in (pool, self._watch, self._overlay):
             if part is not None:
                 try:
@@ -277,9 +277,13 @@ class Backend:
         return ""
 
     def release(self, holder: _Connection) -> None:
-        """Let a face go with all its texts."""
+        """Let a face go with all its texts.
+
+        At the end they stay: who goes then has them and goes on with them, and others must not hear of none.
+        """
+        is_closing = self._is_closing
         self.leases.release(holder)
-        if self._texts is not None and self._overlay is not None:
+        if not is_closing and self._texts is not None and self._overlay is not None:
             dropped = self._texts.drop(holder)
             for os_path in dropped:
                 self._tell_servers(os_path)

@@ -236,6 +236,30 @@ def test_a_backend_that_others_came_back_to_has_their_texts(tmp_path: Path, monk
     rig.close()
 
 
+def test_who_leaves_because_of_the_end_does_not_take_its_texts_along(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A command that asks after it must not hear that there are none: it would answer from the disk."""
+    rig = Rig(tmp_path, monkeypatch)
+    with Services(str(rig.segment)) as services:
+        about = {"installation": os.fsdecode(module.installation()), "settings": services.settings_mark}
+    face, command = BackendLink(rig.path), BackendLink(rig.path)
+    assert "" == face.call("lease", {"face": "lsp", "pid": os.getpid(), **about}, wait_s=60)["refused"]
+    face.call("set_unsaved", {"path": "a.py", "text": "x = 1\n"}, wait_s=60)
+    said = [command.call("clean", about, wait_s=60)]
+
+    def close() -> None:
+        face.close()
+        while rig.backend.leases.holders():
+            select.select([], [], [], 0.01)
+        said.append(command.call("clean", about, wait_s=60))
+
+    monkeypatch.setattr(rig.pool, "close", close)
+    rig.close()
+    command.close()
+    assert [True, True] == [one.get("has_unsaved") for one in said]
+
+
 def test_who_joins_at_the_end_is_told_of_it(rig: Rig) -> None:
     """Else it would take the end for an accident and start another host."""
     with Services(str(rig.segment)) as services:
