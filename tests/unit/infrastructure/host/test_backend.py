@@ -14,6 +14,7 @@ import pytest
 
 from ctx.domain.language_server import ServerQuestion, ServerReply
 from ctx.infrastructure.host import backend as module
+from ctx.infrastructure.host import leases as leases_module
 from ctx.infrastructure.host import session as session_module
 from ctx.infrastructure.host.alone import AloneHost
 from ctx.infrastructure.host.backend import Backend
@@ -90,12 +91,15 @@ class Rig:
         self.figures.set("front_pid", os.getpid())
         self.figures.set("leases", leases_before)
         self.log = HostLog(str(folder), str(self.segment))
-        self.backend = Backend(self.listener, str(self.segment), self.figures, self.log)
         self.pool = ScriptedPool()
-        monkeypatch.setattr(self.backend, "_pool", self.pool)
         # Handlers can be set in the main thread only, and nobody sends a signal here.
         monkeypatch.setattr(module.signal, "signal", lambda *_: None)
         monkeypatch.setattr(module, "MEMORY_LOOK_EVERY_S", 3600.0)  # the one look is the test's
+        for limit in ("LEASE_WAIT_S", "SET_WAIT_S"):  # a busy machine is no host that does not answer
+            monkeypatch.setattr(session_module, limit, 60.0)
+        monkeypatch.setattr(leases_module, "BACK_WAIT_S", 3600.0)
+        self.backend = Backend(self.listener, str(self.segment), self.figures, self.log)
+        monkeypatch.setattr(self.backend, "_pool", self.pool)
         monkeypatch.setattr(module.signal, "set_wakeup_fd", lambda *_args, **_options: None)
         alive_r, self.alive_w = os.pipe()
         self.alive_r = alive_r
