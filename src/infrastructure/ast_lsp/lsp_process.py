@@ -39,6 +39,7 @@ _EXIT_PATIENCE_S = 1.0
 class ProcessEnd:
     """How a server ended: by itself with a code, by a signal, or never started (`failed_to_start` says why).
 
+    It is none of these where its launcher was ended before it said so.
     `leftovers_killed` are processes it left behind, `broken` what was wrong with its output, `stderr` its last words.
     """
 
@@ -59,6 +60,8 @@ class ProcessEnd:
             return f"{self.broken}{said}"
         if self.signal is not None:
             return f"ended by signal {self.signal}{said}"
+        if self.exit_code is None:
+            return f"ended, and its launcher did not say how{said}"
         return f"ended with exit code {self.exit_code}{said}"
 
 

@@ -149,3 +149,9 @@ os.write(4, b'{{"pid": %d, "exit_code": 3, "leftovers_killed": 0}}\\n' % pid)
     monkeypatch.setattr(lsp_process, "_is_readable", looks)
     _pid, said = _heard_of(launcher, tmp_path, monkeypatch)
     assert "ended with exit code 3" == said
+
+
+def test_an_end_that_nobody_told_of_has_no_exit_code() -> None:
+    """The launcher may have been killed before it could say how the server ended."""
+    assert "ended, and its launcher did not say how (out of cheese)" == ProcessEnd(stderr="out of cheese\n").describe()
+    assert "ended with exit code 0" == ProcessEnd(exit_code=0).describe()
