@@ -239,9 +239,11 @@ class _Process:
         server = self._server(record)
         method = record.cmd[len("lsp.") :]
         waited_ns = record.extra.get("waited_ns")
-        if type(waited_ns) is int and 0 < waited_ns <= record.duration_ns:
+        if type(waited_ns) is int and waited_ns > 0 and record.duration_ns > 0:
             name = f"wait for {server.name or 'a server'}: {method}"
-            self._adopt(Span(SpanKind.WAIT, name, end_ns - waited_ns, end_ns, record, server=server))
+            # An asker that the system let go on late has waited for longer than the question took.
+            start_ns = end_ns - min(waited_ns, record.duration_ns)
+            self._adopt(Span(SpanKind.WAIT, name, start_ns, end_ns, record, server=server))
         start_ns = end_ns - record.duration_ns
         self._adopt(Span(SpanKind.REQUEST, record.cmd, start_ns, end_ns, record, server=server))
 

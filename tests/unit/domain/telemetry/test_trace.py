@@ -119,6 +119,13 @@ def test_a_process_without_a_command_and_a_question_without_a_server_have_names(
     assert ["ctx [100]", "language server: none there"] == names
 
 
+def test_a_wait_is_drawn_no_longer_than_its_question() -> None:
+    """An asker that the system let go on late says that it waited for longer; the wait is there all the same."""
+    late = ToldRun().tell("lsp.hover", 10_000, took_us=5_000, args={"server": "ty"}, waited_ns=7_000_000)
+    events = drawn(trace(late))
+    assert (5_000.0, 5_000.0) == (events["wait for ty: hover"]["dur"], events["lsp.hover"]["dur"])
+
+
 def test_no_events_are_a_trace_all_the_same() -> None:
     """An empty one."""
     assert [] == trace()["traceEvents"]
