@@ -136,9 +136,7 @@ def _serve(connection: socket.socket, taken_fd: int, facts: HostFacts) -> int:
         with contextlib.suppress(OSError):
             connection.send(REFUSED)
         return 1
-    tell_front(taken_fd, RUNS)
-    os.close(taken_fd)
-    exit_code = _run(connection)
+    exit_code = _run(connection, taken_fd)
     signal.signal(signal.SIGIO, signal.SIG_IGN)
     with contextlib.suppress(OSError):  # nobody waits for it any more
         connection.send(EXIT + bytes([exit_code & 0xFF]))
@@ -285,7 +283,7 @@ def _leave_lost_client() -> None:
     signal.setitimer(signal.ITIMER_REAL, LOST_GRACE_S)
 
 
-def _run(connection: socket.socket) -> int:
+def _run(connection: socket.socket, taken_fd: int) -> int:
     """Run the command as `ctx.__main__` does and return its exit code."""
     from ..cli import entry, runner
 
@@ -297,7 +295,12 @@ def _run(connection: socket.socket) -> int:
     exit_code = 1
     try:
         runner.on_output = mark_output
-        connection.send(ACCEPTED)
+        try:
+            connection.send(ACCEPTED)
+        except OSError:  # the client did not wait for it: it runs the command itself, and has these streams
+            return exit_code
+        tell_front(taken_fd, RUNS)
+        os.close(taken_fd)
         # What came before there was somebody to signal is not told again.
         os.kill(os.getpid(), signal.SIGIO)
         exit_code = entry.main(sys.argv[1:])

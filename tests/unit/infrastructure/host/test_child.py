@@ -80,3 +80,23 @@ def test_a_command_whose_client_is_gone_does_not_stay() -> None:
         "time.sleep(30)\n"
     )
     assert -signal.SIGALRM == subprocess.run([sys.executable, "-c", script]).returncode
+
+
+def test_a_command_that_nobody_waits_for_any_more_is_not_run() -> None:
+    """Its client runs it itself, with the same streams: nothing may be said there."""
+    script = (
+        "import os, socket, sys\n"
+        "from ctx.infrastructure.host import child\n"
+        "ours, theirs = socket.socketpair()\n"
+        "theirs.close()\n"
+        "told, tells = os.pipe()\n"
+        "sys.argv = ['ctx', '--version']\n"
+        "code = child._run(ours, tells)\n"
+        "os.set_blocking(told, False)\n"
+        "try:\n"
+        "    os.read(told, 1)\n"
+        "except BlockingIOError:\n"
+        "    sys.exit(40 + code)\n"
+    )
+    run = subprocess.run([sys.executable, "-c", script], capture_output=True)
+    assert (41, b"", b"") == (run.returncode, run.stdout, run.stderr)
