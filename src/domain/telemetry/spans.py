@@ -133,12 +133,13 @@ class _Process:
         self._offset_ns = 0
 
     def add(self, record: Record) -> None:
+        before_ns = self._last_ns
         end_ns = self._monotonic_ns(record)
         cmd = record.cmd
         if cmd == "command.start":
             self._begin(record, end_ns)
         elif cmd == "command.end":
-            self._end(record, end_ns)
+            self._end(record, end_ns, before_ns)
         elif cmd in _STEPS:
             self._step(record, end_ns)
         elif cmd == "lsp.exit":
@@ -220,7 +221,7 @@ class _Process:
             span.parent = self._open[-1]
         self._open.append(span)
 
-    def _end(self, record: Record, end_ns: int) -> None:
+    def _end(self, record: Record, end_ns: int, before_ns: int) -> None:
         name = _command_name(record)
         found = next((span for span in reversed(self._open) if span.name == name), None)
         if found is None:
@@ -232,6 +233,9 @@ class _Process:
             self._take_back(start_ns - found.start_ns, found.start_ns)
             end_ns = self._last_ns
             start_ns = end_ns - record.duration_ns
+        elif start_ns > found.start_ns:
+            # Stamped later after its end than it was begun after its start: it took no longer for that.
+            end_ns = min(end_ns, max(found.start_ns + record.duration_ns, before_ns))
         found.start_ns, found.end_ns, found.record = min(start_ns, found.start_ns), end_ns, record
         self._adopt(found)
 
@@ -274,9 +278,15 @@ class _Process:
 
     @staticmethod
     def _clamp(part: Span, whole: Span) -> None:
-        """Let a part begin no earlier than the whole, as both were stamped a little late."""
+        """Let a part begin no earlier than the whole, as both were stamped a little late.
+
+        A question keeps the time that it took, as long as the whole has room: it is drawn with its server's.
+        """
         for span in _flat([part]):
-            span.start_ns = max(span.start_ns, whole.start_ns)
+            late_ns = max(0, whole.start_ns - span.start_ns)
+            span.start_ns += late_ns
+            if span.kind is SpanKind.REQUEST:
+                span.end_ns += min(late_ns, max(0, whole.end_ns - span.end_ns))
             span.end_ns = max(span.end_ns, span.start_ns)
 
     # Language servers.

@@ -67,6 +67,20 @@ def test_a_part_that_was_stamped_a_little_early_begins_with_its_whole() -> None:
     assert {"part": (1_000, 50_000, "whole"), "whole": (1_000, 100_000, "")} == placed(run)
 
 
+def test_a_command_that_was_stamped_late_took_no_longer() -> None:
+    """Between the end of what is measured and its line the system may let others go first; what is in it stays in."""
+    run = ToldRun().begin("search", 20_000).tell("part", 60_000, took_us=30_000).end("search", 700_000, took_us=70_000)
+    assert {"part": (30_000, 60_000, "ctx search"), "ctx search": (20_000, 90_000, "")} == placed(run)
+    run = ToldRun().begin("search", 20_000).tell("a", 95_000, took_us=30_000).end("search", 700_000, took_us=70_000)
+    assert {"a": (65_000, 95_000, "ctx search"), "ctx search": (20_000, 95_000, "")} == placed(run)
+
+
+def test_a_question_in_a_whole_that_was_stamped_late_keeps_its_time() -> None:
+    """What asked it is told only after its answer was printed."""
+    run = ToldRun().tell("lsp.hover", 60_000, took_us=50_000).tell("whole", 100_000, took_us=89_000)
+    assert {"lsp.hover": (11_000, 61_000, "whole"), "whole": (11_000, 100_000, "")} == placed(run)
+
+
 def test_what_was_over_before_is_no_part() -> None:
     """Not even within what a stamp may be late."""
     run = ToldRun().tell("before", 900, took_us=500).tell("after", 100_000, took_us=99_000)
