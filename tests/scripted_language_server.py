@@ -337,7 +337,8 @@ class _Turn:
         It ignores SIGTERM and SIGHUP, and its number is in the log before anything else is done.
         """
         read, written = os.pipe()
-        if os.fork() == 0:
+        child = os.fork()
+        if child == 0:
             if session:
                 os.setsid()
             if daemon and os.fork() != 0:
@@ -354,6 +355,8 @@ class _Turn:
         os.close(written)
         os.read(read, 1)
         os.close(read)
+        if daemon:
+            os.waitpid(child, 0)  # one that is only about to have ended would be counted as left behind
 
 
 class Workspace:

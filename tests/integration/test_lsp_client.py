@@ -7,6 +7,7 @@ Each test ends with a look at the process tree, and at the thread and the descri
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -18,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from tests import language_server_scenarios as act
 from tests.language_server_scenarios import DEFINITION, DID_OPEN, HOVER, REFERENCES, SERVER, Scenario, ScriptedServer
-from tests.process_tree import PATIENCE_S, process_is_gone
+from tests.process_tree import PATIENCE_S, process_is_gone, wait_until
 
 from ctx.domain.circuit_breaker import FAILURES_MAX, OPEN_FIRST_S, TIMEOUTS_MAX
 from ctx.domain.language_server import Cold, Failed, Ready, ServerPlace, ServerQuestion, ServerReply, Stopped, Warming
@@ -51,6 +52,11 @@ TARGET_USE = ("a.py", 3, 1, "target")
 TARGET = ServerPlace("b.py", 1, 5, is_inside=True)
 OTHER_USE = ("b.py", 2, 12, "other")
 OTHER = ServerPlace("b.py", 5, 5, is_inside=True)
+
+
+def without_seconds(described: str) -> str:
+    """Return what a breaker does without how long it still will: time goes on between two questions."""
+    return re.sub(r"for \d+ s more", "for a while", described)
 
 
 def at(line: int, character: int) -> dict[str, Any]:
@@ -201,7 +207,8 @@ def bench(tmp_path: Path) -> Iterator[Callable[..., Bench]]:
     for each in made:
         each.close()
         each.telemetry.close()
-    assert [] == [thread.name for thread in threading.enumerate() if thread.name.startswith("ctx-language")]
+    # Told of its end, which is the last that its thread does, we may be further than the thread.
+    assert wait_until(lambda: not [one for one in threading.enumerate() if one.name.startswith("ctx-language")])
     assert descriptors == _descriptors()
 
 
@@ -543,15 +550,16 @@ def test_server_that_hangs_at_initialize_was_never_asked(bench: Callable[..., Be
     """The question is not sent and not called a timeout; past the limit the server is ended."""
     # A notification makes the client look at the clock that the test has moved.
     hanging = [act.wait("later"), act.notify("$/progress", {}), act.hang()]
-    world = bench(Scenario({"initialize": [hanging]}), initialize_limit_s=LONG_MS / 1000 + 1)
+    world = bench(Scenario({"initialize": [hanging]}), initialize_limit_s=2 * LONG_MS / 1000)
     pending = world.begin(*TARGET_USE)
     world.server.wait_for("initialize")
+    world.until(lambda: world.client.process_id is not None)  # the launcher may say so later than the server reads
     reply = world.expire(pending)
     assert ("not_ready", False) == (reply.status, reply.was_sent)
     assert isinstance(world.client.state, Warming)
-    world.clock.step(1)
+    world.clock.step(LONG_MS / 1000)
     world.server.open_gate("later")
-    assert f"did not answer initialize in {LONG_MS / 1000 + 1:g} s" == world.until_failed()
+    assert f"did not answer initialize in {2 * LONG_MS / 1000:g} s" == world.until_failed()
     assert ["initialize"] == world.server.methods()
     assert ["spawn", "definition", "fallback", "initialize", "exit"] == world.told()
     assert ["timeout"] == [event["result"]["status"] for event in world.events("lsp.initialize")]
@@ -593,7 +601,7 @@ def test_server_that_never_answers_is_left_alone(bench: Callable[..., Bench]) ->
         reply = world.reply(*TARGET_USE)
         assert ("circuit_open", False) == (reply.status, reply.was_sent)
         assert "not answered in time" in reply.detail
-        assert reply.detail == world.client.breaker_state
+        assert without_seconds(reply.detail) == without_seconds(world.client.breaker_state)
         if asked == TIMEOUTS_MAX:
             assert isinstance(world.client.state, Ready)
         else:
