@@ -303,6 +303,7 @@ def test_what_an_editor_says(repository: Sandbox) -> None:
     assert editor.process.stderr is not None
     stderr = editor.process.stderr.read().decode()
     editor.end()
+    assert [] == repository.leftovers()  # the editor's host writes its last words, and removes its files
     printed = _as_bytes("editor", *errors, *logged, stderr)
     assert [] == _leaks(_ONE_LINE, _kept(repository, has_sources=True) | printed | _outputs(repository))
     _TRIED["editor: unsaved texts, commands, URIs, methods"] += len(_ONE_LINE) + 10 * len(made)
