@@ -133,12 +133,17 @@ def test_kill_during_events(repository: Sandbox) -> None:
 def test_interrupt(sandbox: Sandbox, moment: str) -> None:
     """Ctrl-C ends a build with 130 and one line, keeps what was committed and leaves nothing running."""
     _many(sandbox)
+    # Commits several times, so that there is something to keep long before the build is over.
+    program = (
+        "import sys; from ctx.application import refresh_index; refresh_index.COMMIT_BYTES = 200_000\n"
+        "from ctx.__main__ import main; sys.exit(main())"
+    )
     path, size_bytes = {
         "begun": (sandbox.segment / "_ctx/index.db.lock", 0),
         "in the build": (sandbox.segment / "_ctx/index.db-wal", 1),
         "later in it": (sandbox.segment / "_ctx/index.db-wal", 2_000_000),
     }[moment]
-    process = sandbox.start("search", "needle_function", start_new_session=True, env=UNWATCHED)
+    process = sandbox.start("search", "needle_function", program=("-c", program), start_new_session=True, env=UNWATCHED)
     assert wait_until(lambda: process.poll() is not None or (path.exists() and path.stat().st_size >= size_bytes))
     os.killpg(process.pid, signal.SIGINT)  # as a terminal does: everybody in the foreground gets it
     run = sandbox.finish(process)
