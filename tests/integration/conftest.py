@@ -262,10 +262,17 @@ class Sandbox:
         return [hit["path"] for hit in self.json("search", query, **options)["hits"]]
 
     def events(self, segment: Path | None = None) -> list[dict[str, Any]]:
-        """Return every event written in the segment; a line that is no JSON fails the test."""
+        """Return every event written in the segment; a line that is no JSON, or never becomes whole, fails the test."""
         folder = (segment or self.segment) / "_ctx" / "telemetry"
-        files = sorted(folder.glob("events*.jsonl"))
-        return [json.loads(line) for file in files for line in file.read_text("utf-8").splitlines()]
+        found: list[bytes] = []
+
+        def are_whole() -> bool:
+            """Read; of a line that a host or a server is writing just now, the system may show the beginning alone."""
+            found[:] = [file.read_bytes() for file in sorted(folder.glob("events*.jsonl"))]
+            return all(data.endswith(b"\n") for data in found if data)
+
+        assert wait_until(are_whole), found
+        return [json.loads(line) for data in found for line in data.decode().splitlines()]
 
     def telemetry_file(self, name: str) -> dict[str, Any]:
         """Return `metrics.json` or `last_run.json`."""
