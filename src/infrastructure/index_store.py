@@ -29,6 +29,7 @@ from ..domain.index_records import (
     StoredDefinition,
 )
 from ..domain.ranking import Candidate
+from .state_folder import make_folder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -99,10 +100,14 @@ _CANDIDATE_COLUMNS = """c.chunk_id, f.path, f.language, c.kind, c.name, c.qualna
 class IndexStore:
     """One open index; use as a context manager. One thread at a time, and never across a fork."""
 
-    def __init__(self, path: str, *, makes: bool = True) -> None:
-        """Remember where the index is; `open` touches the disk. With `makes` off a missing file is an error."""
+    def __init__(self, path: str, *, makes: bool = True, make_folder: Callable[[str], object] = make_folder) -> None:
+        """Remember where the index is; `open` touches the disk. With `makes` off a missing file is an error.
+
+        `make_folder` makes the folder it is in; by itself no more than that: a segment that was removed stays removed.
+        """
         self.path = path
         self._makes = makes
+        self._make_folder = make_folder
         self._db: sqlite3.Connection | None = None
         self.is_frozen = False  # read as it stands, because there is no room to write
         self._lock_fd: int | None = None
@@ -657,7 +662,7 @@ class IndexStore:
                 raise IndexDamagedError(f"{self.path}{ending}: a link in place of the index; it is not written through")
         try:
             if self._makes:
-                os.makedirs(os.path.dirname(self.path), exist_ok=True)
+                self._make_folder(os.path.dirname(self.path))
             elif not os.path.exists(self.path):
                 raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
         except OSError as error:

@@ -19,7 +19,7 @@ from .config import Config, load_config
 from .file_system import FileSystemAdapter
 from .index_store import IndexStore
 from .secrets import SourceRedactor
-from .state_folder import CTX_FOLDER, cache_folder, make_ctx_folder
+from .state_folder import CTX_FOLDER, cache_folder, make_ctx_folder, make_folder
 from .telemetry import Telemetry
 
 if TYPE_CHECKING:
@@ -196,7 +196,7 @@ class Services:
             return self._unsaved_store
         if self._store is None:
             mark = self.settings_mark
-            store = IndexStore(self.index_path)
+            store = self._new_store()
             try:
                 store.open()
                 if store.meta("settings") != mark:
@@ -216,6 +216,20 @@ class Services:
                 self.warn("there is no room to write the index; it answers as it stands")
             self._store, self._index_file = store, _identity(self.index_path)
         return self._store
+
+    def _new_store(self) -> IndexStore:
+        return IndexStore(self.index_path, make_folder=self._make_folder)
+
+    def _make_folder(self, path: str) -> None:
+        """Make the folder of the index: in the segment, which is never made itself, or anywhere below the cache."""
+        if self.is_elsewhere:
+            os.makedirs(path, exist_ok=True)
+            return
+        try:
+            make_folder(path)
+        except FileNotFoundError:
+            self.files.resolve_inside(".")  # raises when the whole segment is gone, and says so
+            raise
 
     def _restart(self, store: IndexStore, mark: str) -> None:
         """Empty an index made with other settings; one that another process emptied meanwhile stays."""
@@ -266,8 +280,8 @@ class Services:
     def rebuild(self) -> None:
         """Throw a damaged index away; the next refresh builds it whole."""
         self._leave_unsaved()
-        store = self._store or IndexStore(self.index_path)
-        os.makedirs(self.state_folder, exist_ok=True)
+        store = self._store or self._new_store()
+        self._make_folder(self.state_folder)
         with store.writing(wait_s=LOCK_WAIT_S):
             try:
                 store.open()
@@ -572,9 +586,7 @@ class Services:
         """Refresh in a process that lives on; an index file that was deleted or replaced meanwhile is opened anew."""
         found = _identity(self.index_path)
         if found is None:
-            self.files.resolve_inside(
-                "."
-            )  # raises when the whole segment is gone: opening an index would make it again
+            self.files.resolve_inside(".")  # raises when the whole segment is gone, and says so
         if self._store is not None and (found is None or found != self._index_file):
             # `git clean -dfx` takes _ctx/ away and would leave us writing to a file that nobody else can open.
             self._store.close()

@@ -611,6 +611,7 @@ def test_a_path_too_long_for_sqlite_is_told_as_such(tmp_path: Path) -> None:
     folder = str(tmp_path)
     while len(os.fsencode(folder)) < PATH_BYTES_MAX - 200:
         folder += "/" + "d" * 100
+    os.makedirs(folder)
     for surplus in (0, 1):
         inner = f"{folder}/{'e' * (PATH_BYTES_MAX + surplus - len(os.fsencode(folder)) - len('//index.db'))}"
         store = IndexStore(f"{inner}/index.db")

@@ -167,6 +167,15 @@ def test_workers_get_memory_for_the_files_they_may_read(segment: Path, monkeypat
     assert [123456] == told
 
 
+def test_a_segment_that_goes_away_is_not_made_again(opened: Services, segment: Path) -> None:
+    """However late: its index is about to be opened, or thrown away."""
+    segment.rename(segment.with_name("elsewhere"))
+    for work in (opened.refresh, opened.rebuild):
+        with pytest.raises(CtxError, match="segment's directory cannot be opened"):
+            work()
+    assert not segment.exists()
+
+
 def test_an_index_built_anew_replaces_the_old_one_at_once(opened: Services, segment: Path) -> None:
     """Another reader sees the old index until the new one is whole, and what fails leaves the old one."""
     with Services(str(segment)) as reader:
