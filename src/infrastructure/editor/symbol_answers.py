@@ -164,10 +164,11 @@ def _who_answers(answer: HoverAnswer) -> str:
     reply = answer.server
     if reply is None or reply.is_answer or reply.status == "no_server":
         return ""
+    server = reply.server or "the language server"
     why = {
-        "not_ready": f"{reply.server} is warming up",
-        "timeout": f"{reply.server} did not answer in {reply.deadline_ms} ms",
-    }.get(reply.status, f"{reply.server or 'the language server'}: {reply.detail or reply.status}")
+        "not_ready": f"{server} is warming up",
+        "timeout": f"{server} did not answer in {reply.deadline_ms} ms",
+    }.get(reply.status, f"{server}: {reply.detail or reply.status}")
     return f"answered by Tree-sitter: {why}"
 
 

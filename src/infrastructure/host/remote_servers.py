@@ -19,7 +19,10 @@ MARGIN_S = 0.5
 
 
 class RemoteServers:
-    """Implements `domain.ports.LanguageServers`; one that cannot be reached answers like a server that crashed."""
+    """Implements `domain.ports.LanguageServers`; a backend that cannot be reached answers like a server that crashed.
+
+    One that is late, as the system let others go first, like a server that is.
+    """
 
     def __init__(self, backend_path: str, deadline_ms: int, *, is_silent: Callable[[], bool] = lambda: False) -> None:
         """Connect to nothing yet; `deadline_ms` is the one questions have in the backend.
@@ -53,6 +56,7 @@ class _PendingAnswer:
         self._asked_ns = perf_counter_ns()
         self._number = 0
         self._broken = broken
+        self._has_answered = False
         self._at_deadline: ServerReply | None = None
         self._reply: ServerReply | None = None
 
@@ -67,7 +71,9 @@ class _PendingAnswer:
     def result(self) -> ServerReply:
         if self._reply is None:
             reply = self._first()
-            self._reply = (self._late_answer() or reply) if reply.status in _MAY_COME_LATE else reply
+            # A backend that has let more than the deadline pass is not asked once more: it would take as long again.
+            may_come = reply.status in _MAY_COME_LATE and self._has_answered
+            self._reply = (self._late_answer() or reply) if may_come else reply
         return self._reply
 
     def _first(self) -> ServerReply:
@@ -95,14 +101,17 @@ class _PendingAnswer:
         passed_s = (perf_counter_ns() - self._asked_ns) / 1e9
         wait_s = max(self._deadline_ms / 1e3 + MARGIN_S - passed_s, 0.01)
         try:
-            return reply_of(self._link.answer(self._number, wait_s=wait_s))
+            reply = reply_of(self._link.answer(self._number, wait_s=wait_s))
         except (LinkBrokenError, KeyError, TypeError, ValueError) as error:
-            return self._failed(str(error))
+            return self._failed(str(error), is_late=isinstance(error.__cause__, TimeoutError))
+        self._has_answered = True
+        return reply
 
-    def _failed(self, why: str) -> ServerReply:
+    def _failed(self, why: str, *, is_late: bool = False) -> ServerReply:
         return ServerReply(
             "",
-            "crashed",
+            "timeout" if is_late else "crashed",
+            was_sent=is_late,
             elapsed_ns=perf_counter_ns() - self._asked_ns,
             deadline_ms=self._deadline_ms,
             detail=f"the warm host did not answer ({why})",
