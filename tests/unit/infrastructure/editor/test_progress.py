@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from ctx.infrastructure.editor.progress import Progress
+from ctx.infrastructure.editor import progress as module
+from ctx.infrastructure.editor.progress import REPORT_EVERY_S, Progress
 
 
 class Client:
@@ -35,21 +36,34 @@ def progress_of(client: Client, *, is_wanted: bool = True) -> Progress:
     return Progress(client, "work", is_wanted=lambda: is_wanted)  # type: ignore[arg-type]  # what is used of a protocol
 
 
-def test_work_is_shown_from_begin_to_end(client: Client) -> None:
+class Clock:
+    """The module's clock: time that passes when a test says so, however long that takes."""
+
+    def __init__(self) -> None:
+        self.now_s = 1_000.0
+
+    def monotonic(self) -> float:
+        return self.now_s
+
+
+def test_work_is_shown_from_begin_to_end(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     """Begun once, reported at most ten times a second, ended with a last word."""
+    clock = Clock()
+    monkeypatch.setattr(module, "time", clock)
     progress = progress_of(client)
     progress.begin("10 files")
     progress.begin("again")
     client.asked[0].set_result(None)
-    for done in range(5):
+    for done in range(8):
         progress.report(f"{done} of 10", done * 10)
+        clock.now_s += REPORT_EVERY_S * 0.26
     progress.end("done")
     assert 1 == len(client.asked)
-    assert ["begin", "report", "end"] == [value["kind"] for value in client.told]
-    assert ("10 files", 0, "done") == (
+    assert ["begin", "report", "report", "end"] == [value["kind"] for value in client.told]
+    assert ("10 files", 0, 40, "done") == (
         client.told[0]["message"],
-        client.told[1]["percentage"],
-        client.told[2]["message"],
+        *(told["percentage"] for told in client.told[1:3]),
+        client.told[3]["message"],
     )
 
 
