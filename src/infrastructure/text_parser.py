@@ -115,8 +115,11 @@ class TextParser:
 
 
 def _is_ready(stream: BinaryIO, event: int, ends_s: float) -> bool:
-    """Wait until a stream can be read or written, or is broken; tell whether that was in time."""
-    left_s = ends_s - time.monotonic()
+    """Wait until a stream can be read or written, or is broken; tell whether that was in time.
+
+    What is there when we are late ourselves, as whoever was stopped for a while is, was in time.
+    """
+    left_s = max(0.0, ends_s - time.monotonic())
     poll = select.poll()  # not `select.select`, which refuses descriptors from 1024 on
     poll.register(stream, event)
-    return left_s > 0 and bool(poll.poll(left_s * 1000))
+    return bool(poll.poll(left_s * 1000))

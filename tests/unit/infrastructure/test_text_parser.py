@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import resource
+import select
 import signal
 from typing import TYPE_CHECKING
 
 import pytest
 
+from ctx.infrastructure import text_parser
 from ctx.infrastructure.config import load_config
 from ctx.infrastructure.text_parser import ParserLostError, TextParser
 
@@ -58,6 +60,25 @@ def test_one_that_hangs_is_ended(parser: TextParser, monkeypatch: pytest.MonkeyP
     with pytest.raises(ParserLostError):
         parser.record_of(b"a.py", b"x = 2\n" + b"#" * (size_bytes - 6), -2)
     assert parser._process is None
+
+
+def test_an_answer_that_is_there_counts_for_who_is_late(parser: TextParser, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process that was stopped while the parser answered has let all of the time pass by itself."""
+    parser.record_of(b"a.py", b"x = 1\n", -1)
+    process = parser._process
+    assert process is not None
+    times = iter([0.0, 1.0])
+
+    class Late:
+        def monotonic(self) -> float:
+            now_s = next(times, 3600.0)
+            if now_s == 3600.0:
+                assert select.select([process.from_child], [], [], 60)[0]
+            return now_s
+
+    monkeypatch.setattr(text_parser, "time", Late())
+    assert "ok" == parser.record_of(b"a.py", b"x = 2\n", -2).status
+    assert process is parser._process
 
 
 def test_a_process_with_many_open_files_can_have_texts_parsed(tmp_path: Path) -> None:
