@@ -11,6 +11,7 @@ import pytest
 from tests.editor_parts import HeardProtocol, OwnSession
 
 from ctx.domain.errors import UsageError
+from ctx.infrastructure.editor import root as root_module
 from ctx.infrastructure.editor.client import EditorClient
 from ctx.infrastructure.editor.documents import Documents
 from ctx.infrastructure.editor.options import EditorOptions, options_of
@@ -21,6 +22,8 @@ from ctx.infrastructure.editor.status import StatusDisplay
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+PATIENCE_S = 60.0
 
 
 class Workspace:
@@ -49,8 +52,10 @@ class Workspace:
 
 
 @pytest.fixture
-def shop(fresh_segment: Path) -> Path:
-    """A segment with a folder that is a segment of its own."""
+def shop(fresh_segment: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A segment with a folder that is a segment of its own, and as much time for its index as a busy machine takes."""
+    for name in ("WAIT_LARGE_S", "WAIT_UNKNOWN_S", "WAIT_SMALL_S"):
+        monkeypatch.setattr(root_module, name, PATIENCE_S)
     for folder in (fresh_segment, fresh_segment / "inner"):
         (folder / "_ctx").mkdir(parents=True)
         (folder / "a.py").write_text("def a():\n    return 1\n")
