@@ -121,6 +121,7 @@ class RecordingRoot:
         self.state = "ready"
         self.servers: list[dict[str, str]] = []
         self.has_host = False
+        self.knows_servers = True
         self.tokens_handed_on = self.index_files = 0
         self.looks = 0
         self.unsaved: list[tuple[str, str | None]] = []
@@ -184,7 +185,7 @@ class OwnSession:
         self.joined = ""
         self.on_lease: Callable[[], None] = lambda: None
         self.unsaved: list[tuple[str, str | None]] = []
-        self.servers: list[dict[str, Any]] = []
+        self.servers: list[dict[str, Any]] | None = []
         self.closed = 0
         self._segment = segment
         self._gate = gate

@@ -109,6 +109,8 @@ class Root:
         self.failure = ""
         self.servers: list[dict[str, Any]] = []
         self.has_host = False
+        self.knows_servers = True
+        """Off after a look at a host that did not answer; `servers` are then those of the look before."""
         self.last_server = ""
         self.tokens_handed_on = 0
         self.index_files = 0
@@ -529,9 +531,13 @@ class Root:
             if future.cancelled() or future.exception() is not None:
                 return
             status = future.result()
-            servers = [{"name": one["server"], "state": one["state"]} for one in status["servers"]]
-            # A warming server's state has to be looked at again, changed or not.
-            if self.warming or (servers, status["host"]) != (self.servers, self.has_host):
+            known = status["servers"]
+            self.knows_servers = known is not None
+            servers = [{"name": one["server"], "state": one["state"]} for one in known or ()]
+            servers = servers if self.knows_servers else self.servers  # as far as anybody knows
+            # What is warming up, or not known, has to be looked at again, changed or not.
+            is_open = self.warming or not self.knows_servers
+            if is_open or (servers, status["host"]) != (self.servers, self.has_host):
                 self.servers, self.has_host = servers, status["host"]
                 self._on_change(self)
 

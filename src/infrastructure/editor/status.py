@@ -56,6 +56,8 @@ class StatusDisplay:
         if root.warming:
             self._warming[root].begin(f"{root.warming} is warming up; Tree-sitter answers meanwhile")
             self._look_soon(root)
+        elif not root.knows_servers:  # the host did not answer: its server may be warming up, and nobody would say so
+            self._look_soon(root)
         elif self._warming[root].is_begun:
             self._warming[root].end("ready")
         elif root.last_server in ("not_ready", "timeout"):

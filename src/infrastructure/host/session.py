@@ -179,7 +179,8 @@ class HostSession:
         """Return who works on the segment.
 
         `host` tells whether a warm host does, `state` is "joined", "starting" or "alone" with its `reason`; `servers`,
-        `faces` and `unsaved` are those that this face's questions meet, of a host that does not answer this face's own.
+        `faces` and `unsaved` are those that this face's questions meet. Of a host that does not answer they are this
+        face's own, and what its servers do is None.
         """
         joined = self.joined
         found: dict[str, Any] = {"host": False, "state": "starting" if self._is_starting else "alone"}
@@ -192,7 +193,7 @@ class HostSession:
                 if self.lease_number():  # else it has ended, and what we gave it is here again
                     found = {"host": True, "state": "joined", **dict.fromkeys(_HOST_FIGURES), "reason": str(error)}
                     us = {"face": self.face, "pid": os.getpid()}
-                    return found | {"faces": [us], "unsaved": sorted(self._texts), "servers": []}
+                    return found | {"faces": [us], "unsaved": sorted(self._texts)}
             finally:
                 link.close()
         alone = self._alone

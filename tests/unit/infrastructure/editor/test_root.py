@@ -223,6 +223,22 @@ def test_server_that_warms_up_is_the_state(segment: Path) -> None:
     assert (("warming", "scripted"), "ready", "fallback") == run(segment, visit)
 
 
+def test_servers_of_a_host_that_does_not_answer_are_as_they_were(segment: Path) -> None:
+    """What is warming up is so until somebody says otherwise."""
+
+    async def visit(root: Root, session: OwnSession, _notes: Notes) -> Any:
+        await root.ask(Asked("ctx.test"), definitions)
+        seen = []
+        for servers in ([{"server": "scripted", "state": "warming up"}], None, []):
+            session.servers = servers
+            root.ask_status()
+            await root.ask(Asked("ctx.test"), lambda _services: Answer(None), urgency=9)
+            seen.append((root.warming, root.knows_servers))
+        return seen
+
+    assert [("scripted", True), ("scripted", False), ("", True)] == run(segment, visit)
+
+
 def test_host_that_comes_or_goes_is_asked_for(segment: Path) -> None:
     """Without a document that is touched: the session's word is enough, from whichever thread."""
 

@@ -102,6 +102,18 @@ def test_warming_server_is_looked_at_until_it_is_ready(shown: Shown) -> None:
     assert ([1, 2], ["begin", "end"]) == (looks, shown.progress())
 
 
+def test_server_that_nobody_knows_of_is_looked_at_again(shown: Shown) -> None:
+    """A host that does not answer may have one that is warming up; no look follows once it has answered."""
+    shown.add()
+    looks = []
+    for knows in (False, False, True):
+        shown.root.knows_servers = knows
+        shown.changed()
+        shown.loop.advance_s(WARMING_LOOK_EVERY_S)
+        looks.append(shown.root.looks)
+    assert [1, 2, 2] == looks
+
+
 @pytest.mark.parametrize(("last_server", "looks"), [("not_ready", 1), ("timeout", 1), ("crashed", 0), ("", 0)])
 def test_server_that_did_not_answer_is_looked_at(shown: Shown, last_server: str, looks: int) -> None:
     """It may be warming up anew."""

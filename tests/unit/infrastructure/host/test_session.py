@@ -216,6 +216,7 @@ def test_state_of_a_host_that_is_silent_is_not_that_of_nobody(
         status = session.status()
     hosts.may_answer.set()
     assert (True, "joined", ["a.py"]) == (status["host"], status["state"], status["unsaved"])
+    assert status["servers"] is None
     assert "timed out" in status["reason"]
 
     def it_ends(_link: BackendLink, _verb: str, _content: Any, *, wait_s: float) -> dict[str, Any]:
