@@ -123,6 +123,17 @@ def rig(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Rig]:
     made.close()
 
 
+def face_with_a_text(rig: Rig, text: str) -> tuple[BackendLink, dict[str, str]]:
+    """Index the segment, take a lease and set a text for a.py; return the face's link, and what it says of itself."""
+    with Services(str(rig.segment)) as services:
+        services.refresh()
+        about = {"installation": os.fsdecode(module.installation()), "settings": services.settings_mark}
+    face = BackendLink(rig.path)
+    assert "" == face.call("lease", {"face": "lsp", "pid": os.getpid(), **about}, wait_s=60)["refused"]
+    assert "refused" not in face.call("set_unsaved", {"path": "a.py", "text": text}, wait_s=60)
+    return face, about
+
+
 def test_questions_wait_side_by_side(rig: Rig) -> None:
     """Several questions are with the servers at once, and other verbs are answered meanwhile."""
     servers = RemoteServers(rig.path, 60_000)
@@ -193,13 +204,7 @@ def test_clean_is_known_for_the_same_settings_only(rig: Rig) -> None:
 
 def test_a_backend_that_ends_does_not_answer_without_the_texts(rig: Rig) -> None:
     """Its index over them is gone first: whoever asks then finds the connection ended, and asks elsewhere."""
-    with Services(str(rig.segment)) as services:
-        services.refresh()
-        mark = services.settings_mark
-    face = BackendLink(rig.path)
-    about = {"installation": os.fsdecode(module.installation()), "settings": mark}
-    assert "" == face.call("lease", {"face": "lsp", "pid": os.getpid(), **about}, wait_s=60)["refused"]
-    assert "refused" not in face.call("set_unsaved", {"path": "a.py", "text": "x = 1\n"}, wait_s=60)
+    face, about = face_with_a_text(rig, "x = 1\n")
     command = BackendLink(rig.path)
     assert [[b"a.py".hex(), 6]] == [one[:2] for one in command.call("unsaved", about, wait_s=60)["unsaved"]["files"]]
     assert rig.backend._overlay is not None
@@ -288,13 +293,7 @@ def test_who_asks_a_host_to_stay_that_ends_is_told_so(rig: Rig) -> None:
 def test_an_answer_that_a_backend_died_under_is_made_again(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
     """The next one soon has the same texts: that they are those of the answer does not follow."""
     (rig.segment / "a.py").write_text("def saved(): ...\n")
-    with Services(str(rig.segment)) as services:
-        services.refresh()
-        mark = services.settings_mark
-    face = BackendLink(rig.path)
-    about = {"installation": os.fsdecode(module.installation()), "settings": mark}
-    assert "" == face.call("lease", {"face": "lsp", "pid": os.getpid(), **about}, wait_s=60)["refused"]
-    face.call("set_unsaved", {"path": "a.py", "text": "def unsaved(): ...\n"}, wait_s=60)
+    face, _about = face_with_a_text(rig, "def unsaved(): ...\n")
 
     text_of, deaths = rig.backend.text_of, [1]
 
